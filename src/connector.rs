@@ -1,0 +1,5 @@
+//! [`Connector`]: for hyper-util, hyper-rustls, tonic and tower.
+
+/// A tower `Service<Uri>` that races connects.
+#[derive(Clone, Debug)]
+pub struct Connector {}

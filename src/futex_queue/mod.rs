@@ -1,0 +1,1 @@
+//! The bounded queue between threads and tasks.

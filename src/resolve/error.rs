@@ -1,0 +1,306 @@
+//! [`LookupError`], by cause.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::{HostName, TargetError};
+
+/// Why a lookup did not bring what it was asked for.
+///
+/// A value knows the name that was asked for, the cause ([`kind`](Self::kind)), and for each question that failed what each
+/// nameserver did and how long it took ([`failures`](Self::failures)). Addresses that came before the error stay valid.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LookupError(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
+    kind: LookupErrorKind,
+    name: Option<HostName>,
+    failures: Vec<QueryFailure>,
+}
+
+/// The cause of a [`LookupError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LookupErrorKind {
+    /// The text is no host name, address or port; nothing was sent.
+    InvalidTarget(TargetError),
+    /// The name does not exist: NXDOMAIN (RFC 8020), or a name that must not be asked for, such as `x.invalid` (RFC 6761).
+    NotFound,
+    /// The name exists, but has no address of the family asked for: NODATA (RFC 2308 section 2.2).
+    NoAddress,
+    /// No nameserver gave a valid answer in time.
+    Timeout,
+    /// Every nameserver answered, and none with an answer: SERVFAIL, REFUSED and the like.
+    ServerFailure,
+    /// No nameserver could be reached: no route, or nothing listens there.
+    Unreachable,
+    /// The answer cannot be followed: an alias loop, or a chain of aliases over the limit.
+    BadResponse,
+    /// This process or system is out of a resource: open files, memory, threads.
+    Resources,
+    /// The lookup was canceled.
+    Canceled,
+    /// The resolver has shut down, or its thread has died.
+    ResolverGone,
+}
+
+impl LookupErrorKind {
+    /// Whether the same lookup may succeed later without anything being changed.
+    pub fn is_temporary(self) -> bool {
+        matches!(
+            self,
+            Self::Timeout
+                | Self::ServerFailure
+                | Self::Unreachable
+                | Self::Resources
+                | Self::ResolverGone
+        )
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::InvalidTarget(_) => "invalid host name or port",
+            Self::NotFound => "the name does not exist",
+            Self::NoAddress => "the name has no address",
+            Self::Timeout => "no nameserver answered in time",
+            Self::ServerFailure => "the nameservers failed",
+            Self::Unreachable => "no nameserver could be reached",
+            Self::BadResponse => "the answer cannot be followed",
+            Self::Resources => "out of open files or memory",
+            Self::Canceled => "the lookup was canceled",
+            Self::ResolverGone => "the resolver has shut down",
+        }
+    }
+}
+
+impl LookupError {
+    pub(crate) fn new(
+        kind: LookupErrorKind,
+        name: Option<HostName>,
+        failures: Vec<QueryFailure>,
+    ) -> Self {
+        Self(Box::new(Inner { kind, name, failures }))
+    }
+
+    pub(crate) fn invalid(cause: TargetError) -> Self {
+        Self::new(LookupErrorKind::InvalidTarget(cause), None, Vec::new())
+    }
+
+    /// The cause.
+    pub fn kind(&self) -> LookupErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the same lookup may succeed later without anything being changed.
+    pub fn is_temporary(&self) -> bool {
+        self.0.kind.is_temporary()
+    }
+
+    /// The name that was asked for, as the caller gave it; `None` if it was invalid.
+    pub fn name(&self) -> Option<&HostName> {
+        self.0.name.as_ref()
+    }
+
+    /// What each nameserver did with each question that failed, in the order in which it happened.
+    pub fn failures(&self) -> &[QueryFailure] {
+        &self.0.failures
+    }
+}
+
+impl From<LookupErrorKind> for LookupError {
+    fn from(kind: LookupErrorKind) -> Self {
+        Self::new(kind, None, Vec::new())
+    }
+}
+
+impl fmt::Debug for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LookupError")
+            .field("kind", &self.0.kind)
+            .field("name", &self.0.name)
+            .field("failures", &self.0.failures)
+            .finish()
+    }
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.0.name {
+            write!(f, "{name}: ")?;
+        }
+        f.write_str(self.0.kind.text())?;
+        for (i, failure) in self.0.failures.iter().enumerate() {
+            f.write_str(if i == 0 { " (" } else { ", " })?;
+            write!(f, "{failure}")?;
+        }
+        if !self.0.failures.is_empty() {
+            f.write_str(")")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for LookupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.kind {
+            LookupErrorKind::InvalidTarget(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+/// What one nameserver did with one question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueryFailure {
+    /// What was asked.
+    pub question: Question,
+    /// Who was asked.
+    pub nameserver: SocketAddr,
+    /// By which transport.
+    pub transport: Transport,
+    /// What happened.
+    pub cause: FailureCause,
+    /// From the first query to this nameserver until the cause was known.
+    pub elapsed: Duration,
+}
+
+impl fmt::Display for QueryFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} from {} over {}: {} after {} ms",
+            self.question,
+            self.nameserver,
+            self.transport,
+            self.cause,
+            self.elapsed.as_millis()
+        )
+    }
+}
+
+/// A name and a record type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// The owner name, absolute, without its final dot.
+    pub name: HostName,
+    /// The record type.
+    pub record_type: RecordType,
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.record_type)
+    }
+}
+
+/// A record type that a lookup asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RecordType {
+    /// An IPv4 address (RFC 1035 section 3.4.1).
+    A,
+    /// An IPv6 address (RFC 3596 section 2.1).
+    Aaaa,
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+        })
+    }
+}
+
+/// How a query travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// UDP.
+    Udp,
+    /// TCP (RFC 7766).
+    Tcp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        })
+    }
+}
+
+/// What a nameserver did instead of answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureCause {
+    /// No valid response came.
+    Timeout,
+    /// The response carried this code.
+    Rcode(Rcode),
+    /// A referral from a nameserver that does not recurse: no answer, no authority, recursion not available.
+    LameReferral,
+    /// An alias chain that loops.
+    AliasLoop,
+    /// An alias chain over the limit of 11 links.
+    AliasChainTooLong,
+    /// The operating system could not open, connect or use the socket.
+    Socket(io::ErrorKind),
+}
+
+impl fmt::Display for FailureCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("no valid response"),
+            Self::Rcode(rcode) => write!(f, "{rcode}"),
+            Self::LameReferral => f.write_str("lame referral"),
+            Self::AliasLoop => f.write_str("alias loop"),
+            Self::AliasChainTooLong => f.write_str("alias chain too long"),
+            Self::Socket(kind) => write!(f, "{kind}"),
+        }
+    }
+}
+
+/// A response code (RFC 6895 section 2.3), the extended bits of EDNS included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rcode(pub u16);
+
+impl Rcode {
+    /// No error.
+    pub const NOERROR: Self = Self(0);
+    /// The nameserver could not read the query.
+    pub const FORMERR: Self = Self(1);
+    /// The nameserver failed.
+    pub const SERVFAIL: Self = Self(2);
+    /// The name does not exist.
+    pub const NXDOMAIN: Self = Self(3);
+    /// The nameserver does not do this kind of query.
+    pub const NOTIMP: Self = Self(4);
+    /// The nameserver refuses to answer.
+    pub const REFUSED: Self = Self(5);
+    /// A name exists that should not.
+    pub const YXDOMAIN: Self = Self(6);
+    /// The EDNS version is not supported (RFC 6891 section 9).
+    pub const BADVERS: Self = Self(16);
+}
+
+impl fmt::Display for Rcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NOERROR => f.write_str("NOERROR"),
+            Self::FORMERR => f.write_str("FORMERR"),
+            Self::SERVFAIL => f.write_str("SERVFAIL"),
+            Self::NXDOMAIN => f.write_str("NXDOMAIN"),
+            Self::NOTIMP => f.write_str("NOTIMP"),
+            Self::REFUSED => f.write_str("REFUSED"),
+            Self::YXDOMAIN => f.write_str("YXDOMAIN"),
+            Self::BADVERS => f.write_str("BADVERS"),
+            Self(code) => write!(f, "RCODE{code}"),
+        }
+    }
+}
