@@ -9,6 +9,7 @@ pub mod resolve;
 #[cfg(feature = "hyper")]
 mod connector;
 mod host_name;
+mod scope;
 mod stream;
 mod target;
 

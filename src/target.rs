@@ -1,10 +1,43 @@
 //! [`Target`]: what a lookup or a connect is asked for.
 
-use std::net::{IpAddr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::str::FromStr;
 
+use crate::scope::{InterfaceIndex, ScopedIpError, interface_index, parse_scoped_ip};
 use crate::{HostName, NameError};
 
 /// A host and a port, as in `example.com:443`.
+///
+/// As text:
+///
+/// | text | host | port |
+/// |---|---|---|
+/// | `example.com:443`, `192.0.2.1:443` | name, address | 443 |
+/// | `[2001:db8::1]:443` | address | 443 |
+/// | `[fe80::1%eth0]:443`, `[fe80::1%2]:443` | address with a scope | 443 |
+/// | `example.com`, `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, `fe80::1%2` | as above | none |
+///
+/// A zone after `%` is a scope id or, on Linux, the name of an interface (RFC 4007 section 11, as
+/// RFC 9844 asks of a user interface): the name is turned into its scope id here, once. In a pair
+/// such as `("::1", 443)` the brackets may be left out.
+///
+/// Nothing is guessed: blanks, octal numbers and short forms of addresses are refused (see
+/// [`HostName`]), and so is an IPv6 address with a port but without brackets, where it is no longer
+/// clear which colon is which (`2001:db8::1:443` is an address).
+///
+/// # Examples
+///
+/// ```
+/// use outrace::{Host, Target, TargetError};
+///
+/// let target = Target::try_from("[::1]:443")?;
+/// assert_eq!(target.host(), &Host::Ip("::1".parse().unwrap(), 0));
+/// assert_eq!(target.port(), Some(443));
+/// assert_eq!(Target::try_from(("example.com", 443))?.to_string(), "example.com:443");
+/// assert_eq!(Target::try_from("example.com:https"), Err(TargetError::Port));
+/// # Ok::<(), TargetError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     host: Host,
@@ -35,6 +68,129 @@ impl Target {
     pub fn port(&self) -> Option<u16> {
         self.port
     }
+
+    /// Reads `host`, `host:port`, `[address]` and `[address]:port`.
+    pub(crate) fn parse(text: &str, interfaces: InterfaceIndex<'_>) -> Result<Self, TargetError> {
+        let (host, port) = if text.starts_with('[') {
+            let end = text.find(']').ok_or(TargetError::Bracket)? + 1;
+            match text[end..].strip_prefix(':') {
+                Some(port) => (&text[..end], Some(port)),
+                None if end == text.len() => (text, None),
+                None => return Err(TargetError::Bracket),
+            }
+        } else {
+            match text.split_once(':') {
+                // Two colons or more make an IPv6 address; it has a port only with brackets.
+                Some((_, rest)) if rest.contains(':') => (text, None),
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            }
+        };
+        let host = Host::parse(host, interfaces)?;
+        Ok(Self { host, port: port.map(parse_port).transpose()? })
+    }
+}
+
+impl Host {
+    /// Reads a name or an address; an IPv6 address may stand in brackets, as in a URI.
+    pub(crate) fn parse(text: &str, interfaces: InterfaceIndex<'_>) -> Result<Self, TargetError> {
+        let ipv6 = match text.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']').ok_or(TargetError::Bracket)?,
+            None if text.contains(':') => text,
+            None => {
+                return match text.parse() {
+                    Ok(ip) => Ok(Self::Ip(IpAddr::V4(ip), 0)),
+                    Err(_) => Ok(Self::Name(text.parse()?)),
+                };
+            }
+        };
+        match parse_scoped_ip(ipv6, interfaces) {
+            Ok((ip @ IpAddr::V6(_), scope)) => Ok(Self::Ip(ip, scope)),
+            Ok((IpAddr::V4(_), _)) | Err(ScopedIpError::Address) => Err(TargetError::Ipv6),
+            Err(ScopedIpError::Zone) => Err(TargetError::Zone),
+        }
+    }
+
+    /// The address with `port`; `None` if the host is a name.
+    pub(crate) fn socket_addr(&self, port: u16) -> Option<SocketAddr> {
+        match *self {
+            Self::Name(_) => None,
+            Self::Ip(IpAddr::V4(ip), _) => Some(SocketAddrV4::new(ip, port).into()),
+            Self::Ip(IpAddr::V6(ip), scope) => Some(SocketAddrV6::new(ip, port, 0, scope).into()),
+        }
+    }
+}
+
+/// Digits alone: `u16::from_str` would take `+80` as well.
+fn parse_port(text: &str) -> Result<u16, TargetError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).ok_or(TargetError::Port)
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        Self::parse(text, &interface_index)
+    }
+}
+
+impl TryFrom<&str> for Target {
+    type Error = TargetError;
+
+    fn try_from(text: &str) -> Result<Self, TargetError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = TargetError;
+
+    fn try_from(text: String) -> Result<Self, TargetError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Target {
+    type Error = TargetError;
+
+    fn try_from(text: &String) -> Result<Self, TargetError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<(&str, u16)> for Target {
+    type Error = TargetError;
+
+    fn try_from((host, port): (&str, u16)) -> Result<Self, TargetError> {
+        Ok(Self { host: Host::parse(host, &interface_index)?, port: Some(port) })
+    }
+}
+
+impl TryFrom<(String, u16)> for Target {
+    type Error = TargetError;
+
+    fn try_from((host, port): (String, u16)) -> Result<Self, TargetError> {
+        (host.as_str(), port).try_into()
+    }
+}
+
+impl From<HostName> for Target {
+    fn from(name: HostName) -> Self {
+        Self { host: Host::Name(name), port: None }
+    }
+}
+
+impl From<(HostName, u16)> for Target {
+    fn from((name, port): (HostName, u16)) -> Self {
+        Self { host: Host::Name(name), port: Some(port) }
+    }
+}
+
+impl From<(IpAddr, u16)> for Target {
+    fn from((ip, port): (IpAddr, u16)) -> Self {
+        Self { host: Host::Ip(ip, 0), port: Some(port) }
+    }
 }
 
 impl From<SocketAddr> for Target {
@@ -47,27 +203,42 @@ impl From<SocketAddr> for Target {
     }
 }
 
-impl TryFrom<&str> for Target {
-    type Error = TargetError;
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.host, self.port) {
+            (host @ Host::Ip(IpAddr::V6(_), _), Some(port)) => write!(f, "[{host}]:{port}"),
+            (host, Some(port)) => write!(f, "{host}:{port}"),
+            (host, None) => write!(f, "{host}"),
+        }
+    }
+}
 
-    fn try_from(text: &str) -> Result<Self, TargetError> {
-        let (host, port) = text.rsplit_once(':').ok_or(TargetError::Port)?;
-        let port = port.parse().map_err(|_| TargetError::Port)?;
-        let host = match host.parse() {
-            Ok(ip) => Host::Ip(ip, 0),
-            Err(_) => Host::Name(host.parse()?),
-        };
-        Ok(Self { host, port: Some(port) })
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "{name}"),
+            Self::Ip(ip, 0) => write!(f, "{ip}"),
+            Self::Ip(ip, scope) => write!(f, "{ip}%{scope}"),
+        }
     }
 }
 
 /// Why a text is no [`Target`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
     /// The host is neither an address nor a valid name.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// The host has colons or brackets, but is no IPv6 address.
+    #[error("the host is not an IPv6 address")]
+    Ipv6,
+    /// A `[` without its `]`, or something else than a port behind the `]`.
+    #[error("the brackets do not enclose the host")]
+    Bracket,
+    /// The zone of an IPv6 address is neither a scope id nor an interface of this machine.
+    #[error("the zone is neither a scope id nor an interface of this machine")]
+    Zone,
     /// The port is no number from 0 to 65535.
     #[error("the port is not a number from 0 to 65535")]
     Port,

@@ -1,0 +1,56 @@
+//! IP addresses with a scope zone, as in `fe80::1%eth0` (RFC 4007 section 11).
+
+use std::net::IpAddr;
+
+/// Gives the index of a network interface by its name; `None` if there is no such interface.
+pub(crate) type InterfaceIndex<'a> = &'a dyn Fn(&str) -> Option<u32>;
+
+/// Why a text is no address with a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScopedIpError {
+    /// The text is no IP address.
+    Address,
+    /// What follows the `%` is neither a scope id nor an interface of this machine.
+    Zone,
+}
+
+/// Reads an IP address and its scope id (0: none); strictly, without blanks or octal numbers.
+///
+/// RFC 4007 section 11.2 has both forms of the zone: "an implementation SHOULD support at least
+/// numerical indices that are non-negative decimal integers as `<zone_id>`", and names. A zone of
+/// digits alone is the id itself, whatever interfaces may be called. Any IPv6 address may carry a
+/// zone; the kernel ignores it where it has no meaning.
+pub(crate) fn parse_scoped_ip(
+    text: &str,
+    interface_index: InterfaceIndex<'_>,
+) -> Result<(IpAddr, u32), ScopedIpError> {
+    let Some((address, zone)) = text.split_once('%') else {
+        return text.parse().map(|ip| (ip, 0)).map_err(|_| ScopedIpError::Address);
+    };
+    let ip = address.parse().map_err(|_| ScopedIpError::Address)?;
+    let scope = if zone.is_empty() {
+        None
+    } else if zone.bytes().all(|byte| byte.is_ascii_digit()) {
+        zone.parse().ok()
+    } else {
+        interface_index(zone)
+    };
+    Ok((IpAddr::V6(ip), scope.ok_or(ScopedIpError::Zone)?))
+}
+
+/// Asks the operating system for the index of an interface: one system call on a socket made for
+/// it, so it needs neither a mounted `/sys` nor a name made into a path.
+#[cfg(target_os = "linux")]
+pub(crate) fn interface_index(name: &str) -> Option<u32> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
+
+    let socket =
+        socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
+    netdevice::name_to_index(socket, name).ok()
+}
+
+/// Elsewhere there is no way to ask without `unsafe`: a zone is given by its number.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn interface_index(_name: &str) -> Option<u32> {
+    None
+}
