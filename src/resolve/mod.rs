@@ -1,6 +1,8 @@
 //! The stub resolver.
 
 mod error;
+mod search;
+mod special_names;
 
 pub use error::{
     FailureCause, LookupError, LookupErrorKind, QueryFailure, Question, Rcode, RecordType,
