@@ -1,9 +1,12 @@
 //! The stub resolver.
 
+mod diagnostic;
 mod error;
+mod resolv_conf;
 mod search;
 mod special_names;
 
+pub use diagnostic::{ConfigSource, Diagnostic, DiagnosticCause};
 pub use error::{
     FailureCause, LookupError, LookupErrorKind, QueryFailure, Question, Rcode, RecordType,
     Transport,

@@ -1,0 +1,201 @@
+//! [`Diagnostic`]: what was wrong in a configuration file, and what came of it.
+
+use std::fmt;
+use std::io;
+
+use crate::NameError;
+use crate::scope::ScopedIpError;
+
+/// A part of the configuration that could not be used, in words a person can act on.
+///
+/// A file is never refused as a whole: what is wrong costs the word or the line it stands in, and
+/// leaves one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    source: ConfigSource,
+    line: usize,
+    cause: DiagnosticCause,
+    word: Option<Box<str>>,
+}
+
+/// Where a piece of configuration comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConfigSource {
+    /// The file resolv.conf.
+    ResolvConf,
+    /// The environment variable `RES_OPTIONS`.
+    ResOptions,
+    /// The environment variable `LOCALDOMAIN`.
+    LocalDomain,
+    /// The hosts file.
+    Hosts,
+}
+
+/// What was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DiagnosticCause {
+    /// The file could not be read; the defaults hold.
+    Unreadable(io::ErrorKind),
+    /// The first word of the line is no keyword of resolv.conf(5); the line is ignored.
+    UnknownKeyword,
+    /// The keyword needs a value and has none; the line is ignored.
+    MissingValue,
+    /// The keyword is known, and not supported; the line is ignored.
+    UnsupportedKeyword,
+    /// The option is unknown; it is ignored, the others on its line hold.
+    UnknownOption,
+    /// The option needs a number after a colon; it is ignored, the others on its line hold.
+    OptionValue,
+    /// The number is out of range; the nearest one in range holds.
+    OptionRange,
+    /// The word is no IP address; the line is ignored.
+    Address,
+    /// The zone of the address is neither a scope id nor an interface of this machine; the line is
+    /// ignored.
+    Zone,
+    /// Three nameservers come before this one, which is not used.
+    TooManyNameservers,
+    /// The word is no host name; it is ignored, the others on its line hold.
+    Name(NameError),
+    /// The address has no name behind it; the line is ignored.
+    NoNames,
+    /// More text than the line can have; it is ignored.
+    ExtraText,
+    /// The file holds more than can be addressed; this line and all below it are ignored.
+    TooLarge,
+    /// So many more diagnostics were left out.
+    Omitted(usize),
+}
+
+impl Diagnostic {
+    /// The file or variable.
+    pub fn config_source(&self) -> ConfigSource {
+        self.source
+    }
+
+    /// The line, from 1; 0 if it is about the whole file or variable.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// What was wrong.
+    pub fn cause(&self) -> DiagnosticCause {
+        self.cause
+    }
+
+    /// The word that is to blame: its first 64 characters, those that do not print escaped as in
+    /// Rust.
+    pub fn word(&self) -> Option<&str> {
+        self.word.as_deref()
+    }
+
+    /// A file that could not be read.
+    pub(crate) fn unreadable(source: ConfigSource, error: &io::Error) -> Self {
+        Self { source, line: 0, cause: DiagnosticCause::Unreadable(error.kind()), word: None }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.source)?;
+        if self.line > 0 {
+            write!(f, " line {}", self.line)?;
+        }
+        f.write_str(": ")?;
+        if let Some(word) = &self.word {
+            write!(f, "\"{word}\": ")?;
+        }
+        write!(f, "{}", self.cause)
+    }
+}
+
+impl fmt::Display for ConfigSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ResolvConf => "resolv.conf",
+            Self::ResOptions => "RES_OPTIONS",
+            Self::LocalDomain => "LOCALDOMAIN",
+            Self::Hosts => "hosts",
+        })
+    }
+}
+
+impl fmt::Display for DiagnosticCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreadable(kind) => return write!(f, "cannot be read ({kind})"),
+            Self::UnknownKeyword => "unknown keyword",
+            Self::MissingValue => "the value is missing",
+            Self::UnsupportedKeyword => "not supported",
+            Self::UnknownOption => "unknown option",
+            Self::OptionValue => "the option needs a number",
+            Self::OptionRange => "out of range, the nearest value in range is used",
+            Self::Address => "not an IP address",
+            Self::Zone => "no such interface",
+            Self::TooManyNameservers => "not used, three nameservers come before it",
+            Self::Name(error) => return write!(f, "{error}"),
+            Self::NoNames => "no name for the address",
+            Self::ExtraText => "extra text",
+            Self::TooLarge => "the file is too large",
+            Self::Omitted(count) => return write!(f, "{count} more diagnostics"),
+        })
+    }
+}
+
+impl From<ScopedIpError> for DiagnosticCause {
+    fn from(error: ScopedIpError) -> Self {
+        match error {
+            ScopedIpError::Address => Self::Address,
+            ScopedIpError::Zone => Self::Zone,
+        }
+    }
+}
+
+/// The diagnostics of one file or variable while it is read.
+#[derive(Debug)]
+pub(crate) struct Diagnostics {
+    source: ConfigSource,
+    kept: Vec<Diagnostic>,
+    omitted: usize,
+}
+
+impl Diagnostics {
+    /// Enough to see what is wrong; a blocklist of a hundred thousand bad lines must not cost
+    /// memory for each.
+    const MOST_KEPT: usize = 64;
+
+    /// Long enough for any name worth showing.
+    const MOST_CHARS: usize = 64;
+
+    pub(crate) fn new(source: ConfigSource) -> Self {
+        Self { source, kept: Vec::new(), omitted: 0 }
+    }
+
+    /// Says where the diagnostics come from that are noted from now on.
+    pub(crate) fn continue_with(&mut self, source: ConfigSource) {
+        self.source = source;
+    }
+
+    /// Notes what is wrong with `word` on `line`.
+    pub(crate) fn note(&mut self, line: usize, cause: DiagnosticCause, word: &[u8]) {
+        if self.kept.len() >= Self::MOST_KEPT {
+            self.omitted += 1;
+            return;
+        }
+        let word = String::from_utf8_lossy(&word[..word.len().min(4 * Self::MOST_CHARS)]);
+        let word: String =
+            word.chars().take(Self::MOST_CHARS).flat_map(char::escape_debug).collect();
+        let word = (!word.is_empty()).then(|| word.into());
+        self.kept.push(Diagnostic { source: self.source, line, cause, word });
+    }
+
+    pub(crate) fn into_vec(mut self) -> Vec<Diagnostic> {
+        if self.omitted > 0 {
+            let cause = DiagnosticCause::Omitted(self.omitted);
+            self.kept.push(Diagnostic { source: self.source, line: 0, cause, word: None });
+        }
+        self.kept
+    }
+}

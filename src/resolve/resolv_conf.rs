@@ -1,0 +1,312 @@
+//! resolv.conf(5): text to nameservers, search list and options.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::HostName;
+use crate::host_name;
+use crate::scope::{InterfaceIndex, parse_scoped_ip};
+
+use super::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
+
+/// The configuration of a stub resolver, as resolv.conf(5) gives it.
+///
+/// A file is never refused as a whole. What is wrong in it costs the word or line it stands in and
+/// leaves a diagnostic; what is missing has its default. An empty text gives the configuration of a
+/// machine without the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ResolvConf {
+    /// One to three, in file order; `127.0.0.1:53` if the file has none.
+    pub(crate) nameservers: Vec<SocketAddr>,
+    /// Whether the file has a nameserver that can be used.
+    pub(crate) has_nameserver: bool,
+    /// The domains of the last `search` or `domain` line, in order; without such a line the domain
+    /// of the machine's own name, if it has one.
+    pub(crate) search: Arc<[HostName]>,
+    /// The options.
+    pub(crate) options: Options,
+    /// What could not be used.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// The options of resolv.conf(5).
+///
+/// Recognised without effect, since they steer what this resolver does not do: `debug`,
+/// `no-check-names`, `ip6-bytestring`, `ip6-dotint`, `no-ip6-dotint`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one option, free of the others")]
+pub(crate) struct Options {
+    /// `ndots`: names with at least as many dots are tried as they are first. Default 1, 0 to 15.
+    pub(crate) ndots: u8,
+    /// `timeout`: default 5 s, 1 s to 30 s.
+    pub(crate) timeout: Duration,
+    /// `attempts`: default 2, 1 to 5.
+    pub(crate) attempts: u8,
+    /// `rotate`: start with each nameserver in turn.
+    pub(crate) rotate: bool,
+    /// `use-vc` (and `usevc`, `tcp`, its names elsewhere): TCP only.
+    pub(crate) use_vc: bool,
+    /// `edns0`: EDNS in queries. On unless cleared by `-edns0`: glibc's default is off, but without
+    /// EDNS every answer over 512 bytes costs a second exchange over TCP.
+    pub(crate) edns0: bool,
+    /// `single-request`: A first, then AAAA.
+    pub(crate) single_request: bool,
+    /// `single-request-reopen`: a socket each for A and AAAA.
+    pub(crate) single_request_reopen: bool,
+    /// `no-aaaa`: no AAAA queries.
+    pub(crate) no_aaaa: bool,
+    /// `trust-ad`: the AD bit in queries (RFC 6840 section 5.7).
+    pub(crate) trust_ad: bool,
+    /// `no-reload`: the file is read once.
+    pub(crate) no_reload: bool,
+    /// `inet6`: obsolete, for IPv6 addresses in a gethostbyname(3).
+    pub(crate) inet6: bool,
+    /// `strict-error`: a family that failed makes the lookup fail.
+    pub(crate) strict_error: bool,
+    /// `no-tld-query`: a name without a dot is not tried as it is, after the search list.
+    pub(crate) no_tld_query: bool,
+}
+
+/// What else the configuration depends on.
+#[derive(Clone, Copy)]
+pub(crate) struct Env<'a> {
+    /// The machine's own name.
+    pub(crate) hostname: Option<&'a str>,
+    /// `RES_OPTIONS`: options that come after those of the file.
+    pub(crate) res_options: Option<&'a str>,
+    /// `LOCALDOMAIN`: a search list that replaces the file's.
+    pub(crate) localdomain: Option<&'a str>,
+    /// Gives the index of an interface by its name.
+    pub(crate) interfaces: InterfaceIndex<'a>,
+}
+
+/// As in glibc (`MAXNS`) and resolv.conf(5); more would only make a lookup slower to fail.
+const MAX_NAMESERVERS: usize = 3;
+
+const DNS_PORT: u16 = 53;
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ndots: 1,
+            timeout: Duration::from_secs(5),
+            attempts: 2,
+            rotate: false,
+            use_vc: false,
+            edns0: true,
+            single_request: false,
+            single_request_reopen: false,
+            no_aaaa: false,
+            trust_ad: false,
+            no_reload: false,
+            inet6: false,
+            strict_error: false,
+            no_tld_query: false,
+        }
+    }
+}
+
+/// Reads a resolv.conf.
+pub(crate) fn parse(text: &[u8], env: &Env<'_>) -> ResolvConf {
+    let mut parser = Parser {
+        nameservers: Vec::new(),
+        search: None,
+        options: Options::default(),
+        diagnostics: Diagnostics::new(ConfigSource::ResolvConf),
+        interfaces: env.interfaces,
+    };
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
+        parser.line(line, number);
+    }
+    // resolv.conf(5): "The search keyword of a system's resolv.conf file can be overridden on a
+    // per-process basis by setting the environment variable LOCALDOMAIN to a space-separated list of
+    // search domains", and "the options keyword .. can be amended .. by setting .. RES_OPTIONS".
+    if let Some(text) = env.localdomain {
+        parser.diagnostics.continue_with(ConfigSource::LocalDomain);
+        parser.search = Some(parser.names(text.as_bytes(), 0));
+    }
+    if let Some(text) = env.res_options {
+        parser.diagnostics.continue_with(ConfigSource::ResOptions);
+        parser.options(text.as_bytes(), 0);
+    }
+
+    let has_nameserver = !parser.nameservers.is_empty();
+    if !has_nameserver {
+        parser.nameservers.push((Ipv4Addr::LOCALHOST, DNS_PORT).into());
+    }
+    ResolvConf {
+        nameservers: parser.nameservers,
+        has_nameserver,
+        search: parser.search.unwrap_or_else(|| Vec::from_iter(domain_of(env.hostname))).into(),
+        options: parser.options,
+        diagnostics: parser.diagnostics.into_vec(),
+    }
+}
+
+/// The domain part of the machine's own name.
+fn domain_of(hostname: Option<&str>) -> Option<HostName> {
+    hostname?.split_once('.')?.1.parse().ok()
+}
+
+struct Parser<'a> {
+    nameservers: Vec<SocketAddr>,
+    search: Option<Vec<HostName>>,
+    options: Options,
+    diagnostics: Diagnostics,
+    interfaces: InterfaceIndex<'a>,
+}
+
+impl Parser<'_> {
+    fn line(&mut self, line: &[u8], number: usize) {
+        // A comment may follow on the line; no keyword, address, name or option has these bytes.
+        let line = line.split(|byte| b"#;".contains(byte)).next().unwrap_or(line).trim_ascii();
+        let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+        let (keyword, rest) = line.split_at(end);
+        match keyword {
+            b"" => {}
+            b"nameserver" | b"domain" | b"search" | b"options" if rest.is_empty() => {
+                self.diagnostics.note(number, DiagnosticCause::MissingValue, keyword);
+            }
+            b"nameserver" => {
+                let word = self.only_word(rest, number);
+                self.nameserver(word, number);
+            }
+            // "The domain directive is an obsolete name for the search directive that handles one
+            // search list entry only"; and "if more than one instance of these keywords is
+            // present, the last instance wins".
+            b"domain" => {
+                let word = self.only_word(rest, number);
+                self.search = Some(self.names(word, number));
+            }
+            b"search" => self.search = Some(self.names(rest, number)),
+            b"options" => self.options(rest, number),
+            b"sortlist" => {
+                self.diagnostics.note(number, DiagnosticCause::UnsupportedKeyword, keyword);
+            }
+            _ => self.diagnostics.note(number, DiagnosticCause::UnknownKeyword, keyword),
+        }
+    }
+    /// The first word; what follows it is ignored, as glibc does.
+    fn only_word<'t>(&mut self, text: &'t [u8], number: usize) -> &'t [u8] {
+        let mut words = words(text);
+        let word = words.next().unwrap_or_default();
+        if let Some(extra) = words.next() {
+            self.diagnostics.note(number, DiagnosticCause::ExtraText, extra);
+        }
+        word
+    }
+
+    fn nameserver(&mut self, word: &[u8], number: usize) {
+        let Ok(text) = str::from_utf8(word) else {
+            return self.diagnostics.note(number, DiagnosticCause::Address, word);
+        };
+        let (ip, scope) = match parse_scoped_ip(text, self.interfaces) {
+            Ok(address) => address,
+            Err(error) => return self.diagnostics.note(number, error.into(), word),
+        };
+        if self.nameservers.len() >= MAX_NAMESERVERS {
+            return self.diagnostics.note(number, DiagnosticCause::TooManyNameservers, word);
+        }
+        // The unspecified address means this machine, as it did in BIND. The kernel takes it for
+        // loopback too, but its answers then come from another address than was asked.
+        self.nameservers.push(match ip {
+            IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, DNS_PORT).into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, DNS_PORT).into(),
+            IpAddr::V4(ip) => (ip, DNS_PORT).into(),
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, DNS_PORT, 0, scope).into(),
+        });
+    }
+
+    fn names(&mut self, text: &[u8], number: usize) -> Vec<HostName> {
+        let mut names = Vec::new();
+        for word in words(text) {
+            // The root as a suffix leaves the name as it is, and that is tried anyway; the line
+            // `search .` is how one asks for no search list.
+            if word == b"." {
+                continue;
+            }
+            match host_name::check(word) {
+                Ok(()) => {
+                    let name = str::from_utf8(word).expect("a checked name is ASCII");
+                    names.push(HostName::from_checked(name));
+                }
+                Err(error) => self.diagnostics.note(number, DiagnosticCause::Name(error), word),
+            }
+        }
+        names
+    }
+
+    fn options(&mut self, text: &[u8], number: usize) {
+        for word in words(text) {
+            if let Err(cause) = self.option(word) {
+                self.diagnostics.note(number, cause, word);
+            }
+        }
+    }
+
+    /// Applies one option; an error says why not, or not as it stands.
+    fn option(&mut self, word: &[u8]) -> Result<(), DiagnosticCause> {
+        let options = &mut self.options;
+        if let Some(colon) = word.iter().position(|&byte| byte == b':') {
+            let (name, value) = (&word[..colon], &word[colon + 1..]);
+            // The upper limits are glibc's: RES_MAXNDOTS, RES_MAXRETRANS and RES_MAXRETRY. No time
+            // and no attempt at all would make every lookup fail.
+            let (value, in_range) = match name {
+                b"ndots" => number_in(value, 0..=15)?,
+                b"timeout" => number_in(value, 1..=30)?,
+                b"attempts" => number_in(value, 1..=5)?,
+                _ => return Err(DiagnosticCause::UnknownOption),
+            };
+            match name {
+                b"ndots" => options.ndots = value,
+                b"timeout" => options.timeout = Duration::from_secs(value.into()),
+                _ => options.attempts = value,
+            }
+            return if in_range { Ok(()) } else { Err(DiagnosticCause::OptionRange) };
+        }
+        let (name, set) = match word {
+            [b'-', name @ ..] => (name, false),
+            name => (name, true),
+        };
+        let option = match name {
+            b"rotate" => &mut options.rotate,
+            b"use-vc" | b"usevc" | b"tcp" => &mut options.use_vc,
+            b"edns0" => &mut options.edns0,
+            b"single-request" => &mut options.single_request,
+            b"single-request-reopen" => &mut options.single_request_reopen,
+            b"no-aaaa" => &mut options.no_aaaa,
+            b"trust-ad" => &mut options.trust_ad,
+            b"no-reload" => &mut options.no_reload,
+            b"inet6" => &mut options.inet6,
+            b"strict-error" => &mut options.strict_error,
+            b"no-tld-query" => &mut options.no_tld_query,
+            b"debug" | b"no-check-names" | b"ip6-bytestring" | b"ip6-dotint" | b"no-ip6-dotint" => {
+                return Ok(());
+            }
+            b"ndots" | b"timeout" | b"attempts" => return Err(DiagnosticCause::OptionValue),
+            _ => return Err(DiagnosticCause::UnknownOption),
+        };
+        *option = set;
+        Ok(())
+    }
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+/// A number of digits, and whether it is in range; out of range, the nearest one that is.
+fn number_in(digits: &[u8], range: RangeInclusive<u8>) -> Result<(u8, bool), DiagnosticCause> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(DiagnosticCause::OptionValue);
+    }
+    let value = digits.iter().fold(0_u32, |value, digit| {
+        value.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
+    });
+    let (min, max) = range.into_inner();
+    let nearest = u8::try_from(value).unwrap_or(u8::MAX).clamp(min, max);
+    Ok((nearest, u32::from(nearest) == value))
+}
