@@ -2,6 +2,7 @@
 
 mod diagnostic;
 mod error;
+mod hosts;
 mod resolv_conf;
 mod search;
 mod special_names;

@@ -1,0 +1,208 @@
+//! The hosts file, hosts(5): text to addresses.
+
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+
+use crate::HostName;
+use crate::host_name::{self, hash_lowercase};
+use crate::scope::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
+
+use super::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
+
+/// The names and addresses of a hosts file.
+///
+/// A name has the addresses of all lines it stands on, in file order, each once; its canonical name
+/// is the first name on the first of these lines. It has no address of a line it does not stand
+/// on, though another name share an address with it. Names compare without regard to case and to a
+/// final dot.
+///
+/// Block lists make this file long: the names stand in one buffer, and a name costs its length and
+/// 12 bytes, an address 28, the index 6 to 11 bytes a name.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts {
+    /// The names, one after the other.
+    text: String,
+    lines: Vec<Line>,
+    /// In file order.
+    mentions: Vec<Mention>,
+    /// Open addressing with linear probing: the first mention of a name, or `NONE`. The length is
+    /// a power of two, or 0 without names.
+    index: Box<[u32]>,
+    /// Keyed at random, so that no block list can be written to collide.
+    hasher: RandomState,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// A line that has an address and a name.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    address: IpAddr,
+    scope: u32,
+    canonical: u32,
+}
+
+/// A name on a line.
+#[derive(Clone, Copy, Debug)]
+struct Mention {
+    /// Where the name ends in the text; it starts where the one before it ends.
+    end: u32,
+    line: u32,
+    /// The next mention of the same name, or `NONE`.
+    next: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// So that every count and offset of a file fits 32 bits, and none of them is `NONE`.
+const MAX_FILE_LEN: usize = u32::MAX as usize;
+
+fn as_u32(count: usize) -> u32 {
+    u32::try_from(count).expect("a file of less than 4 GiB counts less than 4 Gi of anything")
+}
+
+/// What a hosts file knows about a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostsEntry {
+    /// The first name on the first line that has the name.
+    pub(crate) canonical: HostName,
+    /// The addresses with their scope ids (0: none), in file order, each once; never empty.
+    pub(crate) addresses: Vec<(IpAddr, u32)>,
+}
+
+impl Hosts {
+    /// Reads a hosts file. Whatever is wrong in it costs the word or line it stands in, and leaves
+    /// a diagnostic.
+    pub(crate) fn parse(text: &[u8], interfaces: InterfaceIndex<'_>) -> Self {
+        Self::parse_up_to(MAX_FILE_LEN, text, interfaces)
+    }
+
+    fn parse_up_to(max_len: usize, text: &[u8], interfaces: InterfaceIndex<'_>) -> Self {
+        let mut hosts = Self::default();
+        let mut diagnostics = Diagnostics::new(ConfigSource::Hosts);
+        // Editors on other systems put a byte order mark in front.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let mut taken = 0;
+        for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
+            taken += line.len() + 1;
+            if taken > max_len {
+                diagnostics.note(number, DiagnosticCause::TooLarge, b"");
+                break;
+            }
+            hosts.read_line(line, number, interfaces, &mut diagnostics);
+        }
+        hosts.text.shrink_to_fit();
+        hosts.lines.shrink_to_fit();
+        hosts.mentions.shrink_to_fit();
+        hosts.build_index();
+        hosts.diagnostics = diagnostics.into_vec();
+        hosts
+    }
+
+    /// What the file knows about `name`.
+    pub(crate) fn lookup(&self, name: &HostName) -> Option<HostsEntry> {
+        let mut mention = self.index.get(self.slot_of(name.without_final_dot())?).copied()?;
+        if mention == NONE {
+            return None;
+        }
+        let first = self.line_of(mention);
+        let canonical = HostName::from_checked(self.name_of(first.canonical));
+        let mut addresses = Vec::new();
+        // A set, since nothing keeps a name from standing on thousands of lines.
+        let mut seen = HashSet::new();
+        while mention != NONE {
+            let line = self.line_of(mention);
+            if seen.insert((line.address, line.scope)) {
+                addresses.push((line.address, line.scope));
+            }
+            mention = self.mentions[mention as usize].next;
+        }
+        Some(HostsEntry { canonical, addresses })
+    }
+
+    /// What was wrong in the file.
+    pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    fn read_line(
+        &mut self,
+        line: &[u8],
+        number: usize,
+        interfaces: InterfaceIndex<'_>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let line = line.split(|&byte| byte == b'#').next().unwrap_or(line);
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let Some(word) = words.next() else { return };
+        let address = str::from_utf8(word).map_err(|_| ScopedIpError::Address);
+        let (address, scope) = match address.and_then(|text| parse_scoped_ip(text, interfaces)) {
+            Ok(address) => address,
+            Err(error) => return diagnostics.note(number, error.into(), word),
+        };
+        let canonical = as_u32(self.mentions.len());
+        for name in words {
+            match host_name::check(name) {
+                Ok(()) => self.mention(name),
+                Err(error) => diagnostics.note(number, DiagnosticCause::Name(error), name),
+            }
+        }
+        if as_u32(self.mentions.len()) == canonical {
+            diagnostics.note(number, DiagnosticCause::NoNames, word);
+        } else {
+            self.lines.push(Line { address, scope, canonical });
+        }
+    }
+
+    /// Notes that `name`, which was checked, stands on the line that is being read.
+    fn mention(&mut self, name: &[u8]) {
+        let name = str::from_utf8(name).expect("a checked name is ASCII");
+        self.text.push_str(name.strip_suffix('.').unwrap_or(name));
+        let end = as_u32(self.text.len());
+        self.mentions.push(Mention { end, line: as_u32(self.lines.len()), next: NONE });
+    }
+
+    fn build_index(&mut self) {
+        if self.mentions.is_empty() {
+            return;
+        }
+        // At most three quarters full, so that a probe is short.
+        let slots = (self.mentions.len() + self.mentions.len() / 3 + 1).next_power_of_two();
+        self.index = vec![NONE; slots].into_boxed_slice();
+        // From the last to the first: each chain starts with the first mention in the file, and
+        // putting one in front of a chain takes no walk along it.
+        for mention in (0..as_u32(self.mentions.len())).rev() {
+            let Some(slot) = self.slot_of(self.name_of(mention)) else { return };
+            self.mentions[mention as usize].next = self.index[slot];
+            self.index[slot] = mention;
+        }
+    }
+
+    /// The slot that has `name`, or the empty one where it would be; `None` without an index.
+    fn slot_of(&self, name: &str) -> Option<usize> {
+        let mask = self.index.len().checked_sub(1)?;
+        let mut hasher = self.hasher.build_hasher();
+        hash_lowercase(name, &mut hasher);
+        // The low bits choose the slot, on every width of `usize`.
+        #[expect(clippy::cast_possible_truncation)]
+        let mut slot = hasher.finish() as usize & mask;
+        loop {
+            let mention = self.index[slot];
+            if mention == NONE || self.name_of(mention).eq_ignore_ascii_case(name) {
+                return Some(slot);
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    fn name_of(&self, mention: u32) -> &str {
+        let mention = mention as usize;
+        let start = mention.checked_sub(1).map_or(0, |before| self.mentions[before].end as usize);
+        &self.text[start..self.mentions[mention].end as usize]
+    }
+
+    fn line_of(&self, mention: u32) -> &Line {
+        &self.lines[self.mentions[mention as usize].line as usize]
+    }
+}
