@@ -1,8 +1,12 @@
 //! The stub resolver.
 
+#[allow(dead_code, reason = "used by the query machine")]
+mod answer;
 mod diagnostic;
 mod error;
 mod hosts;
+#[allow(dead_code, reason = "used by the query machine")]
+mod message;
 mod resolv_conf;
 mod search;
 mod special_names;

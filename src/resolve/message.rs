@@ -1,0 +1,308 @@
+//! Queries and responses on the wire (RFC 1035 section 4, EDNS as in RFC 6891).
+//!
+//! Nothing here keeps state: [`write_query`] makes bytes from its arguments alone, and
+//! [`read_response`] says what one message means for one outstanding question. What it says depends on the
+//! message and the question alone; whether the message came from the right peer is known to the caller,
+//! who read it from a connected socket.
+//!
+//! The rule that the whole file serves: nothing that arrives may end a query attempt but a message
+//! that answers the question asked. All that is not one is [`Ignored`], is counted, and leaves the
+//! query as it was, waiting for the true response.
+
+mod query_name;
+
+use domain::base::header::{Header, HeaderCounts};
+use domain::base::iana::{Class, Opcode, Rtype};
+use domain::base::message::{Message, RecordSection};
+
+pub(crate) use self::query_name::{QueryName, is_host_name};
+use super::answer::{Answer, AnswerSection, AuthoritySection, rtype};
+use super::{Rcode, RecordType, Transport};
+
+/// The size of a UDP response that a query with EDNS allows, in octets.
+///
+/// 1232 fits the smallest IPv6 packet (1280 less 40 of IPv6 and 8 of UDP header), so that responses are
+/// never fragmented: fragments get lost, and the later ones carry nothing that a forger has to guess
+/// ([RFC 9715]). The value that DNS Flag Day 2020 agreed on.
+///
+/// [RFC 9715]: https://www.rfc-editor.org/rfc/rfc9715
+pub(crate) const UDP_PAYLOAD_SIZE: u16 = 1232;
+
+const HEADER_LEN: usize = 12;
+
+/// The fewest octets that a record takes: the root as owner, type, class, TTL and length.
+const MIN_RECORD_LEN: usize = 11;
+
+/// What a query says beside its question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueryOptions {
+    /// Whether to add an OPT record, with a UDP payload size of [`UDP_PAYLOAD_SIZE`].
+    pub(crate) edns: bool,
+    /// Whether to set the AD bit: "please tell whether the data is authentic" (RFC 6840 section 5.7).
+    pub(crate) trust_ad: bool,
+}
+
+/// Writes a query in place of what `buf` holds.
+///
+/// The bytes are a function of the arguments and of nothing else: no padding and no memory of an earlier
+/// query can leak into them.
+pub(crate) fn write_query(
+    buf: &mut Vec<u8>,
+    id: u16,
+    name: &QueryName,
+    record_type: RecordType,
+    options: QueryOptions,
+) {
+    let mut header = Header::new();
+    header.set_id(id);
+    header.set_rd(true);
+    header.set_ad(options.trust_ad);
+    let mut counts = HeaderCounts::new();
+    counts.set_qdcount(1);
+    counts.set_arcount(u16::from(options.edns));
+
+    buf.clear();
+    buf.extend_from_slice(header.as_slice());
+    buf.extend_from_slice(counts.as_slice());
+    buf.extend_from_slice(name.as_wire());
+    buf.extend_from_slice(&rtype(record_type).to_int().to_be_bytes());
+    buf.extend_from_slice(&Class::IN.to_int().to_be_bytes());
+    if options.edns {
+        // The OPT record of RFC 6891 section 6.1.2: owner root, type, payload size in place of the
+        // class, then extended rcode, version and flags in place of the TTL, and no options.
+        buf.push(0);
+        buf.extend_from_slice(&Rtype::OPT.to_int().to_be_bytes());
+        buf.extend_from_slice(&UDP_PAYLOAD_SIZE.to_be_bytes());
+        buf.extend_from_slice(&[0; 6]);
+    }
+}
+
+/// The question that a response has to answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected<'a> {
+    /// The id of the query.
+    pub(crate) id: u16,
+    /// The name asked for.
+    pub(crate) name: &'a QueryName,
+    /// The type asked for.
+    pub(crate) record_type: RecordType,
+    /// How the query went out and the response came in.
+    pub(crate) transport: Transport,
+    /// Whether the letters of the name must have come back in the case in which they were sent, because it
+    /// was chosen at random (draft-vixie-dnsext-dns0x20).
+    pub(crate) exact_case: bool,
+}
+
+/// What one message from a nameserver means for one outstanding question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Response {
+    /// A whole and valid NOERROR or NXDOMAIN.
+    Answer(Answer),
+    /// Truncated, over UDP: its records are not used, the same question is asked over TCP. (Over TCP the bit
+    /// has no meaning and the records are used.)
+    Truncated,
+    /// Another code than NOERROR and NXDOMAIN, the extended bits of EDNS included.
+    Failure(Rcode),
+    /// FORMERR: a nameserver that does not know EDNS may say so; the same query without EDNS may be
+    /// answered (RFC 6891 section 7).
+    FormErr,
+    /// BADVERS: the nameserver knows EDNS, but not version 0; the same query without EDNS may be answered.
+    BadVers,
+    /// An error without a question, so that nothing but the id ties it to the query: not proof
+    /// enough to end the attempt. Good as a hint to ask the next nameserver (after FORMERR and BADVERS: to ask
+    /// without EDNS) and to keep on listening.
+    Hint(Rcode),
+    /// NOERROR that neither answers nor denies, from a nameserver that does not recurse.
+    LameReferral,
+}
+
+/// Why a message is dropped. It is counted, and the query waits on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ignored {
+    /// Shorter than a header.
+    TooShort,
+    /// Another id: the sign of a forger who guesses, or of a late response to an earlier query.
+    WrongId,
+    /// A query: the QR bit is not set.
+    NotAResponse,
+    /// Not a standard query's response.
+    WrongOpcode,
+    /// No question, several, or another name, type or class.
+    WrongQuestion,
+    /// The right question, but not in the letters that were sent.
+    WrongCase,
+    /// Not to be parsed, or followed by octets that belong to nothing.
+    Malformed,
+}
+
+impl Ignored {
+    /// How many kinds there are: the length of an array of counters.
+    pub(crate) const COUNT: usize = 7;
+
+    /// The place of this kind in an array of counters.
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name of this kind, for counters and traces.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::WrongId => "wrong_id",
+            Self::NotAResponse => "not_a_response",
+            Self::WrongOpcode => "wrong_opcode",
+            Self::WrongQuestion => "wrong_question",
+            Self::WrongCase => "wrong_case",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+impl From<domain::base::wire::ParseError> for Ignored {
+    fn from(_: domain::base::wire::ParseError) -> Self {
+        Self::Malformed
+    }
+}
+
+/// The id of a message, to find the outstanding question it may belong to; `None` if it is shorter
+/// than a header.
+pub(crate) fn message_id(message: &[u8]) -> Option<u16> {
+    Some(Message::from_slice(message).ok()?.header().id())
+}
+
+/// Reads a message as the response to a question.
+///
+/// # Errors
+///
+/// The message is no response to this question; see [`Ignored`].
+pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Response, Ignored> {
+    let message = Message::from_slice(message).map_err(|_| Ignored::TooShort)?;
+    let header = message.header();
+    if header.id() != expected.id {
+        return Err(Ignored::WrongId);
+    }
+    if !header.qr() {
+        return Err(Ignored::NotAResponse);
+    }
+    if header.opcode() != Opcode::QUERY {
+        return Err(Ignored::WrongOpcode);
+    }
+    if let Some(rcode) = read_hint(message) {
+        return Ok(Response::Hint(rcode));
+    }
+
+    let counts = message.header_counts();
+    if counts.qdcount() != 1 {
+        return Err(Ignored::WrongQuestion);
+    }
+    let mut questions = message.question();
+    let question = questions.next().ok_or(Ignored::WrongQuestion)??;
+    if question.qclass() != Class::IN
+        || question.qtype() != rtype(expected.record_type)
+        || !expected.name.eq_parsed(question.qname())
+    {
+        return Err(Ignored::WrongQuestion);
+    }
+    if expected.exact_case && !expected.name.eq_exact_case(question.qname()) {
+        return Err(Ignored::WrongCase);
+    }
+
+    let header_rcode = Rcode(u16::from(header.rcode().to_int()));
+    if header.tc()
+        && expected.transport == Transport::Udp
+        && matches!(header_rcode, Rcode::NOERROR | Rcode::NXDOMAIN)
+    {
+        // Not one record is looked at: a nameserver may cut the message in the middle of one.
+        return Ok(Response::Truncated);
+    }
+
+    if !counts_are_plausible(counts, message.as_slice().len() - questions.pos()) {
+        return Err(Ignored::Malformed);
+    }
+    let answer = questions.answer()?;
+    let (answer, authority) = AnswerSection::read(*question.qname(), expected.record_type, answer)?;
+    let (authority, additional) = AuthoritySection::read(&answer.end_of_chain(), authority)?;
+    let extended_bits = read_additional(additional, message.as_slice().len())?;
+
+    let rcode = Rcode(extended_bits << 4 | header_rcode.0);
+    Ok(match rcode {
+        Rcode::NOERROR if is_lame_referral(header, counts, &authority) => Response::LameReferral,
+        Rcode::NOERROR | Rcode::NXDOMAIN => {
+            Response::Answer(answer.into_answer(expected.name, rcode, &authority))
+        }
+        Rcode::FORMERR => Response::FormErr,
+        Rcode::BADVERS => Response::BadVers,
+        rcode => Response::Failure(rcode),
+    })
+}
+
+/// The code of an error that names no question: a header alone, or one with an OPT record.
+///
+/// Nameservers that cannot or will not read a query answer so. NOERROR and NXDOMAIN are not among the
+/// codes: they would be an answer, and a forger would have nothing to guess but the id.
+fn read_hint(message: &Message<[u8]>) -> Option<Rcode> {
+    let counts = message.header_counts();
+    let header_rcode = u16::from(message.header().rcode().to_int());
+    let rcode = if message.as_slice().len() == HEADER_LEN {
+        // The counts may still be those of the query.
+        Rcode(header_rcode)
+    } else if (counts.qdcount(), counts.ancount(), counts.nscount()) == (0, 0, 0) {
+        let additional = message.additional().ok()?;
+        let extended_bits = read_additional(additional, message.as_slice().len()).ok()?;
+        Rcode(extended_bits << 4 | header_rcode)
+    } else {
+        return None;
+    };
+    let is_error = matches!(
+        rcode,
+        Rcode::FORMERR | Rcode::SERVFAIL | Rcode::NOTIMP | Rcode::REFUSED | Rcode::BADVERS
+    );
+    is_error.then_some(rcode)
+}
+
+/// Whether as many records as the header counts can stand in the octets after the question.
+fn counts_are_plausible(counts: HeaderCounts, octets: usize) -> bool {
+    let records = [counts.ancount(), counts.nscount(), counts.arcount()];
+    records.map(usize::from).iter().sum::<usize>() <= octets / MIN_RECORD_LEN
+}
+
+/// Walks the additional section, up to `end`, where the message has to end too, and returns the upper
+/// eight bits of the extended rcode: those of the OPT record, zero without one.
+fn read_additional(mut records: RecordSection<'_, [u8]>, end: usize) -> Result<u16, Ignored> {
+    let mut extended_bits = None;
+    for record in &mut records {
+        let record = record?;
+        if record.rtype() != Rtype::OPT {
+            continue;
+        }
+        // "The NAME field MUST be 0 (root domain)" and "If a query message with more than one OPT RR is
+        // received, a FORMERR (RCODE=1) MUST be returned" (RFC 6891 section 6.1): what must not be
+        // sent one way is not believed the other way.
+        if extended_bits.is_some() || !record.owner().is_root() {
+            return Err(Ignored::Malformed);
+        }
+        let [upper, ..] = record.ttl().as_secs().to_be_bytes();
+        extended_bits = Some(u16::from(upper));
+    }
+    if records.pos() != end {
+        return Err(Ignored::Malformed);
+    }
+    Ok(extended_bits.unwrap_or(0))
+}
+
+/// Whether a NOERROR is a referral from a nameserver that is of no use to a stub resolver.
+///
+/// glibc and Go pass on to the next nameserver when a NOERROR is neither authoritative nor from a
+/// recursive resolver, and all sections but the question are empty. Here also when NS records stand
+/// in its authority section, which is what a referral proper looks like. A SOA record makes it NODATA
+/// (RFC 2308 section 2.2), and so does an OPT record without NS records: such a nameserver only forgot to set RA.
+fn is_lame_referral(header: Header, counts: HeaderCounts, authority: &AuthoritySection) -> bool {
+    !header.aa()
+        && !header.ra()
+        && counts.ancount() == 0
+        && authority.negative_ttl.is_none()
+        && (counts.arcount() == 0 || authority.has_ns)
+}
+
+#[cfg(test)]
+mod tests;
