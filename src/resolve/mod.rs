@@ -4,6 +4,8 @@
 mod answer;
 mod diagnostic;
 mod error;
+#[allow(dead_code, reason = "used by the resolver thread")]
+mod framing;
 mod hosts;
 #[allow(dead_code, reason = "used by the query machine")]
 mod message;
