@@ -1,0 +1,479 @@
+//! The putters' end: future, blocking and try form, and the last item.
+//!
+//! Its form for a thread that must not wait is in `offer.rs`, its futures are in `putting.rs`.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::line::{Ticket, Wakes};
+use super::park::block_on;
+use super::putting::{Put, PutOne, Wait};
+use super::queue::{Items, Shared, renew};
+
+/// Why a put ended before its items were in the queue. The items are back in the caller's hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum PutError {
+    /// The queue is closed, or no getter is left.
+    #[error("queue is closed")]
+    Closed,
+    /// The queue is canceled, and the put was a cancelable one.
+    #[error("queue is canceled")]
+    Canceled,
+    /// There is no room now, or others wait for it. Only [`Putter::try_put_one`] says so.
+    #[error("queue is full")]
+    Full,
+    /// The deadline passed first. Only the blocking forms say so.
+    #[error("deadline passed before there was room")]
+    DeadlinePassed,
+}
+
+/// An item that did not get into the queue, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("item was not put")]
+pub struct Unsent<T> {
+    /// The item, for the caller to keep.
+    pub item: T,
+    /// Why it came back.
+    #[source]
+    pub cause: PutError,
+}
+
+impl<T> fmt::Debug for Unsent<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsent").field("cause", &self.cause).finish_non_exhaustive()
+    }
+}
+
+/// The end of the queue that puts items in.
+///
+/// A clone is one more putter. When the last one is dropped or has [finished](Self::finish), the
+/// getters drain the queue, then end.
+///
+/// Each putter has one slot of its own for its last item, apart from the capacity, so that
+/// [`finish`](Self::finish) never needs room.
+pub struct Putter<T> {
+    pub(super) shared: Arc<Shared<T>>,
+    /// Its place in the line, after an `offer` that found no room.
+    pub(super) place: Option<Ticket>,
+    /// Its place among the watchers, after a `poll_closed` that was pending.
+    pub(super) watch: Option<Ticket>,
+    /// It gave its last item, and is no longer counted.
+    pub(super) finished: bool,
+}
+
+impl<T> Putter<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
+        Self { shared, place: None, watch: None, finished: false }
+    }
+
+    /// How many items the queue holds before a putter has to wait; 0 means that it never holds any,
+    /// and each item is handed over directly.
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity
+    }
+
+    /// Moves items from the front of `items` into the queue, and waits until at least `min` moved.
+    ///
+    /// Gives the number of items that moved: all of them if there was room. Those that did not move
+    /// are in `items`, in order. `min` 0 never waits, and a put of nothing returns at once.
+    ///
+    /// While the put waits, getters take from its items directly, so `items` is empty until then.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`] and [`PutError::Canceled`]; what did not move until then is in `items`.
+    ///
+    /// # Panics
+    ///
+    /// If `min` is larger than the number of items.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future puts every item that did not move back into `items`, in order.
+    #[track_caller]
+    pub fn put<'a>(&'a mut self, items: &'a mut VecDeque<T>, min: usize) -> Put<'a, T> {
+        self.start(items, min, true)
+    }
+
+    /// Moves all the items into the queue: [`put`](Self::put) with `min` the number of items.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`put`](Self::put).
+    pub fn put_all<'a>(&'a mut self, items: &'a mut VecDeque<T>) -> Put<'a, T> {
+        let min = items.len();
+        self.start(items, min, true)
+    }
+
+    /// Moves one item into the queue.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`] and [`PutError::Canceled`], with the item.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future before it is ready drops the item with it, or leaves it with the getter
+    /// that has it already. To keep the item, use [`put_all`](Self::put_all).
+    pub fn put_one(&mut self, item: T) -> PutOne<'_, T> {
+        self.start_one(item, true)
+    }
+
+    /// [`put`](Self::put) that goes on when the queue is canceled. It still fails when it is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`].
+    ///
+    /// # Panics
+    ///
+    /// If `min` is larger than the number of items.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`put`](Self::put).
+    #[track_caller]
+    pub fn put_uncancelable<'a>(
+        &'a mut self,
+        items: &'a mut VecDeque<T>,
+        min: usize,
+    ) -> Put<'a, T> {
+        self.start(items, min, false)
+    }
+
+    /// [`put_all`](Self::put_all) that goes on when the queue is canceled.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`put`](Self::put).
+    pub fn put_all_uncancelable<'a>(&'a mut self, items: &'a mut VecDeque<T>) -> Put<'a, T> {
+        let min = items.len();
+        self.start(items, min, false)
+    }
+
+    /// [`put_one`](Self::put_one) that goes on when the queue is canceled.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`], with the item.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`put_one`](Self::put_one).
+    pub fn put_one_uncancelable(&mut self, item: T) -> PutOne<'_, T> {
+        self.start_one(item, false)
+    }
+
+    /// [`put`](Self::put) for a thread without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`], [`PutError::Canceled`] and [`PutError::DeadlinePassed`]; what did not
+    /// move until then is in `items`.
+    ///
+    /// # Panics
+    ///
+    /// If `min` is larger than the number of items.
+    ///
+    /// # Blocking
+    ///
+    /// Parks the thread until `min` items moved, the put fails, or the deadline passes. Not for use
+    /// inside a task.
+    #[track_caller]
+    pub fn blocking_put(
+        &mut self,
+        items: &mut VecDeque<T>,
+        min: usize,
+        deadline: impl Into<Option<Instant>>,
+    ) -> Result<usize, PutError> {
+        block_on(self.put(items, min), deadline.into()).unwrap_or(Err(PutError::DeadlinePassed))
+    }
+
+    /// [`put_all`](Self::put_all) for a thread without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`blocking_put`](Self::blocking_put).
+    ///
+    /// # Blocking
+    ///
+    /// As [`blocking_put`](Self::blocking_put).
+    pub fn blocking_put_all(
+        &mut self,
+        items: &mut VecDeque<T>,
+        deadline: impl Into<Option<Instant>>,
+    ) -> Result<usize, PutError> {
+        self.blocking_put(items, items.len(), deadline)
+    }
+
+    /// [`put_one`](Self::put_one) for a thread without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`blocking_put`](Self::blocking_put), with the item.
+    ///
+    /// # Blocking
+    ///
+    /// As [`blocking_put`](Self::blocking_put).
+    pub fn blocking_put_one(
+        &mut self,
+        item: T,
+        deadline: impl Into<Option<Instant>>,
+    ) -> Result<(), Unsent<T>> {
+        self.start_one(item, true).blocking(deadline.into())
+    }
+
+    /// [`put_uncancelable`](Self::put_uncancelable) for a thread without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`] and [`PutError::DeadlinePassed`].
+    ///
+    /// # Panics
+    ///
+    /// If `min` is larger than the number of items.
+    ///
+    /// # Blocking
+    ///
+    /// As [`blocking_put`](Self::blocking_put).
+    #[track_caller]
+    pub fn blocking_put_uncancelable(
+        &mut self,
+        items: &mut VecDeque<T>,
+        min: usize,
+        deadline: impl Into<Option<Instant>>,
+    ) -> Result<usize, PutError> {
+        block_on(self.put_uncancelable(items, min), deadline.into())
+            .unwrap_or(Err(PutError::DeadlinePassed))
+    }
+
+    /// [`put_all_uncancelable`](Self::put_all_uncancelable) for a thread without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`blocking_put_uncancelable`](Self::blocking_put_uncancelable).
+    ///
+    /// # Blocking
+    ///
+    /// As [`blocking_put`](Self::blocking_put).
+    pub fn blocking_put_all_uncancelable(
+        &mut self,
+        items: &mut VecDeque<T>,
+        deadline: impl Into<Option<Instant>>,
+    ) -> Result<usize, PutError> {
+        self.blocking_put_uncancelable(items, items.len(), deadline)
+    }
+
+    /// [`put_one_uncancelable`](Self::put_one_uncancelable) for a thread without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`] and [`PutError::DeadlinePassed`], with the item.
+    ///
+    /// # Blocking
+    ///
+    /// As [`blocking_put`](Self::blocking_put).
+    pub fn blocking_put_one_uncancelable(
+        &mut self,
+        item: T,
+        deadline: impl Into<Option<Instant>>,
+    ) -> Result<(), Unsent<T>> {
+        self.start_one(item, false).blocking(deadline.into())
+    }
+
+    /// Moves as many items as there is room for now, and gives their number, which may be 0.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`] and [`PutError::Canceled`]; every item is still in `items`.
+    pub fn try_put(&mut self, items: &mut VecDeque<T>) -> Result<usize, PutError> {
+        self.leave();
+        self.put_now(items, 0, true)
+    }
+
+    /// Moves one item, if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`], [`PutError::Canceled`] and [`PutError::Full`], with the item.
+    pub fn try_put_one(&mut self, item: T) -> Result<(), Unsent<T>> {
+        self.leave();
+        let mut item = Some(item);
+        let cause = match self.put_now(&mut item, 0, true) {
+            Ok(_) => PutError::Full,
+            Err(cause) => cause,
+        };
+        item.map_or(Ok(()), |item| Err(Unsent { item, cause }))
+    }
+
+    /// Puts the last item of this putter, and gives up the putter in the same step.
+    ///
+    /// Never waits for room: each putter has one slot of its own for it. Goes through when the queue
+    /// is canceled. When this was the last putter, the getters end after the items of the queue.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError::Closed`], with the item.
+    pub fn finish(mut self, last: T) -> Result<(), Unsent<T>> {
+        if self.finished {
+            return Err(Unsent { item: last, cause: PutError::Closed });
+        }
+        let mut woken = Wakes::new();
+        let mut state = self.shared.lock();
+        if state.closed {
+            drop(state);
+            return Err(Unsent { item: last, cause: PutError::Closed });
+        }
+        let place = self.place.take().map(|ticket| state.putters.leave(ticket));
+        let watch = self.watch.take().map(|ticket| state.watchers.leave(ticket));
+        state.push_last(last);
+        state.remove_putter(&mut woken);
+        drop(state);
+        self.finished = true;
+        woken.fire();
+        // Their wakers are dropped with no lock held.
+        drop((place, watch));
+        Ok(())
+    }
+
+    /// Whether puts fail for good: the queue is closed, or no getter is left. Takes no lock.
+    pub fn is_closed(&self) -> bool {
+        self.finished || self.shared.refuses()
+    }
+
+    /// Whether cancelable puts fail.
+    pub fn is_canceled(&self) -> bool {
+        self.shared.is_canceled()
+    }
+
+    /// Polls for the moment when the queue [is closed](Self::is_closed): nobody wants items any more.
+    ///
+    /// A [cancel](Self::cancel) woken the task as well, so that it can look at
+    /// [`is_canceled`](Self::is_canceled). Only the waker of the latest poll is kept, until then or
+    /// until the putter is dropped.
+    ///
+    /// Never waits for the lock: should another thread hold it, the task is woken to poll again.
+    ///
+    /// # Returns
+    ///
+    /// - `Ready(())`: closed, or all getters are gone.
+    /// - `Pending`: the waker is woken when one of the two above is true, or the queue is canceled.
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut clone = None;
+        loop {
+            if self.is_closed() {
+                return Poll::Ready(());
+            }
+            let Some(mut state) = self.shared.try_lock() else {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            };
+            if state.closed {
+                continue;
+            }
+            // After a cancel the place is settled and worth nothing: a new one hears of the closing.
+            let settled = self.watch.filter(|&ticket| state.watchers.is_settled(ticket));
+            if let Some(ticket) = settled {
+                self.watch = None;
+                let _never_has_a_waker = state.watchers.leave(ticket);
+            }
+            let ticket = *self.watch.get_or_insert_with(|| state.watchers.join(()));
+            let renewed =
+                renew(&mut state.watchers.waiter_mut(ticket).waker, cx.waker(), &mut clone);
+            drop(state);
+            match renewed {
+                Ok(_replaced) => return Poll::Pending,
+                Err(()) => clone = Some(cx.waker().clone()),
+            }
+        }
+    }
+
+    /// Closes the queue: puts fail from now on, also those that wait, and get their items back.
+    /// Getters drain what the queue holds, then end.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+
+    /// Cancels the queue: cancelable puts fail from now on, also those that wait, and get their items
+    /// back. Uncancelable puts, last items and gets go on as before.
+    pub fn cancel(&self) {
+        self.shared.cancel();
+    }
+
+    #[track_caller]
+    fn start<'a>(
+        &'a mut self,
+        items: &'a mut VecDeque<T>,
+        min: usize,
+        cancelable: bool,
+    ) -> Put<'a, T> {
+        let len = items.len();
+        assert!(min <= len, "a put of {len} items cannot wait for {min}");
+        self.leave();
+        Put::new(Wait::new(self, cancelable), items, min)
+    }
+
+    fn start_one(&mut self, item: T, cancelable: bool) -> PutOne<'_, T> {
+        self.leave();
+        PutOne::new(Wait::new(self, cancelable), item)
+    }
+
+    fn put_now<I: Items<T>>(
+        &self,
+        items: &mut I,
+        min: usize,
+        cancelable: bool,
+    ) -> Result<usize, PutError> {
+        match Wait::new(self, cancelable).poll(items, min, Waker::noop()) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(0),
+        }
+    }
+
+    /// Gives up the place in the line that an `offer` left.
+    fn leave(&mut self) {
+        if let Some(ticket) = self.place.take() {
+            let (left, woken) = self.shared.leave_putters(ticket);
+            woken.fire();
+            // Its waker, if it was not woken, is dropped here, with no lock held.
+            drop(left);
+        }
+    }
+}
+
+impl<T> Clone for Putter<T> {
+    fn clone(&self) -> Self {
+        if !self.finished {
+            self.shared.add_putter();
+        }
+        let mut clone = Self::new(Arc::clone(&self.shared));
+        clone.finished = self.finished;
+        clone
+    }
+}
+
+impl<T> Drop for Putter<T> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.shared.remove_putter(self.place.take(), self.watch.take());
+        }
+    }
+}
+
+impl<T> fmt::Debug for Putter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Putter").field("capacity", &self.capacity()).finish_non_exhaustive()
+    }
+}
