@@ -284,3 +284,6 @@ pub enum NameError {
     #[error("the host name ends in a number, but is not an IPv4 address in dotted decimal")]
     AmbiguousNumeric,
 }
+
+#[cfg(test)]
+mod tests;

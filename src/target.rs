@@ -231,7 +231,7 @@ pub enum TargetError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The host has colons or brackets, but is no IPv6 address.
-    #[error("the host is not an IPv6 address")]
+    #[error("the host has a colon or brackets, but is not an IPv6 address")]
     Ipv6,
     /// A `[` without its `]`, or something else than a port behind the `]`.
     #[error("the brackets do not enclose the host")]
@@ -249,3 +249,6 @@ impl From<std::convert::Infallible> for TargetError {
         match never {}
     }
 }
+
+#[cfg(test)]
+mod tests;
