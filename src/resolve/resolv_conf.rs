@@ -310,3 +310,8 @@ fn number_in(digits: &[u8], range: RangeInclusive<u8>) -> Result<(u8, bool), Dia
     let nearest = u8::try_from(value).unwrap_or(u8::MAX).clamp(min, max);
     Ok((nearest, u32::from(nearest) == value))
 }
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;
