@@ -206,3 +206,6 @@ impl Hosts {
         &self.lines[self.mentions[mention as usize].line as usize]
     }
 }
+
+#[cfg(test)]
+mod tests;

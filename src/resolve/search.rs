@@ -79,3 +79,105 @@ impl<S: AsRef<[HostName]>> Iterator for Candidates<S> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(texts: &[&str]) -> Vec<HostName> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn order(name: &str, search: &[&str], ndots: u8) -> Vec<String> {
+        let name = name.parse().unwrap();
+        candidates(&name, names(search), ndots).map(|name| name.to_string()).collect()
+    }
+
+    #[test]
+    fn the_order_of_candidates() {
+        let list: &[&str] = &["a.example", "b.example.", "c"];
+        for (id, name, search, ndots, expected) in [
+            ("SE01, SE02", "www", list, 1, &["www.a.example", "www.b.example", "www.c", "www"][..]),
+            ("SE04", "www.x", list, 1, &["www.x", "www.x.a.example", "www.x.b.example", "www.x.c"]),
+            ("SE04", "w.x", list, 2, &["w.x.a.example", "w.x.b.example", "w.x.c", "w.x"]),
+            ("SE04", "w.w.x", list, 2, &["w.w.x", "w.w.x.a.example", "w.w.x.b.example", "w.w.x.c"]),
+            ("SE05", "www.", list, 1, &["www"]),
+            ("SE05", "www.x.", list, 5, &["www.x"]),
+            ("SE06", "www", list, 0, &["www", "www.a.example", "www.b.example", "www.c"]),
+            ("no search list", "www", &[], 1, &["www"]),
+            ("no search list", "www.x", &[], 5, &["www.x"]),
+            ("case is kept", "WWW", &["Example"], 1, &["WWW.Example", "WWW"]),
+        ] {
+            assert_eq!(order(name, search, ndots), expected, "{id}: {name} with ndots {ndots}");
+        }
+    }
+
+    /// Kubernetes: a name of the outside has four dots at most, and is tried in the cluster first.
+    #[test]
+    fn se01_b48_ndots_5() {
+        let search = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"];
+        let expected = [
+            "api.example.com.default.svc.cluster.local",
+            "api.example.com.svc.cluster.local",
+            "api.example.com.cluster.local",
+            "api.example.com",
+        ];
+        assert_eq!(order("api.example.com", &search, 5), expected);
+        assert_eq!(order("api.example.com.", &search, 5), ["api.example.com"]);
+        assert_eq!(order("a.b.c.d.e.f", &search, 5)[0], "a.b.c.d.e.f");
+    }
+
+    #[test]
+    fn se08_a_name_that_gets_too_long_is_left_out() {
+        let name = ["a".repeat(63), "b".repeat(63), "c".repeat(63)].join(".");
+        let fits = "d".repeat(253 - name.len() - 1);
+        let too_long = format!("{fits}d");
+        let order = order(&name, &[&too_long, &fits, "e"], 5);
+        assert_eq!(order, [format!("{name}.{fits}"), format!("{name}.e"), name]);
+        assert_eq!(order[0].len(), 253);
+    }
+
+    #[test]
+    fn se12_names_no_nameserver_may_see_are_left_out() {
+        let search = ["onion.", "a.onion", "example", "invalid", "localhost"];
+        assert_eq!(order("www", &search, 1), ["www.example", "www"]);
+        assert_eq!(order("x.invalid.", &search, 1), [""; 0]);
+        assert_eq!(order("invalid", &["example"], 1), ["invalid.example"]);
+        assert_eq!(order("onion", &["example"], 1), ["onion.example", "onion"]);
+    }
+
+    #[test]
+    fn no_tld_query_leaves_out_the_bare_label_after_the_search_list() {
+        let order = |name: &str, search: &[&str], ndots| -> Vec<String> {
+            let all = candidates(&name.parse().unwrap(), names(search), ndots).no_tld_query(true);
+            all.map(|name| name.to_string()).collect()
+        };
+        assert_eq!(order("www", &["a", "b"], 1), ["www.a", "www.b"]);
+        assert_eq!(order("www", &[], 1), ["www"], "nothing else to try");
+        assert_eq!(order("www", &["a"], 0), ["www", "www.a"], "ndots asks for it first");
+        assert_eq!(order("www.", &["a"], 1), ["www"], "the dot asks for it");
+        assert_eq!(order("w.x", &["a"], 2), ["w.x.a", "w.x"], "not a single label");
+    }
+
+    proptest! {
+        #[test]
+        fn each_candidate_can_be_sent_and_comes_once(
+            name in r"([a-z]{1,63}\.){0,4}([a-z]{1,3}|onion)\.?",
+            search in prop::collection::btree_set(r"([a-z]{1,63}\.){0,3}([a-z]{1,3}|onion|invalid)", 0..4),
+            ndots in 0..4_u8,
+        ) {
+            let name: HostName = name.parse().unwrap();
+            let search: Vec<HostName> = search.iter().map(|text| text.parse().unwrap()).collect();
+            let all: Vec<HostName> = candidates(&name, &search, ndots).collect();
+            for (i, candidate) in all.iter().enumerate() {
+                prop_assert!(!candidate.is_absolute() && !must_not_be_asked_for(candidate.as_str()));
+                prop_assert!(!all[..i].contains(candidate), "{candidate} twice");
+                prop_assert_eq!(&candidate.as_str().parse::<HostName>().unwrap(), candidate);
+            }
+            let most = if name.is_absolute() { 1 } else { search.len() + 1 };
+            prop_assert!(all.len() <= most);
+        }
+    }
+}

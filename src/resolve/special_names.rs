@@ -55,3 +55,63 @@ pub(crate) fn must_not_be_asked_for(name: &str) -> bool {
         || is_in_domain(name, "invalid")
         || (name.contains('.') && is_in_domain(name, "onion"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(names: &[&str], expected: Special) {
+        for name in names {
+            let name: HostName = name.parse().unwrap();
+            assert_eq!(classify(&name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn su01_b3_localhost_and_all_below_it_is_loopback() {
+        let loopback = ["localhost", "LOCALHOST.", "x.localhost", "a.b.LocalHost", "_x.localhost."];
+        check(&loopback, Special::Loopback);
+        check(&["localhost.example.com", "xlocalhost", "localhost1", "local"], Special::Ordinary);
+    }
+
+    #[test]
+    fn su02_below_onion_nothing_exists_here() {
+        check(&["foo.onion", "FOO.ONION.", "a.b.onion"], Special::NotFound);
+        check(&["onion", "onion.", "onion.no", "fooonion", "foo.onions"], Special::Ordinary);
+    }
+
+    #[test]
+    fn su03_invalid_does_not_exist_and_the_others_are_asked_for() {
+        check(&["x.invalid", "X.INVALID.", "a.b.invalid", "invalid."], Special::NotFound);
+        let ordinary = [
+            "invalid",
+            "xinvalid",
+            "invalid.example",
+            "x.test",
+            "x.example",
+            "x.home.arpa",
+            "x.internal",
+            "x.local",
+            "x.alt",
+            "1.0.0.10.in-addr.arpa",
+            "ipv4only.arpa",
+        ];
+        check(&ordinary, Special::Ordinary);
+    }
+
+    proptest! {
+        /// A name that is answered here without an address is one that must not be asked for.
+        #[test]
+        fn what_is_special_is_never_sent(
+            name in r"([a-z]{1,3}\.){0,2}(localhost|invalid|onion|[a-z]{1,3})\.?"
+        ) {
+            let name: HostName = name.parse().unwrap();
+            if classify(&name) != Special::Ordinary {
+                prop_assert!(must_not_be_asked_for(name.without_final_dot()));
+            }
+        }
+    }
+}
