@@ -72,19 +72,16 @@ impl HostName {
         is_in_domain(self.without_final_dot(), parent.without_final_dot())
     }
 
-    /// A name that came off the wire, in presentation form; `None` if it is no host name.
-    ///
-    /// The wire allows any byte in a label (RFC 2181 section 11). A dot inside a label is written
-    /// with a backslash in presentation form, which no host name has, so it is refused like any
-    /// other foreign byte.
-    pub(crate) fn from_wire_text(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
     /// A name whose text was checked before, by [`check`].
     pub(crate) fn from_checked(text: &str) -> Self {
         debug_assert_eq!(check(text.as_bytes()), Ok(()), "{text:?} was not checked");
         Self(text.into())
+    }
+
+    /// The text of an address, as the canonical name of a lookup of that address. The one value of
+    /// this type that is no name: whoever looks it up again gets the address again.
+    pub(crate) fn of_literal(ip: std::net::IpAddr) -> Self {
+        Self(ip.to_string().into())
     }
 
     /// This name below `suffix`, both taken without their final dot; `None` if that is longer than

@@ -1,43 +1,220 @@
 //! [`LookupStream`] and [`LookupResult`]: what comes, in which order, what drop does.
 
-use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 
-use crate::{HostName, LookupError};
+use crate::futex_queue::{self, Getter};
+use crate::resolve::{Inner, LookupId, Pending};
+use crate::{HostName, LookupError, LookupErrorKind};
 
 /// One item of a lookup.
-///
-/// A lookup gives any number of addresses, at most one canonical name, then exactly one `End`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookupResult {
-    /// An address of the host, with the port that was asked for.
+    /// An address of the host, with the port that was asked for (0 if none was).
     Address(SocketAddr),
-    /// The name at the end of the alias chain.
+    /// The name at the end of the alias chain, without a final dot; for a name of the hosts file the
+    /// first name of its line; for an IP literal its text.
     CanonicalName(HostName),
     /// The last item, always.
     End(Result<(), LookupError>),
 }
 
 /// The results of one lookup, each as soon as it is known.
-#[derive(Debug)]
+///
+/// In this order: any number of [`Address`](LookupResult::Address)es, and among them, behind the
+/// first ones, at most one [`CanonicalName`](LookupResult::CanonicalName); then exactly one
+/// [`End`](LookupResult::End), last. After it the stream yields `None`.
+///
+/// - `End(Ok(()))`: at least one address and exactly one canonical name came.
+/// - `End(Err(e))`: `e` says what is missing. Addresses that came before stay valid: one family may
+///   answer while the other does not.
+/// - `End` always comes: when the lookup is canceled, when the resolver shuts down, when its thread
+///   dies. It never waits for room in the queue.
+///
+/// The first poll starts the lookup. A name that needs no nameserver is answered in full by then:
+/// no poll of such a stream is ever pending.
+///
+/// # Cancel safety
+///
+/// `next().await` may be dropped at any time: no result is lost. Dropping the stream itself
+/// abandons the lookup: its sockets are closed as soon as the resolver thread sees it, and nothing is
+/// sent for it any more, unless another lookup waits for the same question.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn f() {
+/// use futures_util::StreamExt;
+/// use outrace::LookupResult;
+///
+/// let mut results = outrace::lookup("example.com:443");
+/// while let Some(result) = results.next().await {
+///     match result {
+///         LookupResult::Address(addr) => println!("{addr}"),
+///         LookupResult::CanonicalName(name) => println!("is called {name}"),
+///         LookupResult::End(Ok(())) => println!("that is all"),
+///         LookupResult::End(Err(e)) => println!("incomplete: {e}"),
+///     }
+/// }
+/// # }
+/// ```
+#[must_use = "a lookup starts when its stream is polled"]
 pub struct LookupStream {
-    ready: VecDeque<LookupResult>,
+    state: State,
+}
+
+enum State {
+    Ready(std::vec::IntoIter<LookupResult>),
+    Pending(Pending),
+    Live(Live),
+    Ended,
+}
+
+struct Live {
+    getter: Getter<LookupResult>,
+    id: LookupId,
+    resolver: Arc<Inner>,
 }
 
 impl LookupStream {
-    pub(crate) fn ready(results: impl IntoIterator<Item = LookupResult>) -> Self {
-        Self { ready: results.into_iter().collect() }
+    pub(crate) fn ready(results: Vec<LookupResult>) -> Self {
+        Self { state: State::Ready(results.into_iter()) }
+    }
+
+    pub(crate) fn pending(pending: Pending) -> Self {
+        Self { state: State::Pending(pending) }
+    }
+
+    /// Ends the lookup with [`LookupErrorKind::Canceled`], unless it has ended. Results that were
+    /// on their way still come, then the `End`.
+    pub fn cancel(&mut self) {
+        match &self.state {
+            State::Live(live) => live.resolver.cancel(live.id),
+            State::Pending(_) => {
+                let end = LookupResult::End(Err(LookupErrorKind::Canceled.into()));
+                self.state = State::Ready(vec![end].into_iter());
+            }
+            State::Ready(_) | State::Ended => {}
+        }
+    }
+
+    /// The results for code without a runtime: an iterator whose `next` parks the thread until
+    /// there is one.
+    ///
+    /// # Blocking
+    ///
+    /// Each `next` waits for the next result. Not for use inside an asynchronous task.
+    pub fn into_blocking_iter(self) -> BlockingResults {
+        BlockingResults { stream: self }
+    }
+
+    /// Starts the lookup if it has not started.
+    fn start(&mut self) {
+        if !matches!(self.state, State::Pending(_)) {
+            return;
+        }
+        let State::Pending(pending) = std::mem::replace(&mut self.state, State::Ended) else {
+            unreachable!("matched above");
+        };
+        let Pending { lookup, timeout, resolver } = pending;
+        let (putter, getter) = futex_queue::bounded(resolver.queue_capacity());
+        self.state = match resolver.start(lookup, putter, timeout) {
+            Ok(id) => State::Live(Live { getter, id, resolver }),
+            Err(_) => {
+                let end = LookupResult::End(Err(LookupErrorKind::Resources.into()));
+                State::Ready(vec![end].into_iter())
+            }
+        };
+    }
+
+    /// Passes a result of the queue on. A queue that ends without an `End` lost its thread.
+    fn pass_on(&mut self, result: Option<LookupResult>) -> LookupResult {
+        let result =
+            result.unwrap_or_else(|| LookupResult::End(Err(LookupErrorKind::ResolverGone.into())));
+        if matches!(result, LookupResult::End(_)) {
+            self.state = State::Ended;
+        }
+        result
     }
 }
 
 impl Stream for LookupStream {
     type Item = LookupResult;
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<LookupResult>> {
-        Poll::Ready(self.ready.pop_front())
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<LookupResult>> {
+        self.start();
+        match &mut self.state {
+            State::Ready(results) => Poll::Ready(results.next()),
+            State::Live(live) => {
+                let result = std::task::ready!(live.getter.poll_get_one(cx));
+                Poll::Ready(Some(self.pass_on(result)))
+            }
+            State::Pending(_) | State::Ended => Poll::Ready(None),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.state {
+            State::Ready(results) => results.size_hint(),
+            State::Pending(_) | State::Live(_) => (1, None),
+            State::Ended => (0, Some(0)),
+        }
+    }
+}
+
+impl FusedStream for LookupStream {
+    fn is_terminated(&self) -> bool {
+        match &self.state {
+            State::Ready(results) => results.len() == 0,
+            State::Pending(_) | State::Live(_) => false,
+            State::Ended => true,
+        }
+    }
+}
+
+impl Drop for LookupStream {
+    fn drop(&mut self) {
+        if let State::Live(live) = &self.state {
+            live.resolver.forget(live.id);
+        }
+    }
+}
+
+impl fmt::Debug for LookupStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Ready(_) => "ready",
+            State::Pending(_) => "not started",
+            State::Live(_) => "live",
+            State::Ended => "ended",
+        };
+        f.debug_struct("LookupStream").field("state", &state).finish_non_exhaustive()
+    }
+}
+
+/// The results of one lookup for a thread that waits: see [`LookupStream::into_blocking_iter`].
+#[derive(Debug)]
+pub struct BlockingResults {
+    stream: LookupStream,
+}
+
+impl Iterator for BlockingResults {
+    type Item = LookupResult;
+
+    fn next(&mut self) -> Option<LookupResult> {
+        self.stream.start();
+        match &mut self.stream.state {
+            State::Ready(results) => results.next(),
+            State::Live(live) => {
+                let result = live.getter.blocking_get_one(None).ok();
+                Some(self.stream.pass_on(result))
+            }
+            State::Pending(_) | State::Ended => None,
+        }
     }
 }

@@ -36,6 +36,7 @@ impl Framing {
     }
 
     /// Whether a message has begun and not ended: if the connection ends here, the message is lost.
+    #[cfg(test)]
     pub(crate) fn is_mid_message(&self) -> bool {
         self.start < self.received.len()
     }

@@ -1,86 +1,50 @@
-//! The stub resolver.
+//! The stub resolver: from a name to a stream of addresses, on a thread of its own.
+//!
+//! A [`Resolver`] asks the sources of a name in this order, and the first that answers is the only
+//! one that speaks: the name is an IP literal; the hosts file; the special-use names of RFC 6761;
+//! DNS, with the search list of resolv.conf. All but the last are answered where the lookup is made,
+//! without a system call and without another thread.
+//!
+//! DNS is the work of one thread, started by the first lookup that needs it and shared by all of
+//! them, of whatever runtime. It never waits for a consumer, and no exit of a process waits for it.
+//!
+//! Every decision is in a state machine without socket, thread or clock (`stub`, and below it
+//! `lookup` and `query`); the thread does what they say.
 
-#[allow(dead_code, reason = "used by the query machine")]
 mod answer;
+mod builder;
+mod clock;
+mod connection;
 mod diagnostic;
 mod error;
-#[allow(dead_code, reason = "used by the resolver thread")]
 mod framing;
 mod hosts;
-#[allow(dead_code, reason = "used by the query machine")]
+mod lookup;
 mod message;
+mod nameserver;
+mod network;
+mod outlet;
+mod query;
+mod random;
 mod resolv_conf;
+mod resolver;
 mod search;
+mod sockets;
 mod special_names;
+mod stats;
+mod stub;
+mod system;
+mod thread;
 
+pub use builder::ResolverBuilder;
 pub use diagnostic::{ConfigSource, Diagnostic, DiagnosticCause};
 pub use error::{
     FailureCause, LookupError, LookupErrorKind, QueryFailure, Question, Rcode, RecordType,
     Transport,
 };
+pub use query::Strategy;
+pub use resolver::{AddressFamily, LookupHandle, LookupOptions, Resolver, lookup};
+pub use stats::Stats;
 
-use crate::{LookupResult, LookupStream, Target, TargetError};
-
-/// An IP address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AddressFamily {
-    /// IPv4, DNS type A.
-    Ipv4,
-    /// IPv6, DNS type AAAA.
-    Ipv6,
-}
-
-/// How one lookup differs from the resolver's own settings.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct LookupOptions {
-    /// Only this family (default: both).
-    pub family: Option<AddressFamily>,
-}
-
-/// A stub resolver: a handle, cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Resolver {}
-
-/// Settings of a [`Resolver`].
-#[derive(Clone, Debug, Default)]
-pub struct ResolverBuilder {}
-
-impl Resolver {
-    /// The resolver of this process, with the system's configuration.
-    pub fn system() -> Self {
-        Self {}
-    }
-
-    /// Looks up `target`.
-    pub fn lookup<T>(&self, target: T) -> LookupStream
-    where
-        T: TryInto<Target>,
-        T::Error: Into<TargetError>,
-    {
-        self.lookup_with(target, &LookupOptions::default())
-    }
-
-    /// Looks up `target` with options of its own.
-    pub fn lookup_with<T>(&self, target: T, _options: &LookupOptions) -> LookupStream
-    where
-        T: TryInto<Target>,
-        T::Error: Into<TargetError>,
-    {
-        match target.try_into() {
-            Ok(_) => {
-                LookupStream::ready([LookupResult::End(Err(LookupErrorKind::NotFound.into()))])
-            }
-            Err(e) => LookupStream::ready([LookupResult::End(Err(LookupError::invalid(e.into())))]),
-        }
-    }
-}
-
-/// Looks up `target` with the resolver of this process.
-pub fn lookup<T>(target: T) -> LookupStream
-where
-    T: TryInto<Target>,
-    T::Error: Into<TargetError>,
-{
-    Resolver::system().lookup(target)
-}
+pub(crate) use resolver::{Inner, Pending};
+pub(crate) use stub::LookupId;

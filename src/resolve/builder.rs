@@ -1,0 +1,214 @@
+//! [`ResolverBuilder`]: settings, and where they come from.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::query::{MAX_NAMESERVERS, QueryConfig, Strategy};
+use super::stub::StubConfig;
+use super::{Inner, Resolver, system};
+use crate::HostName;
+
+/// Most lookups bring fewer results than this, so that none waits for the consumer to be polled.
+const DEFAULT_QUEUE_CAPACITY: usize = 16;
+/// Sockets open at once: enough that hundreds of lookups each have ports of their own, and a
+/// quarter of the 1,024 files that a process may usually have open.
+const DEFAULT_MAX_SOCKETS: usize = 256;
+
+/// Settings of a [`Resolver`].
+///
+/// What is not set comes from the files and the environment: `/etc/resolv.conf` with `RES_OPTIONS`
+/// and `LOCALDOMAIN`, and `/etc/hosts`. A setting made here wins over them.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use outrace::Resolver;
+///
+/// let resolver = Resolver::builder()
+///     .nameservers(["192.0.2.53:53".parse().unwrap()])
+///     .timeout(Duration::from_secs(2))
+///     .build();
+/// # drop(resolver);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ResolverBuilder {
+    resolv_conf: Option<PathBuf>,
+    hosts: Option<PathBuf>,
+    environment: bool,
+    nameservers: Vec<SocketAddr>,
+    search: Option<Vec<HostName>>,
+    strategy: Option<Strategy>,
+    timeout: Option<Duration>,
+    attempts: Option<u8>,
+    ndots: Option<u8>,
+    edns: Option<bool>,
+    tcp_only: Option<bool>,
+    queue_capacity: usize,
+    max_sockets: usize,
+}
+
+impl Default for ResolverBuilder {
+    fn default() -> Self {
+        Self {
+            resolv_conf: Some(PathBuf::from("/etc/resolv.conf")),
+            hosts: Some(PathBuf::from("/etc/hosts")),
+            environment: true,
+            nameservers: Vec::new(),
+            search: None,
+            strategy: None,
+            timeout: None,
+            attempts: None,
+            ndots: None,
+            edns: None,
+            tcp_only: None,
+            queue_capacity: DEFAULT_QUEUE_CAPACITY,
+            max_sockets: DEFAULT_MAX_SOCKETS,
+        }
+    }
+}
+
+impl ResolverBuilder {
+    /// The settings that [`Resolver::system`] has.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Nothing from files or the environment: no hosts file, no search list, and the defaults of
+    /// resolv.conf(5), to be followed by [`nameservers`](Self::nameservers).
+    pub fn without_system_configuration(mut self) -> Self {
+        self.resolv_conf = None;
+        self.hosts = None;
+        self.environment = false;
+        self
+    }
+
+    /// The file to read in place of `/etc/resolv.conf`.
+    pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
+        self.resolv_conf = Some(path.into());
+        self
+    }
+
+    /// The file to read in place of `/etc/hosts`.
+    pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
+        self.hosts = Some(path.into());
+        self
+    }
+
+    /// The nameservers, in order, in place of those of resolv.conf. The first three are used;
+    /// none at all leaves those of resolv.conf.
+    pub fn nameservers(mut self, nameservers: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.nameservers = nameservers.into_iter().take(MAX_NAMESERVERS).collect();
+        self
+    }
+
+    /// The search list, in place of that of resolv.conf.
+    pub fn search(mut self, search: impl IntoIterator<Item = HostName>) -> Self {
+        self.search = Some(search.into_iter().collect());
+        self
+    }
+
+    /// How the nameservers share the questions. Default: [`Strategy::Adaptive`], or
+    /// [`Strategy::InTurn`] with the option `rotate` of resolv.conf.
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = Some(strategy);
+        self
+    }
+
+    /// How long the nameservers have for one candidate name, resends and TCP included. Default:
+    /// `timeout` of resolv.conf, 5 s there. 1 ms to 30 s; a value outside is set to the nearer end.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout.clamp(Duration::from_millis(1), Duration::from_secs(30)));
+        self
+    }
+
+    /// How often a question may fail at every nameserver before it fails for good; a resend after
+    /// silence does not count. Default: `attempts` of resolv.conf, 2 there. 1 to 3: RFC 9520
+    /// section 3.1 allows no more queries to one nameserver.
+    pub fn attempts(mut self, attempts: u8) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    /// Names with at least as many dots are tried as they are before the search list is. Default:
+    /// `ndots` of resolv.conf, 1 there. 0 to 15.
+    pub fn ndots(mut self, ndots: u8) -> Self {
+        self.ndots = Some(ndots.min(15));
+        self
+    }
+
+    /// Whether queries offer EDNS, with a UDP payload size of 1,232 octets (RFC 6891). Default: on,
+    /// unless resolv.conf has `-edns0`.
+    pub fn edns(mut self, edns: bool) -> Self {
+        self.edns = Some(edns);
+        self
+    }
+
+    /// Whether queries go over TCP alone. Default: off, unless resolv.conf has `use-vc`.
+    pub fn tcp_only(mut self, tcp_only: bool) -> Self {
+        self.tcp_only = Some(tcp_only);
+        self
+    }
+
+    /// How many results of one lookup the queue to its stream holds. Default: 16, at least 1. What
+    /// does not fit waits with the resolver, and delays no other lookup.
+    pub fn queue_capacity(mut self, capacity: usize) -> Self {
+        self.queue_capacity = capacity.max(1);
+        self
+    }
+
+    /// How many UDP sockets may be open at once. Default: 256, at least one a nameserver. Beyond,
+    /// queries share the open ones: nothing fails and nothing waits, but fewer ports have to be
+    /// guessed by a forger.
+    pub fn max_sockets(mut self, max_sockets: usize) -> Self {
+        self.max_sockets = max_sockets;
+        self
+    }
+
+    /// Reads the files, and makes the resolver.
+    ///
+    /// It never fails: what is wrong in a file costs the line it stands in, and is told by
+    /// [`Resolver::diagnostics`].
+    ///
+    /// # Blocking
+    ///
+    /// Reads two small local files. No thread is started before the first lookup needs it.
+    pub fn build(self) -> Resolver {
+        let path = |path: &Option<PathBuf>| path.as_deref().map(Path::to_owned);
+        let conf = system::read_resolv_conf(path(&self.resolv_conf).as_deref(), self.environment);
+        let (hosts, unreadable) = system::read_hosts(path(&self.hosts).as_deref());
+        let mut diagnostics = conf.diagnostics;
+        diagnostics.extend(hosts.diagnostics().iter().cloned());
+        diagnostics.extend(unreadable);
+        let options = conf.options;
+        let rotated = if options.rotate { Strategy::InTurn } else { Strategy::Adaptive };
+        let nameservers =
+            if self.nameservers.is_empty() { conf.nameservers } else { self.nameservers };
+        let stub = StubConfig {
+            nameservers,
+            query: QueryConfig {
+                strategy: self.strategy.unwrap_or(rotated),
+                timeout: self.timeout.unwrap_or(options.timeout),
+                attempts: self.attempts.unwrap_or(options.attempts),
+                edns: self.edns.unwrap_or(options.edns0),
+                tcp_only: self.tcp_only.unwrap_or(options.use_vc),
+            },
+            rotate: options.rotate,
+            trust_ad: options.trust_ad,
+            max_sockets: self.max_sockets,
+        };
+        Resolver::from(Inner {
+            hosts,
+            search: self.search.map_or(conf.search, Arc::from),
+            ndots: self.ndots.unwrap_or(options.ndots),
+            no_aaaa: options.no_aaaa,
+            no_tld_query: options.no_tld_query,
+            queue_capacity: self.queue_capacity,
+            diagnostics,
+            thread: Arc::new(super::thread::Shared::new(stub)),
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! The boot clock, and an alarm on it.
+//!
+//! Time that passes while the machine is suspended counts: a lookup that was out during the night
+//! has timed out in the morning. `std::time::Instant` is the monotonic clock on Linux, which stands
+//! still in suspend, so the resolver keeps a clock of its own.
+
+use std::time::Instant;
+
+/// Where the resolver's time comes from. It is told as an [`Instant`], for the cores to calculate
+/// with; such an instant must not be compared with one that `Instant::now` gave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BootClock {
+    origin: Instant,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    boot_origin: std::time::Duration,
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod imp {
+    use std::io;
+    use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+    use std::time::{Duration, Instant};
+
+    use mio::unix::SourceFd;
+    use mio::{Interest, Registry, Token};
+    use rustix::time::{
+        ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec,
+        clock_gettime, timerfd_create, timerfd_settime,
+    };
+
+    use super::BootClock;
+
+    impl BootClock {
+        pub(crate) fn new() -> Self {
+            Self { origin: Instant::now(), boot_origin: boot_time() }
+        }
+
+        pub(crate) fn now(&self) -> Instant {
+            self.origin + boot_time().saturating_sub(self.boot_origin)
+        }
+
+        fn boot_time_at(&self, at: Instant) -> Duration {
+            self.boot_origin + at.saturating_duration_since(self.origin)
+        }
+    }
+
+    fn boot_time() -> Duration {
+        let time = clock_gettime(ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+    }
+
+    /// A timerfd on the boot clock: it wakes a machine's resolver as soon as it is out of suspend.
+    #[derive(Debug)]
+    pub(crate) struct Alarm {
+        fd: OwnedFd,
+        armed: Option<Instant>,
+    }
+
+    impl Alarm {
+        pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let fd = timerfd_create(TimerfdClockId::Boottime, flags)?;
+            registry.register(&mut SourceFd(&fd.as_fd().as_raw_fd()), token, Interest::READABLE)?;
+            Ok(Self { fd, armed: None })
+        }
+
+        /// Sees to it that the poll returns at `deadline`, or before. Returns how long the poll may
+        /// take at most; `None`: the timerfd takes care of it.
+        ///
+        /// An alarm that is set too early is left as it is: deadlines come and go with every
+        /// lookup, nearly always later than the one before, and one wake for nothing is cheaper
+        /// than a system call for each.
+        pub(crate) fn arm(
+            &mut self,
+            clock: &BootClock,
+            deadline: Option<Instant>,
+        ) -> Option<Duration> {
+            let deadline = deadline?;
+            if self.armed.is_some_and(|armed| armed <= deadline) {
+                return None;
+            }
+            let at = clock.boot_time_at(deadline);
+            let value = Timespec {
+                tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(at.subsec_nanos()),
+            };
+            let interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let timer = Itimerspec { it_interval: interval, it_value: value };
+            match timerfd_settime(&self.fd, TimerfdTimerFlags::ABSTIME, &timer) {
+                Ok(_) => {
+                    self.armed = Some(deadline);
+                    None
+                }
+                Err(_) => Some(deadline.saturating_duration_since(clock.now())),
+            }
+        }
+
+        /// The alarm went off. It need not be read: setting it anew makes it ready anew.
+        pub(crate) fn handle_event(&mut self) {
+            self.armed = None;
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod imp {
+    use std::io;
+    use std::time::{Duration, Instant};
+
+    use mio::{Registry, Token};
+
+    use super::BootClock;
+
+    impl BootClock {
+        pub(crate) fn new() -> Self {
+            Self { origin: Instant::now() }
+        }
+
+        /// On Windows and the BSDs std's clock counts suspend, or there is no other.
+        pub(crate) fn now(&self) -> Instant {
+            Instant::now().max(self.origin)
+        }
+    }
+
+    /// Elsewhere the poll's own timeout is the alarm.
+    #[derive(Debug)]
+    pub(crate) struct Alarm;
+
+    impl Alarm {
+        pub(crate) fn new(_: &Registry, _: Token) -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(crate) fn arm(
+            &mut self,
+            clock: &BootClock,
+            deadline: Option<Instant>,
+        ) -> Option<Duration> {
+            Some(deadline?.saturating_duration_since(clock.now()))
+        }
+
+        pub(crate) fn handle_event(&mut self) {}
+    }
+}
+
+pub(crate) use imp::Alarm;

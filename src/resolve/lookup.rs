@@ -1,0 +1,293 @@
+//! One lookup that needs DNS: candidate names, families, aliases, and the results in their order.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::AddressFamily;
+use super::answer::{Answer, Outcome};
+use super::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
+use super::message::QueryName;
+use super::nameserver::Nameserver;
+use super::query::{Failure, Settled};
+use super::search::Candidates;
+use super::special_names::{self, Special};
+use crate::{HostName, LookupResult};
+
+/// An alias without an address is asked on this often. The chain inside one response has its own
+/// limit; together they bound what a hostile zone can make one lookup cost.
+const MAX_ALIAS_QUERIES: u8 = 8;
+
+/// What is asked of the DNS for one lookup, and what came of it.
+///
+/// Call order: [`poll_question`](Self::poll_question) until `None`, then
+/// [`handle_settled`](Self::handle_settled) for each question that was polled, and again. Results
+/// gather in [`results`](Self::results), the last one in [`end`](Self::end).
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    /// As the caller gave it, for the error.
+    name: Option<HostName>,
+    port: u16,
+    candidates: Option<Candidates<Arc<[HostName]>>>,
+    /// The candidate that is being asked, as the canonical name of an answer without aliases.
+    candidate: Option<HostName>,
+    families: [Family; 2],
+    alias_queries: u8,
+    has_canonical: bool,
+    /// A candidate before this one exists, but has no address: the search goes on, and if it ends
+    /// in NXDOMAIN the answer is still "no address" (resolv.conf(5) search, RFC 2308 section 2.2).
+    saw_no_data: bool,
+    /// The failure that decides the end if no candidate brings an address.
+    failed: Option<LookupErrorKind>,
+    failures: Vec<QueryFailure>,
+    /// Results not yet taken by the consumer.
+    pub(crate) results: VecDeque<LookupResult>,
+    /// The last result: set once, taken by the consumer behind the others.
+    pub(crate) end: Option<LookupResult>,
+    /// Whether `end` was set, be it taken since.
+    pub(crate) has_ended: bool,
+}
+
+/// Where one family of the current candidate stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Family {
+    NotWanted,
+    /// Its question is to be polled.
+    ToAsk(QueryName),
+    /// Its question is out.
+    Asked,
+    Addresses,
+    NoData,
+    NxDomain,
+    Failed(LookupErrorKind),
+}
+
+const RECORD_TYPES: [RecordType; 2] = [RecordType::A, RecordType::Aaaa];
+
+fn index(record_type: RecordType) -> usize {
+    match record_type {
+        RecordType::A => 0,
+        RecordType::Aaaa => 1,
+    }
+}
+
+impl Lookup {
+    /// A lookup of `name`, asked as each of `candidates` in turn.
+    pub(crate) fn new(
+        name: HostName,
+        port: u16,
+        family: Option<AddressFamily>,
+        candidates: Candidates<Arc<[HostName]>>,
+    ) -> Self {
+        let families = [AddressFamily::Ipv4, AddressFamily::Ipv6].map(|this| match family {
+            Some(wanted) if wanted != this => Family::NotWanted,
+            _ => Family::NxDomain,
+        });
+        let mut lookup = Self {
+            name: Some(name),
+            port,
+            candidates: Some(candidates),
+            candidate: None,
+            families,
+            alias_queries: 0,
+            has_canonical: false,
+            saw_no_data: false,
+            failed: None,
+            failures: Vec::new(),
+            results: VecDeque::new(),
+            end: None,
+            has_ended: false,
+        };
+        if !lookup.next_candidate() {
+            // Every name it could be asked as is too long, or one that nobody may be asked for.
+            lookup.finish(Err(LookupErrorKind::NotFound));
+        }
+        lookup
+    }
+
+    /// A lookup whose results are known: nothing is left but to hand them over. The last of them is
+    /// the `End`.
+    pub(crate) fn answered(results: Vec<LookupResult>) -> Self {
+        let mut results = VecDeque::from(results);
+        let end = results.pop_back();
+        Self {
+            name: None,
+            port: 0,
+            candidates: None,
+            candidate: None,
+            families: [Family::NotWanted, Family::NotWanted],
+            alias_queries: 0,
+            has_canonical: true,
+            saw_no_data: false,
+            failed: None,
+            failures: Vec::new(),
+            results,
+            end,
+            has_ended: true,
+        }
+    }
+
+    /// A question to be asked now. Questions about one name come one after the other.
+    pub(crate) fn poll_question(&mut self) -> Option<(RecordType, QueryName)> {
+        for record_type in RECORD_TYPES {
+            let family = &mut self.families[index(record_type)];
+            if matches!(family, Family::ToAsk(_)) {
+                let Family::ToAsk(name) = std::mem::replace(family, Family::Asked) else {
+                    unreachable!("matched above");
+                };
+                return Some((record_type, name));
+            }
+        }
+        None
+    }
+
+    /// A question that was polled is settled.
+    pub(crate) fn handle_settled(
+        &mut self,
+        record_type: RecordType,
+        question: &QueryName,
+        settled: &Settled,
+        servers: &[Nameserver],
+    ) {
+        if self.has_ended {
+            return;
+        }
+        let family = match settled {
+            Settled::Answer(answer) => self.handle_answer(question, answer),
+            Settled::Failed(failure) => {
+                self.record(record_type, question, failure, servers);
+                Family::Failed(failure.kind())
+            }
+        };
+        self.families[index(record_type)] = family;
+        self.decide();
+    }
+
+    /// Ends the lookup now: results that were not taken are dropped.
+    pub(crate) fn handle_end(&mut self, kind: LookupErrorKind) {
+        self.results.clear();
+        if !self.has_ended {
+            self.finish(Err(kind));
+        }
+    }
+
+    fn handle_answer(&mut self, question: &QueryName, answer: &Answer) -> Family {
+        match &answer.outcome {
+            Outcome::Addresses(addresses) => {
+                let port = self.port;
+                self.results.extend(
+                    addresses.iter().map(|&ip| LookupResult::Address(SocketAddr::new(ip, port))),
+                );
+                if !self.has_canonical {
+                    self.has_canonical = true;
+                    let name = self.canonical_name(question, answer);
+                    self.results.push_back(LookupResult::CanonicalName(name));
+                }
+                Family::Addresses
+            }
+            Outcome::Alias { target } => self.follow(target),
+            Outcome::NoData => Family::NoData,
+            Outcome::NxDomain => Family::NxDomain,
+            Outcome::AliasLoop | Outcome::AliasChainTooLong => {
+                Family::Failed(LookupErrorKind::BadResponse)
+            }
+        }
+    }
+
+    /// The end of the alias chain, in the caller's own letters if there was no alias.
+    fn canonical_name(&self, question: &QueryName, answer: &Answer) -> HostName {
+        let candidate = self.candidate.as_ref().expect("an answer has a candidate");
+        if answer.links == 0 && *question == QueryName::from(candidate) {
+            return candidate.clone();
+        }
+        answer.canonical.to_host_name().unwrap_or_else(|| candidate.clone())
+    }
+
+    /// An alias without an address: the target is asked for, unless nobody may be asked for it.
+    fn follow(&mut self, target: &QueryName) -> Family {
+        if self.alias_queries == MAX_ALIAS_QUERIES {
+            return Family::Failed(LookupErrorKind::BadResponse);
+        }
+        self.alias_queries += 1;
+        match target.to_host_name().map(|name| special_names::classify(&name)) {
+            Some(Special::Ordinary) | None => Family::ToAsk(target.clone()),
+            Some(_) => Family::NoData,
+        }
+    }
+
+    /// Once both families of a candidate are settled: the end, or the next candidate.
+    fn decide(&mut self) {
+        let is_settled = |family: &Family| !matches!(family, Family::ToAsk(_) | Family::Asked);
+        if !self.families.iter().all(is_settled) {
+            return;
+        }
+        let failed = self.families.iter().find_map(|family| match family {
+            Family::Failed(kind) => Some(*kind),
+            _ => None,
+        });
+        if self.families.contains(&Family::Addresses) {
+            // Addresses that came stay valid; what is missing is said.
+            return self.finish(failed.map_or(Ok(()), Err));
+        }
+        self.saw_no_data |= self.families.contains(&Family::NoData);
+        match failed {
+            // One candidate's nameservers may fail where the next one's do not, so the search goes
+            // on, as in the C library (res_search: "try next" on SERVFAIL), but its end is then
+            // never "not found".
+            Some(LookupErrorKind::ServerFailure) => self.failed = failed,
+            Some(kind) => return self.finish(Err(kind)),
+            None => {}
+        }
+        if !self.next_candidate() {
+            self.finish(Err(match self.failed {
+                Some(kind) => kind,
+                None if self.saw_no_data => LookupErrorKind::NoAddress,
+                None => LookupErrorKind::NotFound,
+            }));
+        }
+    }
+
+    fn next_candidate(&mut self) -> bool {
+        let Some(candidate) = self.candidates.as_mut().and_then(Iterator::next) else {
+            return false;
+        };
+        let name = QueryName::from(&candidate);
+        for family in &mut self.families {
+            if *family != Family::NotWanted {
+                *family = Family::ToAsk(name.clone());
+            }
+        }
+        self.candidate = Some(candidate);
+        true
+    }
+
+    fn finish(&mut self, outcome: Result<(), LookupErrorKind>) {
+        let outcome = outcome.map_err(|kind| {
+            let failures = if kind == LookupErrorKind::Canceled {
+                Vec::new()
+            } else {
+                std::mem::take(&mut self.failures)
+            };
+            LookupError::new(kind, self.name.clone(), failures)
+        });
+        self.end = Some(LookupResult::End(outcome));
+        self.has_ended = true;
+    }
+
+    fn record(
+        &mut self,
+        record_type: RecordType,
+        question: &QueryName,
+        failure: &Failure,
+        servers: &[Nameserver],
+    ) {
+        let Some(name) = question.to_host_name().or_else(|| self.candidate.clone()) else { return };
+        self.failures.extend(failure.servers.iter().map(|f| QueryFailure {
+            question: Question { name: name.clone(), record_type },
+            nameserver: servers[f.server].addr(),
+            transport: f.transport,
+            cause: f.cause,
+            elapsed: f.elapsed,
+        }));
+    }
+}

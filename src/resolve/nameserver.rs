@@ -1,0 +1,158 @@
+//! What is known of each nameserver: how quick it is, whether it fails, what it does not understand.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// The smoothed round-trip time of a nameserver nobody has asked yet is unknown; a query to it is
+/// sent again after this long. Long enough for a recursive nameserver's usual cache miss (tens of
+/// milliseconds), short enough that one lost packet costs a quarter of a second.
+const INITIAL_RESEND_DELAY: Duration = Duration::from_millis(250);
+/// Below this a resend would race ordinary scheduling noise of a busy host.
+const MIN_RESEND_DELAY: Duration = Duration::from_millis(100);
+/// Above this a lost packet would cost more than a person's patience.
+const MAX_RESEND_DELAY: Duration = Duration::from_secs(1);
+/// A proven nameserver is late no sooner than this: loopback round-trip times are microseconds,
+/// and asking everyone after a scheduling hiccup would multiply packets for nothing.
+const MIN_LATE_DELAY: Duration = Duration::from_millis(50);
+/// A nameserver that failed is left alone for this long, then asked beside the others once.
+const PROBE_DELAY: Duration = Duration::from_secs(5);
+/// A nameserver that did not understand EDNS is spared it for this long: it may be upgraded, or
+/// the FORMERR may have been somebody else's.
+const PLAIN_DNS_PERIOD: Duration = Duration::from_secs(600);
+
+/// One nameserver of the configuration, and what its answers have taught.
+#[derive(Debug)]
+pub(crate) struct Nameserver {
+    addr: SocketAddr,
+    /// Smoothed round-trip time and its mean deviation (RFC 6298 section 2).
+    rtt: Option<(Duration, Duration)>,
+    /// Set when a query to it went unanswered or its socket failed, cleared by any valid response.
+    failed_at: Option<Instant>,
+    plain_until: Option<Instant>,
+}
+
+impl Nameserver {
+    pub(crate) fn new(addr: SocketAddr) -> Self {
+        Self { addr, rtt: None, failed_at: None, plain_until: None }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The smoothed round-trip time; `None` until the first valid response.
+    pub(crate) fn smoothed_rtt(&self) -> Option<Duration> {
+        self.rtt.map(|(smoothed, _)| smoothed)
+    }
+
+    /// Whether it has answered, and has not failed since.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.rtt.is_some() && self.failed_at.is_none()
+    }
+
+    /// Whether a failure lies long enough back to try it again, beside a proven one.
+    pub(crate) fn is_due_for_probe(&self, now: Instant) -> bool {
+        self.failed_at.is_some_and(|at| now >= at + PROBE_DELAY)
+    }
+
+    /// After how long without a response a first query is sent again.
+    pub(crate) fn resend_delay(&self) -> Duration {
+        match self.rtt {
+            None => INITIAL_RESEND_DELAY,
+            Some(_) => self.expected_wait().clamp(MIN_RESEND_DELAY, MAX_RESEND_DELAY),
+        }
+    }
+
+    /// After how long without a response the other nameservers are asked as well.
+    pub(crate) fn late_delay(&self) -> Duration {
+        self.expected_wait().clamp(MIN_LATE_DELAY, MAX_RESEND_DELAY)
+    }
+
+    /// RFC 6298 section 2.3: `RTO <- SRTT + max (G, K*RTTVAR)` with `K = 4`.
+    fn expected_wait(&self) -> Duration {
+        self.rtt.map_or(INITIAL_RESEND_DELAY, |(smoothed, deviation)| smoothed + 4 * deviation)
+    }
+
+    pub(crate) fn speaks_edns(&self, now: Instant) -> bool {
+        self.plain_until.is_none_or(|until| now >= until)
+    }
+
+    /// A valid response came, `rtt` after its query was sent.
+    ///
+    /// Every send has its own socket or its own id, so a response always belongs to one send and
+    /// the sample is unambiguous (RFC 6298 section 3, Karn's algorithm).
+    pub(crate) fn handle_response(&mut self, rtt: Duration) {
+        self.failed_at = None;
+        self.rtt = Some(match self.rtt {
+            None => (rtt, rtt / 2),
+            Some((smoothed, deviation)) => {
+                (smoothed * 7 / 8 + rtt / 8, deviation * 3 / 4 + smoothed.abs_diff(rtt) / 4)
+            }
+        });
+    }
+
+    /// A query went unanswered for longer than it should, or its socket failed.
+    pub(crate) fn handle_failure(&mut self, now: Instant) {
+        // Each failure restarts the pause, so that a dead nameserver is probed once in a pause.
+        self.failed_at = Some(now);
+    }
+
+    /// It answered a query with EDNS as RFC 6891 section 7 describes for one that knows none.
+    pub(crate) fn handle_edns_refused(&mut self, now: Instant) {
+        self.plain_until = Some(now + PLAIN_DNS_PERIOD);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nameserver() -> Nameserver {
+        Nameserver::new(([127, 0, 0, 1], 53).into())
+    }
+
+    #[test]
+    fn an_unknown_nameserver_waits_a_quarter_of_a_second_for_a_resend() {
+        assert_eq!(nameserver().resend_delay(), Duration::from_millis(250));
+        assert!(!nameserver().is_proven());
+    }
+
+    #[test]
+    fn the_first_sample_sets_the_deviation_to_half_of_it() {
+        let mut server = nameserver();
+        server.handle_response(Duration::from_millis(200));
+        assert_eq!(server.smoothed_rtt(), Some(Duration::from_millis(200)));
+        assert_eq!(server.resend_delay(), Duration::from_millis(600), "200 + 4 * 100");
+    }
+
+    #[test]
+    fn delays_stay_within_their_bounds() {
+        let mut quick = nameserver();
+        quick.handle_response(Duration::from_micros(50));
+        assert_eq!((quick.resend_delay(), quick.late_delay()), (MIN_RESEND_DELAY, MIN_LATE_DELAY));
+        let mut slow = nameserver();
+        slow.handle_response(Duration::from_secs(4));
+        assert_eq!((slow.resend_delay(), slow.late_delay()), (MAX_RESEND_DELAY, MAX_RESEND_DELAY));
+    }
+
+    #[test]
+    fn a_failure_demotes_until_the_next_response_and_allows_a_probe_after_a_pause() {
+        let (mut server, now) = (nameserver(), Instant::now());
+        server.handle_response(Duration::from_millis(1));
+        server.handle_failure(now);
+        assert!(!server.is_proven());
+        assert!(!server.is_due_for_probe(now + PROBE_DELAY.mul_f32(0.99)));
+        assert!(server.is_due_for_probe(now + PROBE_DELAY));
+        server.handle_response(Duration::from_millis(1));
+        assert!(server.is_proven());
+    }
+
+    #[test]
+    fn plain_dns_is_remembered_and_forgotten() {
+        let (mut server, now) = (nameserver(), Instant::now());
+        assert!(server.speaks_edns(now));
+        server.handle_edns_refused(now);
+        assert!(!server.speaks_edns(now));
+        assert!(server.speaks_edns(now + PLAIN_DNS_PERIOD));
+    }
+}

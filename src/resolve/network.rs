@@ -1,0 +1,315 @@
+//! The resolver thread's sockets: what the core asks for, done; what happens on them, told.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use mio::net::{TcpStream, UdpSocket};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::sockets::SocketId;
+use super::stub::{Stub, Transmit};
+
+/// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.
+const MAX_MESSAGE: usize = 65_535;
+/// How many datagrams one socket may bring before the others have their turn: a flood of forged
+/// responses to one lookup must not delay the next one.
+const READS_PER_TURN: usize = 32;
+
+/// An event on one socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SocketEvent {
+    socket: SocketId,
+    is_writable: bool,
+}
+
+impl SocketEvent {
+    pub(super) fn new(token: Token, event: &mio::event::Event) -> Self {
+        Self { socket: SocketId(token.0 as u64), is_writable: event.is_writable() }
+    }
+}
+
+fn token(socket: SocketId) -> Token {
+    Token(usize::try_from(socket.0).expect("fewer sockets than addresses were ever opened"))
+}
+
+/// The open sockets.
+pub(super) struct Network {
+    udp: HashMap<SocketId, UdpSocket>,
+    tcp: HashMap<SocketId, Stream>,
+    /// Sockets that may have more to read than one turn allowed.
+    unread: Vec<SocketId>,
+    read_buffer: Box<[u8]>,
+    write_buffer: Vec<u8>,
+}
+
+struct Stream {
+    tcp: TcpStream,
+    is_connected: bool,
+    /// What the kernel did not take yet.
+    unsent: Vec<u8>,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            udp: HashMap::new(),
+            tcp: HashMap::new(),
+            unread: Vec::new(),
+            read_buffer: vec![0; MAX_MESSAGE].into_boxed_slice(),
+            write_buffer: Vec::new(),
+        }
+    }
+}
+
+impl Network {
+    /// Whether a socket waits for its next turn.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Does what the core asks, until it asks for nothing more.
+    pub(super) fn flush(&mut self, stub: &mut Stub, registry: &Registry, now: Instant) {
+        while let Some(transmit) = stub.poll_transmit(&mut self.write_buffer) {
+            let (socket, done) = match transmit {
+                Transmit::OpenUdp { socket, nameserver } => {
+                    (socket, self.open_udp(socket, nameserver, registry))
+                }
+                Transmit::SendUdp { socket } => (socket, self.send_udp(socket)),
+                Transmit::CloseUdp { socket } => {
+                    self.udp.remove(&socket);
+                    continue;
+                }
+                Transmit::OpenTcp { socket, nameserver } => {
+                    let done = self.open_tcp(socket, nameserver, registry);
+                    if let Err(error) = done {
+                        stub.handle_stream_error(socket, kind_of(&error), now);
+                    }
+                    continue;
+                }
+                Transmit::SendTcp { socket } => {
+                    if let Err(error) = self.send_tcp(socket) {
+                        stub.handle_stream_error(socket, kind_of(&error), now);
+                    }
+                    continue;
+                }
+                Transmit::CloseTcp { socket } => {
+                    self.tcp.remove(&socket);
+                    continue;
+                }
+            };
+            if let Err(error) = done {
+                stub.handle_udp_error(socket, kind_of(&error), now);
+            }
+        }
+    }
+
+    /// Tells the core what an event brought.
+    pub(super) fn handle_event(
+        &mut self,
+        event: SocketEvent,
+        stub: &mut Stub,
+        registry: &Registry,
+        now: Instant,
+    ) {
+        if self.udp.contains_key(&event.socket) {
+            self.read_udp(event.socket, stub, registry, now);
+        } else if self.tcp.contains_key(&event.socket) {
+            self.handle_stream_event(event, stub, registry, now);
+        }
+    }
+
+    /// Reads on where the last turn stopped.
+    pub(super) fn handle_unread(&mut self, stub: &mut Stub, registry: &Registry, now: Instant) {
+        for socket in std::mem::take(&mut self.unread) {
+            if self.udp.contains_key(&socket) {
+                self.read_udp(socket, stub, registry, now);
+            } else {
+                self.read_tcp(socket, stub, registry, now);
+            }
+        }
+    }
+
+    fn open_udp(
+        &mut self,
+        socket: SocketId,
+        nameserver: SocketAddr,
+        registry: &Registry,
+    ) -> io::Result<()> {
+        // Connecting binds it to a port that the kernel picks at random, lets in nothing but what
+        // comes from the nameserver's address and port, and brings a closed port to our notice.
+        let udp = udp_socket(nameserver)?;
+        udp.connect(&nameserver.into())?;
+        let mut udp = UdpSocket::from_std(udp.into());
+        registry.register(&mut udp, token(socket), Interest::READABLE)?;
+        self.udp.insert(socket, udp);
+        Ok(())
+    }
+
+    fn send_udp(&mut self, socket: SocketId) -> io::Result<()> {
+        let Some(udp) = self.udp.get(&socket) else { return Ok(()) };
+        match retry(|| udp.send(&self.write_buffer)) {
+            Ok(_) => Ok(()),
+            // A full send buffer is a lost packet like any other: the resend makes up for it.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_udp(&mut self, socket: SocketId, stub: &mut Stub, registry: &Registry, now: Instant) {
+        for _ in 0..READS_PER_TURN {
+            // The core may have closed it: the last response closes its socket.
+            let Some(udp) = self.udp.get(&socket) else { return };
+            match retry(|| udp.recv(&mut self.read_buffer)) {
+                Ok(len) => stub.handle_datagram(socket, &self.read_buffer[..len], now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => stub.handle_udp_error(socket, kind_of(&error), now),
+            }
+            self.flush(stub, registry, now);
+        }
+        self.unread.push(socket);
+    }
+
+    fn open_tcp(
+        &mut self,
+        socket: SocketId,
+        nameserver: SocketAddr,
+        registry: &Registry,
+    ) -> io::Result<()> {
+        let mut stream = TcpStream::connect(nameserver)?;
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        registry.register(&mut stream, token(socket), interests)?;
+        // Only a matter of a few milliseconds; a platform that refuses it still resolves.
+        drop(stream.set_nodelay(true));
+        self.tcp.insert(socket, Stream { tcp: stream, is_connected: false, unsent: Vec::new() });
+        Ok(())
+    }
+
+    fn send_tcp(&mut self, socket: SocketId) -> io::Result<()> {
+        let Some(stream) = self.tcp.get_mut(&socket) else { return Ok(()) };
+        stream.unsent.extend_from_slice(&self.write_buffer);
+        stream.write()
+    }
+
+    fn handle_stream_event(
+        &mut self,
+        event: SocketEvent,
+        stub: &mut Stub,
+        registry: &Registry,
+        now: Instant,
+    ) {
+        let socket = event.socket;
+        let stream = self.tcp.get_mut(&socket).expect("looked up by the caller");
+        let was_connected = stream.is_connected;
+        let done = match (event.is_writable, was_connected) {
+            (false, _) => Ok(()),
+            (true, true) => stream.write(),
+            (true, false) => stream.finish_connecting(),
+        };
+        let is_new = stream.is_connected && !was_connected;
+        match done {
+            Ok(()) if is_new => stub.handle_connected(socket),
+            Ok(()) => {}
+            Err(error) => stub.handle_stream_error(socket, kind_of(&error), now),
+        }
+        self.flush(stub, registry, now);
+        self.read_tcp(socket, stub, registry, now);
+    }
+
+    fn read_tcp(&mut self, socket: SocketId, stub: &mut Stub, registry: &Registry, now: Instant) {
+        for _ in 0..READS_PER_TURN {
+            let Some(stream) = self.tcp.get_mut(&socket).filter(|s| s.is_connected) else { return };
+            match retry(|| stream.tcp.read(&mut self.read_buffer)) {
+                Ok(0) => stub.handle_stream_error(socket, io::ErrorKind::UnexpectedEof, now),
+                Ok(len) => stub.handle_stream_data(socket, &self.read_buffer[..len], now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => stub.handle_stream_error(socket, kind_of(&error), now),
+            }
+            self.flush(stub, registry, now);
+        }
+        self.unread.push(socket);
+    }
+}
+
+impl Stream {
+    /// Finds out whether the connection stands: it may also have failed, or still be under way.
+    fn finish_connecting(&mut self) -> io::Result<()> {
+        if let Some(error) = self.tcp.take_error()? {
+            return Err(error);
+        }
+        match self.tcp.peer_addr() {
+            Ok(_) => self.is_connected = true,
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            match retry(|| self.tcp.write(&self.unsent)) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(len) => drop(self.unsent.drain(..len)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A socket that neither blocks nor is inherited by programs that are run.
+fn udp_socket(nameserver: SocketAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(nameserver);
+    // One system call where the kernel can do all at once.
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "linux",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
+    let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    #[cfg(not(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "linux",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    )))]
+    let socket = {
+        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        socket
+    };
+    Ok(socket)
+}
+
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// The error's kind; for what this process or host has run out of, a kind that says so. std has no
+/// stable kind of its own for those.
+fn kind_of(error: &io::Error) -> io::ErrorKind {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+        if exhausted.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
+            return io::ErrorKind::QuotaExceeded;
+        }
+    }
+    error.kind()
+}

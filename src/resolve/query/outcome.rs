@@ -1,0 +1,54 @@
+//! How a question ends.
+
+use std::io;
+use std::time::Duration;
+
+use super::super::answer::Answer;
+use super::super::error::{FailureCause, LookupErrorKind, Transport};
+
+/// How a question was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// A valid answer, be it that there is no address.
+    Answer(Answer),
+    Failed(Failure),
+}
+
+/// Why a question has no answer: one entry per nameserver asked, in the order of the failures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) servers: Vec<ServerFailure>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ServerFailure {
+    pub(crate) server: usize,
+    pub(crate) transport: Transport,
+    pub(crate) cause: FailureCause,
+    pub(crate) elapsed: Duration,
+}
+
+impl Failure {
+    /// The one cause to act on: a nameserver that answered says more than one that did not.
+    pub(crate) fn kind(&self) -> LookupErrorKind {
+        let any = |test: fn(&FailureCause) -> bool| self.servers.iter().any(|s| test(&s.cause));
+        if any(|c| matches!(c, FailureCause::AliasLoop | FailureCause::AliasChainTooLong)) {
+            LookupErrorKind::BadResponse
+        } else if any(|c| matches!(c, FailureCause::Rcode(_) | FailureCause::LameReferral)) {
+            LookupErrorKind::ServerFailure
+        } else if any(|c| matches!(c, FailureCause::Timeout)) {
+            LookupErrorKind::Timeout
+        } else if any(|c| matches!(c, FailureCause::Socket(kind) if is_resource(*kind))) {
+            LookupErrorKind::Resources
+        } else {
+            LookupErrorKind::Unreachable
+        }
+    }
+}
+
+/// Whether this error says that this process or host ran out of something, rather than that the
+/// nameserver is to blame. EMFILE and ENFILE have no kind of their own in std: they come as
+/// `Uncategorized`, which equals no kind that can be named, so the driver maps them to this one.
+pub(crate) fn is_resource(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::OutOfMemory | io::ErrorKind::QuotaExceeded)
+}

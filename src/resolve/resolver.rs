@@ -1,0 +1,361 @@
+//! [`Resolver`]: the handle, and the sources that need no thread.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::builder::ResolverBuilder;
+use super::diagnostic::Diagnostic;
+use super::error::{LookupError, LookupErrorKind};
+use super::hosts::Hosts;
+use super::lookup::Lookup;
+use super::outlet::{Outlet, Tagged};
+use super::search;
+use super::special_names::{self, Special};
+use super::stats::Stats;
+use super::stub::LookupId;
+use super::thread::{Command, Shared};
+use crate::futex_queue::Putter;
+use crate::{Host, HostName, LookupResult, LookupStream, Target, TargetError};
+
+/// An IP address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressFamily {
+    /// IPv4, DNS type A.
+    Ipv4,
+    /// IPv6, DNS type AAAA.
+    Ipv6,
+}
+
+impl AddressFamily {
+    fn of(ip: IpAddr) -> Self {
+        if ip.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
+}
+
+/// How one lookup differs from what its resolver usually does.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LookupOptions {
+    pub(crate) family: Option<AddressFamily>,
+    pub(crate) search: bool,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Default for LookupOptions {
+    fn default() -> Self {
+        Self { family: None, search: true, timeout: None }
+    }
+}
+
+impl LookupOptions {
+    /// Addresses of this family alone. Default: both.
+    #[must_use]
+    pub fn family(mut self, family: AddressFamily) -> Self {
+        self.family = Some(family);
+        self
+    }
+
+    /// Whether the search list applies to a name without a final dot. Default: yes.
+    #[must_use]
+    pub fn search(mut self, search: bool) -> Self {
+        self.search = search;
+        self
+    }
+
+    /// How long the whole lookup may take, however many candidate names the search list makes.
+    /// Default: no limit but each candidate's ([`ResolverBuilder::timeout`]).
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+/// A stub resolver.
+///
+/// A handle: cheap to clone, `Send` and `Sync`, at home in any runtime or in none. Its thread starts
+/// with the first lookup that needs it, and ends when the last handle and the last stream are gone.
+#[derive(Clone)]
+pub struct Resolver {
+    inner: Arc<Inner>,
+}
+
+/// What the handles and streams of one resolver share.
+pub(crate) struct Inner {
+    pub(super) hosts: Hosts,
+    pub(super) search: Arc<[HostName]>,
+    pub(super) ndots: u8,
+    pub(super) no_aaaa: bool,
+    pub(super) no_tld_query: bool,
+    pub(super) queue_capacity: usize,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) thread: Arc<Shared>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.thread.close();
+    }
+}
+
+impl From<Inner> for Resolver {
+    fn from(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").finish_non_exhaustive()
+    }
+}
+
+/// What a lookup comes to before any thread is asked.
+enum Sources {
+    /// Answered here.
+    Answered(Vec<LookupResult>),
+    /// To be asked of the nameservers.
+    Dns(Box<Lookup>),
+}
+
+/// A lookup that is to be started by the first poll of its stream.
+pub(crate) struct Pending {
+    pub(crate) lookup: Box<Lookup>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) resolver: Arc<Inner>,
+}
+
+impl Resolver {
+    /// The resolver of this process, configured by the files of this machine.
+    ///
+    /// # Blocking
+    ///
+    /// The first call reads two small local files.
+    pub fn system() -> Self {
+        static SYSTEM: OnceLock<Resolver> = OnceLock::new();
+        SYSTEM.get_or_init(|| ResolverBuilder::new().build()).clone()
+    }
+
+    /// Settings for a resolver of one's own.
+    pub fn builder() -> ResolverBuilder {
+        ResolverBuilder::new()
+    }
+
+    /// What of the configuration could not be used, and why.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.inner.diagnostics
+    }
+
+    /// What the resolver has done so far: a snapshot of its counters.
+    pub fn stats(&self) -> Stats {
+        self.inner.thread.counters().snapshot()
+    }
+
+    /// Looks up `target`: `"example.com:443"`, `("example.com", 443)`, a [`HostName`], an address.
+    ///
+    /// The stream starts the lookup when it is first polled. See [`LookupStream`] for what comes, in
+    /// which order. An invalid target is an `End` with that error, and nothing is sent.
+    pub fn lookup<T>(&self, target: T) -> LookupStream
+    where
+        T: TryInto<Target>,
+        T::Error: Into<TargetError>,
+    {
+        self.lookup_with(target, &LookupOptions::default())
+    }
+
+    /// As [`lookup`](Self::lookup), with options.
+    pub fn lookup_with<T>(&self, target: T, options: &LookupOptions) -> LookupStream
+    where
+        T: TryInto<Target>,
+        T::Error: Into<TargetError>,
+    {
+        match self.inner.sources(target.try_into().map_err(Into::into), options) {
+            Sources::Answered(results) => LookupStream::ready(results),
+            Sources::Dns(lookup) => LookupStream::pending(Pending {
+                lookup,
+                timeout: options.timeout,
+                resolver: Arc::clone(&self.inner),
+            }),
+        }
+    }
+
+    /// Looks up `target` into a queue of the caller's, which other lookups may share: each result
+    /// comes with `tag`. The lookup starts at once.
+    ///
+    /// The putter is the lookup's own, as a clone is: it is used up by the lookup's `End`, which
+    /// needs no room in the queue. Results beyond the queue's capacity wait with the resolver.
+    /// [Canceling](Putter::cancel) the queue ends the lookup with [`LookupErrorKind::Canceled`];
+    /// when the last getter is gone it ends in silence.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn f() {
+    /// use outrace::{LookupOptions, LookupResult, Resolver, futex_queue};
+    ///
+    /// let (putter, mut getter) = futex_queue::bounded(16);
+    /// for name in ["one.example:80", "two.example:80"] {
+    ///     Resolver::system().lookup_into(name, &LookupOptions::default(), putter.clone(), name);
+    /// }
+    /// drop(putter);
+    /// while let Some((name, result)) = getter.get_one().await {
+    ///     println!("{name}: {result:?}");
+    /// }
+    /// # }
+    /// ```
+    pub fn lookup_into<T, K>(
+        &self,
+        target: T,
+        options: &LookupOptions,
+        putter: Putter<(K, LookupResult)>,
+        tag: K,
+    ) -> LookupHandle
+    where
+        T: TryInto<Target>,
+        T::Error: Into<TargetError>,
+        K: Clone + Send + 'static,
+    {
+        let lookup = match self.inner.sources(target.try_into().map_err(Into::into), options) {
+            Sources::Dns(lookup) => lookup,
+            // The same way, so that a full queue is waited for in the one place that can.
+            Sources::Answered(results) => Box::new(Lookup::answered(results)),
+        };
+        let outlet = Outlet::Shared(Box::new(Tagged::new(tag, putter)));
+        let started = self.inner.thread.start(lookup, outlet, options.timeout);
+        // A thread that cannot be started has dropped the outlet, and so delivered the `End`.
+        LookupHandle { id: started.ok(), resolver: Arc::clone(&self.inner) }
+    }
+}
+
+/// A lookup into a queue of the caller's ([`Resolver::lookup_into`]). Dropping it changes nothing.
+pub struct LookupHandle {
+    id: Option<LookupId>,
+    resolver: Arc<Inner>,
+}
+
+impl LookupHandle {
+    /// Ends the lookup with [`LookupErrorKind::Canceled`], unless it has ended. Results already in
+    /// the queue stay there; the `End` still comes.
+    pub fn cancel(&self) {
+        if let Some(id) = self.id {
+            self.resolver.cancel(id);
+        }
+    }
+}
+
+impl fmt::Debug for LookupHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LookupHandle").finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    pub(crate) fn queue_capacity(&self) -> usize {
+        self.queue_capacity
+    }
+
+    pub(crate) fn start(
+        &self,
+        lookup: Box<Lookup>,
+        putter: Putter<LookupResult>,
+        timeout: Option<Duration>,
+    ) -> io::Result<LookupId> {
+        self.thread.start(lookup, Outlet::Stream(putter), timeout)
+    }
+
+    pub(crate) fn cancel(&self, id: LookupId) {
+        self.thread.tell(Command::Cancel(id));
+    }
+
+    pub(crate) fn forget(&self, id: LookupId) {
+        self.thread.tell(Command::Gone(id));
+    }
+
+    fn sources(&self, target: Result<Target, TargetError>, options: &LookupOptions) -> Sources {
+        let target = match target {
+            Ok(target) => target,
+            Err(error) => {
+                let end = LookupResult::End(Err(LookupError::invalid(error)));
+                return Sources::Answered(vec![end]);
+            }
+        };
+        let port = target.port().unwrap_or(0);
+        let family = match options.family {
+            None if self.no_aaaa => Some(AddressFamily::Ipv4),
+            family => family,
+        };
+        let name = match target.host() {
+            Host::Ip(ip, scope) => {
+                // Only what was asked for: a literal is not turned into the other family.
+                let wanted = options.family.is_none_or(|family| family == AddressFamily::of(*ip));
+                let text = HostName::of_literal(*ip);
+                let addresses = wanted.then_some((*ip, *scope));
+                return Sources::Answered(answered(&text, &text, addresses, port));
+            }
+            Host::Name(name) => name,
+        };
+        let of_family = |ip: &IpAddr| family.is_none_or(|f| f == AddressFamily::of(*ip));
+        if let Some(entry) = self.hosts.lookup(name) {
+            let addresses = entry.addresses.into_iter().filter(|(ip, _)| of_family(ip));
+            return Sources::Answered(answered(name, &entry.canonical, addresses, port));
+        }
+        match special_names::classify(name) {
+            Special::Loopback => {
+                let loopback = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
+                // `no-aaaa` is about what is asked of nameservers.
+                let wanted =
+                    |ip: &IpAddr| options.family.is_none_or(|f| f == AddressFamily::of(*ip));
+                let addresses = loopback.into_iter().filter(wanted).map(|ip| (ip, 0));
+                let canonical = HostName::from_checked("localhost");
+                Sources::Answered(answered(name, &canonical, addresses, port))
+            }
+            Special::NotFound => {
+                let kind = LookupErrorKind::NotFound;
+                let error = LookupError::new(kind, Some(name.clone()), Vec::new());
+                Sources::Answered(vec![LookupResult::End(Err(error))])
+            }
+            Special::Ordinary => {
+                let search = if options.search { Arc::clone(&self.search) } else { Arc::from([]) };
+                let candidates =
+                    search::candidates(name, search, self.ndots).no_tld_query(self.no_tld_query);
+                Sources::Dns(Box::new(Lookup::new(name.clone(), port, family, candidates)))
+            }
+        }
+    }
+}
+
+/// A whole lookup at once: addresses, canonical name, end.
+fn answered(
+    name: &HostName,
+    canonical: &HostName,
+    addresses: impl IntoIterator<Item = (IpAddr, u32)>,
+    port: u16,
+) -> Vec<LookupResult> {
+    let mut results: Vec<_> = addresses
+        .into_iter()
+        .filter_map(|(ip, scope)| Host::Ip(ip, scope).socket_addr(port))
+        .map(LookupResult::Address)
+        .collect();
+    let end = if results.is_empty() {
+        let kind = LookupErrorKind::NoAddress;
+        Err(LookupError::new(kind, Some(name.clone()), Vec::new()))
+    } else {
+        results.push(LookupResult::CanonicalName(canonical.clone()));
+        Ok(())
+    };
+    results.push(LookupResult::End(end));
+    results
+}
+
+/// Looks up `target` with the resolver of this process: [`Resolver::system`] and its
+/// [`lookup`](Resolver::lookup).
+pub fn lookup<T>(target: T) -> LookupStream
+where
+    T: TryInto<Target>,
+    T::Error: Into<TargetError>,
+{
+    Resolver::system().lookup(target)
+}

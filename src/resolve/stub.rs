@@ -1,0 +1,575 @@
+//! Every lookup of one resolver at once: the pure core that the resolver thread drives.
+//!
+//! [`Stub`] owns no socket, thread, clock or random source. Lookups, datagrams, stream data and
+//! time go in through `handle_*`; datagrams to send, sockets to open and close, and lookups with
+//! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
+//! against a simulated network.
+
+mod tcp;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::connection::Connection;
+use super::error::{LookupErrorKind, RecordType, Transport};
+use super::framing::write_framed;
+use super::lookup::Lookup;
+use super::message::{
+    Expected, Ignored, QueryName, QueryOptions, Response, message_id, read_response, write_query,
+};
+use super::nameserver::Nameserver;
+use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Settled, is_resource};
+use super::sockets::{Outstanding, SocketId, Sockets};
+use super::stats::{Counters, add};
+
+/// Names a lookup for as long as the resolver lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LookupId(pub(crate) u64);
+
+/// Names a query for as long as the resolver lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct QueryId(u64);
+
+/// What the core needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct StubConfig {
+    pub(crate) nameservers: Vec<SocketAddr>,
+    pub(crate) query: QueryConfig,
+    /// Each lookup starts with the next nameserver (resolv.conf(5) `rotate`).
+    pub(crate) rotate: bool,
+    pub(crate) trust_ad: bool,
+    /// UDP sockets open at once.
+    pub(crate) max_sockets: usize,
+}
+
+/// What the driver is to do, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transmit {
+    /// Open a UDP socket, bound to a port of the kernel's choice and connected to this nameserver.
+    OpenUdp {
+        socket: SocketId,
+        nameserver: SocketAddr,
+    },
+    /// Send the buffer as one datagram.
+    SendUdp {
+        socket: SocketId,
+    },
+    CloseUdp {
+        socket: SocketId,
+    },
+    /// Start to connect.
+    OpenTcp {
+        socket: SocketId,
+        nameserver: SocketAddr,
+    },
+    /// Send the buffer, length prefix included, behind what was sent before.
+    SendTcp {
+        socket: SocketId,
+    },
+    CloseTcp {
+        socket: SocketId,
+    },
+}
+
+/// The pure core of a resolver.
+///
+/// Call order: any `handle_*`; then [`poll_transmit`](Self::poll_transmit) and
+/// [`poll_ready`](Self::poll_ready) until `None`; then wait until
+/// [`poll_timeout`](Self::poll_timeout) for [`handle_timeout`](Self::handle_timeout).
+pub(crate) struct Stub {
+    config: StubConfig,
+    servers: Vec<Nameserver>,
+    random: Box<dyn FnMut() -> u16 + std::marker::Send>,
+    lookups: HashMap<LookupId, LookupEntry>,
+    queries: HashMap<QueryId, Box<QueryEntry>>,
+    /// The questions that are out, each at most once: a second identical question would double a
+    /// forger's chance (RFC 5452 section 5), so whoever asks the same joins.
+    flights: HashMap<(QueryName, RecordType), (QueryId, usize)>,
+    sockets: Sockets,
+    connections: HashMap<SocketId, Connection>,
+    timers: BTreeSet<(Instant, Timer)>,
+    transmits: VecDeque<Step>,
+    ready: VecDeque<LookupId>,
+    next_query: u64,
+    rotation: usize,
+    counters: Arc<Counters>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Query(QueryId),
+    Lookup(LookupId),
+    Connection(SocketId),
+}
+
+struct LookupEntry {
+    lookup: Box<Lookup>,
+    /// The flights this lookup waits for.
+    waits_for: [Option<(QueryId, usize)>; MAX_QUESTIONS],
+    deadline: Option<Instant>,
+    is_ready: bool,
+}
+
+struct QueryEntry {
+    query: Query,
+    name: QueryName,
+    subscribers: [Vec<LookupId>; MAX_QUESTIONS],
+    sockets: Vec<SocketId>,
+    timer: Option<Instant>,
+}
+
+/// A transmit that is still to be written.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Now(Transmit),
+    Query {
+        socket: SocketId,
+        transport: Transport,
+        query: QueryId,
+        question: usize,
+        id: u16,
+        edns: bool,
+    },
+}
+
+impl Stub {
+    /// A core without lookups. `random` must be unpredictable: message ids come from it.
+    pub(crate) fn new(
+        config: StubConfig,
+        counters: Arc<Counters>,
+        random: impl FnMut() -> u16 + std::marker::Send + 'static,
+    ) -> Self {
+        let servers: Vec<_> = config.nameservers.iter().copied().map(Nameserver::new).collect();
+        Self {
+            sockets: Sockets::new(servers.len(), config.max_sockets),
+            config,
+            servers,
+            random: Box::new(random),
+            lookups: HashMap::new(),
+            queries: HashMap::new(),
+            flights: HashMap::new(),
+            connections: HashMap::new(),
+            timers: BTreeSet::new(),
+            transmits: VecDeque::new(),
+            ready: VecDeque::new(),
+            next_query: 0,
+            rotation: 0,
+            counters,
+        }
+    }
+
+    /// Whether there is nothing left to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lookups.is_empty()
+    }
+
+    /// Starts a lookup. With a `deadline`, it ends with a timeout then, whatever is still out.
+    pub(crate) fn handle_lookup(
+        &mut self,
+        id: LookupId,
+        lookup: Box<Lookup>,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) {
+        let entry =
+            LookupEntry { lookup, waits_for: [None; MAX_QUESTIONS], deadline, is_ready: false };
+        self.lookups.insert(id, entry);
+        add(&self.counters.lookups);
+        if let Some(deadline) = deadline {
+            self.timers.insert((deadline, Timer::Lookup(id)));
+        }
+        self.advance_lookup(id, now);
+    }
+
+    /// Ends a lookup with [`LookupErrorKind::Canceled`]. Its `End` is still to be delivered.
+    pub(crate) fn handle_cancel(&mut self, id: LookupId, now: Instant) {
+        self.end_lookup(id, LookupErrorKind::Canceled, now);
+    }
+
+    /// Forgets a lookup: it was dropped, or its `End` was delivered. What nobody else waits for is
+    /// no longer asked.
+    pub(crate) fn handle_gone(&mut self, id: LookupId, now: Instant) {
+        self.leave_flights(id, now);
+        if let Some(LookupEntry { deadline: Some(deadline), .. }) = self.lookups.remove(&id) {
+            self.timers.remove(&(deadline, Timer::Lookup(id)));
+        }
+    }
+
+    /// A datagram arrived on a UDP socket, from the address it is connected to.
+    pub(crate) fn handle_datagram(&mut self, socket: SocketId, datagram: &[u8], now: Instant) {
+        let Some(entry) = self.sockets.get(socket) else { return };
+        let (server, is_shared) = (entry.server, entry.is_shared);
+        let Some(id) = message_id(datagram) else {
+            return self.counters.ignored(Ignored::TooShort);
+        };
+        match entry.outstanding.iter().find(|o| o.id == id).copied() {
+            Some(outstanding) => {
+                self.handle_message(outstanding, server, Transport::Udp, datagram, now);
+            }
+            None => {
+                self.counters.ignored(Ignored::WrongId);
+                // On a socket of many, a late duplicate looks the same as a guess.
+                let query = entry.outstanding.first().filter(|_| !is_shared).map(|o| o.query);
+                if let Some(entry) = query.and_then(|query| self.queries.get_mut(&query)) {
+                    entry.query.handle_mismatch(server);
+                    self.advance_query(query.expect("just used"), now);
+                }
+            }
+        }
+    }
+
+    /// A UDP socket could not be opened, sent on, or read from: it is closed, and its questions go
+    /// elsewhere.
+    pub(crate) fn handle_udp_error(&mut self, socket: SocketId, kind: io::ErrorKind, now: Instant) {
+        let Some(entry) = self.sockets.remove(socket) else { return };
+        self.count_sockets();
+        self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
+        match self.sockets.any(entry.server) {
+            // No descriptor is left for one more socket, so the open ones are shared.
+            Some(other) if is_resource(kind) => {
+                for o in entry.outstanding.iter().filter(|o| !o.is_settled) {
+                    self.send_over_udp(other, *o);
+                }
+            }
+            _ => {
+                let server = entry.server;
+                self.fail_outstanding(&entry.outstanding, server, Transport::Udp, kind, now);
+            }
+        }
+    }
+
+    /// Time has passed. Early and repeated calls are harmless.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(at, timer)) = self.timers.first() {
+            if at > now {
+                return;
+            }
+            self.timers.pop_first();
+            match timer {
+                Timer::Query(id) => {
+                    if let Some(entry) = self.queries.get_mut(&id) {
+                        entry.timer = None;
+                        entry.query.handle_timeout(&mut self.servers, now);
+                        self.advance_query(id, now);
+                    }
+                }
+                Timer::Lookup(id) => {
+                    if let Some(entry) = self.lookups.get_mut(&id) {
+                        entry.deadline = None;
+                    }
+                    self.end_lookup(id, LookupErrorKind::Timeout, now);
+                }
+                Timer::Connection(socket) => {
+                    self.connections.remove(&socket);
+                    self.transmits.push_back(Step::Now(Transmit::CloseTcp { socket }));
+                }
+            }
+        }
+    }
+
+    /// The next thing for the driver to do. What is to be sent stands in `buf`.
+    pub(crate) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
+        while let Some(step) = self.transmits.pop_front() {
+            let Step::Query { socket, transport, query, question, id, edns } = step else {
+                let Step::Now(transmit) = step else { unreachable!("the other variant") };
+                return Some(transmit);
+            };
+            // Settled, abandoned, or its socket is gone since: nothing is sent for it any more.
+            let Some(entry) = self.queries.get(&query) else { continue };
+            if !entry.query.is_open(question) {
+                continue;
+            }
+            let options = QueryOptions { edns, trust_ad: self.config.trust_ad };
+            let record_type = entry.query.record_type(question);
+            self.counters.query(transport);
+            match transport {
+                Transport::Udp if self.sockets.get(socket).is_some() => {
+                    write_query(buf, id, &entry.name, record_type, options);
+                    return Some(Transmit::SendUdp { socket });
+                }
+                Transport::Tcp if self.connections.contains_key(&socket) => {
+                    let mut query = Vec::new();
+                    write_query(&mut query, id, &entry.name, record_type, options);
+                    buf.clear();
+                    write_framed(buf, &query);
+                    return Some(Transmit::SendTcp { socket });
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// A lookup with results to take, or with its `End`.
+    pub(crate) fn poll_ready(&mut self) -> Option<LookupId> {
+        while let Some(id) = self.ready.pop_front() {
+            if let Some(entry) = self.lookups.get_mut(&id) {
+                entry.is_ready = false;
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// The lookup, to take its results.
+    pub(crate) fn lookup_mut(&mut self, id: LookupId) -> Option<&mut Lookup> {
+        self.lookups.get_mut(&id).map(|entry| &mut *entry.lookup)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|&(at, _)| at)
+    }
+
+    fn end_lookup(&mut self, id: LookupId, kind: LookupErrorKind, now: Instant) {
+        self.leave_flights(id, now);
+        if let Some(entry) = self.lookups.get_mut(&id) {
+            entry.lookup.handle_end(kind);
+            self.mark_ready(id);
+        }
+    }
+
+    fn mark_ready(&mut self, id: LookupId) {
+        let Some(entry) = self.lookups.get_mut(&id) else { return };
+        let has_something = !entry.lookup.results.is_empty() || entry.lookup.end.is_some();
+        if has_something && !entry.is_ready {
+            entry.is_ready = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    /// Asks what the lookup wants asked.
+    fn advance_lookup(&mut self, id: LookupId, now: Instant) {
+        let Some(entry) = self.lookups.get_mut(&id) else { return };
+        // Both families of one name become one query, so that they share its sockets.
+        let mut new: Option<(QueryName, [Option<RecordType>; MAX_QUESTIONS])> = None;
+        let mut apart: Vec<(QueryName, RecordType)> = Vec::new();
+        while let Some((record_type, name)) = entry.lookup.poll_question() {
+            if let Some(&(query, question)) = self.flights.get(&(name.clone(), record_type)) {
+                entry.waits_for[slot(record_type)] = Some((query, question));
+                let flight = self.queries.get_mut(&query).expect("a flight has its query");
+                flight.subscribers[question].push(id);
+                add(&self.counters.joined);
+                continue;
+            }
+            match &mut new {
+                None => new = Some((name, [Some(record_type), None])),
+                Some((first, record_types)) if *first == name => {
+                    record_types[1] = Some(record_type);
+                }
+                Some(_) => apart.push((name, record_type)),
+            }
+        }
+        let apart = apart.into_iter().map(|(name, rt)| (name, [Some(rt), None]));
+        for (name, record_types) in new.into_iter().chain(apart) {
+            self.start_query(id, name, record_types, now);
+        }
+        self.mark_ready(id);
+    }
+
+    fn start_query(
+        &mut self,
+        lookup: LookupId,
+        name: QueryName,
+        record_types: [Option<RecordType>; MAX_QUESTIONS],
+        now: Instant,
+    ) {
+        let first_server = if self.config.rotate { self.rotation } else { 0 };
+        self.rotation = self.rotation.wrapping_add(1);
+        let record_types = record_types.into_iter().flatten();
+        let query =
+            Query::new(record_types.clone(), self.config.query, &self.servers, first_server, now);
+        self.next_query += 1;
+        let id = QueryId(self.next_query);
+        let mut subscribers: [Vec<LookupId>; MAX_QUESTIONS] = Default::default();
+        let entry = self.lookups.get_mut(&lookup).expect("a lookup that asks exists");
+        for (question, record_type) in record_types.enumerate() {
+            self.flights.insert((name.clone(), record_type), (id, question));
+            entry.waits_for[slot(record_type)] = Some((id, question));
+            subscribers[question].push(lookup);
+        }
+        let entry = QueryEntry { query, name, subscribers, sockets: Vec::new(), timer: None };
+        self.queries.insert(id, Box::new(entry));
+        self.advance_query(id, now);
+    }
+
+    /// Sends what the query wants sent, passes on what it has settled, and keeps its timer.
+    fn advance_query(&mut self, id: QueryId, now: Instant) {
+        loop {
+            let Some(entry) = self.queries.get_mut(&id) else { return };
+            if let Some(send) = entry.query.poll_send(&self.servers, now) {
+                self.send(id, send, now);
+            } else if let Some((question, settled)) = entry.query.poll_settled() {
+                self.settle(id, question, &settled, now);
+            } else {
+                break;
+            }
+        }
+        let Some(entry) = self.queries.get_mut(&id) else { return };
+        let timer = entry.query.poll_timeout();
+        if timer != entry.timer {
+            if let Some(at) = std::mem::replace(&mut entry.timer, timer) {
+                self.timers.remove(&(at, Timer::Query(id)));
+            }
+            if let Some(at) = timer {
+                self.timers.insert((at, Timer::Query(id)));
+            }
+        }
+        if entry.query.is_done() {
+            self.queries.remove(&id);
+        }
+    }
+
+    fn send(&mut self, query: QueryId, send: Send, now: Instant) {
+        let Send { server, transport, questions, edns } = send;
+        if transport == Transport::Tcp {
+            for question in questions.iter() {
+                self.send_over_tcp(query, question, server, edns, now);
+            }
+            return;
+        }
+        let place = self.sockets.place(server, &mut *self.random);
+        self.count_sockets();
+        let socket = place.socket;
+        if place.is_new {
+            let nameserver = self.servers[server].addr();
+            self.transmits.push_back(Step::Now(Transmit::OpenUdp { socket, nameserver }));
+        }
+        for question in questions.iter() {
+            let outstanding =
+                Outstanding { id: 0, query, question, edns, sent_at: now, is_settled: false };
+            self.send_over_udp(socket, outstanding);
+        }
+    }
+
+    fn count_sockets(&self) {
+        self.counters.open_sockets.store(self.sockets.len() as u64, Ordering::Relaxed);
+    }
+
+    fn send_over_udp(&mut self, socket: SocketId, outstanding: Outstanding) {
+        let Outstanding { query, question, edns, .. } = outstanding;
+        let Some(entry) = self.queries.get_mut(&query) else { return };
+        if !entry.sockets.contains(&socket) {
+            entry.sockets.push(socket);
+        }
+        let id = self.sockets.add(socket, outstanding, &mut *self.random);
+        let transport = Transport::Udp;
+        self.transmits.push_back(Step::Query { socket, transport, query, question, id, edns });
+    }
+
+    /// A message under an id that was sent: it is what it should be, or it is ignored.
+    fn handle_message(
+        &mut self,
+        outstanding: Outstanding,
+        server: usize,
+        transport: Transport,
+        message: &[u8],
+        now: Instant,
+    ) {
+        let Outstanding { id, query, question, sent_at, .. } = outstanding;
+        let Some(entry) = self.queries.get_mut(&query) else { return };
+        if outstanding.is_settled {
+            return self.counters.duplicate();
+        }
+        let record_type = entry.query.record_type(question);
+        let expected =
+            Expected { id, name: &entry.name, record_type, transport, exact_case: false };
+        match read_response(message, expected) {
+            Err(reason) => self.counters.ignored(reason),
+            Ok(response) => {
+                if response == Response::Truncated {
+                    add(&self.counters.truncated);
+                }
+                self.servers[server].handle_response(now - sent_at);
+                let servers = &mut self.servers;
+                entry.query.handle_response(question, server, transport, response, servers, now);
+                self.advance_query(query, now);
+            }
+        }
+    }
+
+    fn fail_outstanding(
+        &mut self,
+        outstanding: &[Outstanding],
+        server: usize,
+        transport: Transport,
+        kind: io::ErrorKind,
+        now: Instant,
+    ) {
+        for o in outstanding.iter().filter(|o| !o.is_settled) {
+            if let Some(entry) = self.queries.get_mut(&o.query) {
+                let servers = &mut self.servers;
+                entry.query.handle_socket_error(o.question, server, transport, kind, servers, now);
+                self.advance_query(o.query, now);
+            }
+        }
+    }
+
+    /// A question has its outcome: its sockets are returned, its flight ends, its lookups go on.
+    fn settle(&mut self, id: QueryId, question: usize, settled: &Settled, now: Instant) {
+        let has_failed = matches!(settled, Settled::Failed(_));
+        add(if has_failed { &self.counters.failed } else { &self.counters.answered });
+        self.release(id, question, has_failed, now);
+        let Some(entry) = self.queries.get_mut(&id) else { return };
+        let record_type = entry.query.record_type(question);
+        let name = entry.name.clone();
+        let subscribers = std::mem::take(&mut entry.subscribers[question]);
+        self.flights.remove(&(name.clone(), record_type));
+        for lookup in subscribers {
+            let Some(entry) = self.lookups.get_mut(&lookup) else { continue };
+            entry.waits_for[slot(record_type)] = None;
+            entry.lookup.handle_settled(record_type, &name, settled, &self.servers);
+            self.advance_lookup(lookup, now);
+        }
+    }
+
+    /// Nothing waits for this question any longer, on any socket.
+    fn release(&mut self, id: QueryId, question: usize, timed_out: bool, now: Instant) {
+        let Some(entry) = self.queries.get(&id) else { return };
+        for &socket in &entry.sockets {
+            if self.sockets.settle(socket, id, question) {
+                self.sockets.remove(socket);
+                self.count_sockets();
+                self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
+            } else if let Some(connection) = self.connections.get_mut(&socket) {
+                let before = connection.idle_at;
+                connection.settle(id, question, timed_out, now);
+                if before != connection.idle_at {
+                    if let Some(at) = before {
+                        self.timers.remove(&(at, Timer::Connection(socket)));
+                    }
+                    if let Some(at) = connection.idle_at {
+                        self.timers.insert((at, Timer::Connection(socket)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A lookup waits for nothing any longer. A question that nobody else waits for is dropped.
+    fn leave_flights(&mut self, id: LookupId, now: Instant) {
+        let Some(entry) = self.lookups.get_mut(&id) else { return };
+        for (query, question) in std::mem::take(&mut entry.waits_for).into_iter().flatten() {
+            let Some(entry) = self.queries.get_mut(&query) else { continue };
+            entry.subscribers[question].retain(|&other| other != id);
+            if entry.subscribers[question].is_empty() {
+                let record_type = entry.query.record_type(question);
+                self.flights.remove(&(entry.name.clone(), record_type));
+                entry.query.handle_abandoned(question);
+                self.release(query, question, false, now);
+                self.advance_query(query, now);
+            }
+        }
+    }
+}
+
+fn slot(record_type: RecordType) -> usize {
+    match record_type {
+        RecordType::A => 0,
+        RecordType::Aaaa => 1,
+    }
+}

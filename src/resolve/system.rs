@@ -1,0 +1,57 @@
+//! The configuration of this machine: the files and the environment, read once.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::diagnostic::{ConfigSource, Diagnostic};
+use super::hosts::Hosts;
+use super::resolv_conf::{self, Env, ResolvConf};
+use crate::scope::interface_index;
+
+/// Reads a resolv.conf. `None`, or a file that is not there, gives the defaults of resolv.conf(5);
+/// a file that cannot be read gives them too, and a diagnostic.
+pub(super) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> ResolvConf {
+    let (text, diagnostic) = read(path, ConfigSource::ResolvConf);
+    let variable = |name| if use_environment { std::env::var(name).ok() } else { None };
+    let (res_options, localdomain) = (variable("RES_OPTIONS"), variable("LOCALDOMAIN"));
+    let hostname = path.and_then(|_| hostname());
+    let mut conf = resolv_conf::parse(
+        &text,
+        &Env {
+            hostname: hostname.as_deref(),
+            res_options: res_options.as_deref(),
+            localdomain: localdomain.as_deref(),
+            interfaces: &interface_index,
+        },
+    );
+    conf.diagnostics.extend(diagnostic);
+    conf
+}
+
+/// Reads a hosts file. `None`, or a file that is not there, has no names in it.
+pub(super) fn read_hosts(path: Option<&Path>) -> (Hosts, Option<Diagnostic>) {
+    let (text, diagnostic) = read(path, ConfigSource::Hosts);
+    (Hosts::parse(&text, &interface_index), diagnostic)
+}
+
+fn read(path: Option<&Path>, source: ConfigSource) -> (Vec<u8>, Option<Diagnostic>) {
+    let Some(path) = path else { return Default::default() };
+    match fs::read(path) {
+        Ok(text) => (text, None),
+        // A machine without the file is configured so on purpose: hosts(5) and resolv.conf(5) both
+        // name their defaults for that.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Default::default(),
+        Err(error) => (Vec::new(), Some(Diagnostic::unreadable(source, &error))),
+    }
+}
+
+#[cfg(unix)]
+fn hostname() -> Option<String> {
+    rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
+}
+
+#[cfg(not(unix))]
+fn hostname() -> Option<String> {
+    None
+}

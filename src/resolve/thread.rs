@@ -1,0 +1,321 @@
+//! The resolver thread: the only place here with sockets, a clock and a random source.
+//!
+//! One turn: take the commands that came in, do what the core asks, hand results over, fire the
+//! wakes, wait. It never waits for anything but its own poll: not for a consumer, not for the lock
+//! of a consumer's queue.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token};
+
+use super::clock::{Alarm, BootClock};
+use super::lookup::Lookup;
+use super::network::{Network, SocketEvent};
+use super::outlet::Outlet;
+use super::random::os_random;
+use super::stats::Counters;
+use super::stub::{LookupId, Stub, StubConfig};
+use crate::futex_queue::Offer;
+
+const COMMANDS: Token = Token(usize::MAX);
+const ALARM: Token = Token(usize::MAX - 1);
+
+/// How many socket events one poll brings. More wait for the next turn.
+const EVENTS_PER_TURN: usize = 256;
+
+/// What the handles, the streams and the resolver thread share.
+pub(super) struct Shared {
+    config: StubConfig,
+    counters: Arc<Counters>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    commands: Vec<Command>,
+    /// The running thread's; `None` while none runs.
+    waker: Option<Arc<mio::Waker>>,
+    /// The thread waits in its poll, or is about to: a command must wake it.
+    is_asleep: bool,
+    /// No handle is left: the thread ends with its last lookup.
+    is_closing: bool,
+    next_lookup: u64,
+}
+
+/// What the thread is told.
+pub(super) enum Command {
+    Lookup {
+        id: LookupId,
+        lookup: Box<Lookup>,
+        outlet: Outlet,
+        timeout: Option<Duration>,
+    },
+    Cancel(LookupId),
+    /// The stream was dropped.
+    Gone(LookupId),
+    /// The lookup's queue has room again, or nobody reads it any more.
+    Room(LookupId),
+}
+
+impl Shared {
+    pub(super) fn new(config: StubConfig) -> Self {
+        Self { config, counters: Arc::default(), state: Mutex::default() }
+    }
+
+    /// Starts a lookup, and the thread if none runs.
+    ///
+    /// # Errors
+    ///
+    /// The thread, its poll or its alarm could not be made. The outlet is dropped.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        lookup: Box<Lookup>,
+        outlet: Outlet,
+        timeout: Option<Duration>,
+    ) -> io::Result<LookupId> {
+        let mut state = self.lock();
+        if state.waker.is_none() {
+            state.waker = Some(self.spawn()?);
+            state.is_asleep = false;
+        }
+        state.next_lookup += 1;
+        let id = LookupId(state.next_lookup);
+        push(state, Command::Lookup { id, lookup, outlet, timeout });
+        Ok(id)
+    }
+
+    /// Tells the thread something about a lookup. Without a thread there is no lookup to tell of.
+    pub(super) fn tell(&self, command: Command) {
+        let state = self.lock();
+        if state.waker.is_some() {
+            push(state, command);
+        }
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The last handle is gone.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.is_closing = true;
+        wake(state);
+    }
+
+    fn spawn(self: &Arc<Self>) -> io::Result<Arc<mio::Waker>> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(mio::Waker::new(poll.registry(), COMMANDS)?);
+        let alarm = Alarm::new(poll.registry(), ALARM)?;
+        let shared = Arc::clone(self);
+        // Detached: a process that exits does not wait for its lookups.
+        std::thread::Builder::new()
+            .name("outrace-resolver".to_owned())
+            .spawn(move || ResolverThread::new(shared, poll, alarm).run())?;
+        Ok(waker)
+    }
+
+    /// A panic never leaves the state half changed: each change is one assignment or one push.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn push(mut state: MutexGuard<'_, State>, command: Command) {
+    state.commands.push(command);
+    wake(state);
+}
+
+/// Wakes the thread if it sleeps; one wake is enough until it has slept again.
+fn wake(mut state: MutexGuard<'_, State>) {
+    if std::mem::take(&mut state.is_asleep) {
+        let waker = state.waker.clone();
+        drop(state);
+        if let Some(waker) = waker {
+            // An eventfd counter at its maximum is the only way to fail, and then it is awake.
+            drop(waker.wake());
+        }
+    }
+}
+
+/// Wakes the thread when a lookup's queue has room.
+struct RoomWaker {
+    shared: Arc<Shared>,
+    id: LookupId,
+}
+
+impl Wake for RoomWaker {
+    fn wake(self: Arc<Self>) {
+        self.shared.tell(Command::Room(self.id));
+    }
+}
+
+struct ResolverThread {
+    shared: Arc<Shared>,
+    poll: Poll,
+    alarm: Alarm,
+    clock: BootClock,
+    stub: Stub,
+    network: Network,
+    outlets: HashMap<LookupId, Outlet>,
+    /// Lookups whose queue another thread held locked: tried again in the next turn.
+    held: Vec<LookupId>,
+    /// Fired at the end of the turn: each may give the processor to the one who is woken.
+    wakes: Vec<Waker>,
+}
+
+impl ResolverThread {
+    fn new(shared: Arc<Shared>, poll: Poll, alarm: Alarm) -> Self {
+        let stub = Stub::new(shared.config.clone(), Arc::clone(&shared.counters), os_random());
+        Self {
+            shared,
+            poll,
+            alarm,
+            clock: BootClock::new(),
+            stub,
+            network: Network::default(),
+            outlets: HashMap::new(),
+            held: Vec::new(),
+            wakes: Vec::new(),
+        }
+    }
+
+    fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        let mut commands = Vec::new();
+        loop {
+            let is_over = self.take_commands(&mut commands);
+            let now = self.clock.now();
+            for command in commands.drain(..) {
+                self.handle_command(command, now);
+            }
+            if is_over {
+                return;
+            }
+            self.stub.handle_timeout(now);
+            self.flush(now);
+            self.deliver(now);
+            for waker in self.wakes.drain(..) {
+                waker.wake();
+            }
+            self.wait(&mut events);
+        }
+    }
+
+    /// Takes the commands. Returns whether the thread is no longer needed.
+    fn take_commands(&mut self, commands: &mut Vec<Command>) -> bool {
+        let mut state = self.shared.lock();
+        state.is_asleep = false;
+        std::mem::swap(&mut state.commands, commands);
+        let is_over = state.is_closing && commands.is_empty() && self.stub.is_idle();
+        if is_over {
+            state.waker = None;
+        }
+        is_over
+    }
+
+    fn handle_command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Lookup { id, lookup, outlet, timeout } => {
+                self.outlets.insert(id, outlet);
+                self.stub.handle_lookup(id, lookup, timeout.map(|timeout| now + timeout), now);
+            }
+            Command::Cancel(id) => self.stub.handle_cancel(id, now),
+            Command::Gone(id) => self.forget(id, now),
+            Command::Room(id) => self.offer(id, now),
+        }
+    }
+
+    /// Does what the core asks of the network.
+    fn flush(&mut self, now: Instant) {
+        self.network.flush(&mut self.stub, self.poll.registry(), now);
+    }
+
+    fn deliver(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.held) {
+            self.offer(id, now);
+        }
+        while let Some(id) = self.stub.poll_ready() {
+            self.offer(id, now);
+            self.flush(now);
+        }
+    }
+
+    /// Hands a lookup's results over, as far as its queue has room.
+    fn offer(&mut self, id: LookupId, now: Instant) {
+        let Some(outlet) = self.outlets.get_mut(&id) else { return };
+        let Some(lookup) = self.stub.lookup_mut(id) else { return };
+        let (results, end) = (&mut lookup.results, &mut lookup.end);
+        let mut offer = outlet.offer(results, end, Waker::noop(), &mut self.wakes);
+        if offer == Offer::Full {
+            // Most lookups never fill their queue, so the waker is made for those that do.
+            let waker = Waker::from(Arc::new(RoomWaker { shared: self.shared.clone(), id }));
+            offer = outlet.offer(results, end, &waker, &mut self.wakes);
+        }
+        match offer {
+            Offer::Taken if lookup.has_ended => self.forget(id, now),
+            Offer::Taken | Offer::Full => {}
+            Offer::Held => self.held.push(id),
+            Offer::Closed => self.forget(id, now),
+            Offer::Canceled if lookup.has_ended && lookup.end.is_none() => self.forget(id, now),
+            Offer::Canceled => self.stub.handle_cancel(id, now),
+        }
+    }
+
+    fn forget(&mut self, id: LookupId, now: Instant) {
+        self.stub.handle_gone(id, now);
+        self.outlets.remove(&id);
+    }
+
+    fn wait(&mut self, events: &mut Events) {
+        let mut timeout = self.alarm.arm(&self.clock, self.stub.poll_timeout());
+        let is_busy = !self.held.is_empty() || self.network.has_unread();
+        {
+            let mut state = self.shared.lock();
+            if is_busy || !state.commands.is_empty() || state.is_closing && self.stub.is_idle() {
+                timeout = Some(Duration::ZERO);
+            } else {
+                state.is_asleep = true;
+            }
+        }
+        if !self.held.is_empty() {
+            // Whoever holds the lock may be waiting for this very processor.
+            std::thread::yield_now();
+        }
+        // A signal ends the wait early, and the turn goes round once more.
+        if self.poll.poll(events, timeout).is_err() {
+            return;
+        }
+        let now = self.clock.now();
+        for event in &*events {
+            match event.token() {
+                COMMANDS => {}
+                ALARM => self.alarm.handle_event(),
+                token => self.network.handle_event(
+                    SocketEvent::new(token, event),
+                    &mut self.stub,
+                    self.poll.registry(),
+                    now,
+                ),
+            }
+        }
+        self.network.handle_unread(&mut self.stub, self.poll.registry(), now);
+    }
+}
+
+impl Drop for ResolverThread {
+    /// A thread that dies of a panic leaves no lookup without its `End`: the outlets see to that
+    /// when they are dropped, those in commands not yet taken included. The next lookup starts
+    /// another thread.
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.waker = None;
+        let commands = std::mem::take(&mut state.commands);
+        drop(state);
+        drop(commands);
+    }
+}

@@ -1,0 +1,191 @@
+//! What a lookup promises to its user: what comes, in which order, and that it ends.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use outrace::{LookupErrorKind, LookupOptions, LookupResult, LookupStream, Resolver, futex_queue};
+use support::Nameserver;
+
+fn resolver(nameserver: &Nameserver) -> Resolver {
+    Resolver::builder().without_system_configuration().nameservers([nameserver.addr()]).build()
+}
+
+async fn all(results: LookupStream) -> Vec<LookupResult> {
+    results.collect().await
+}
+
+fn address(text: &str) -> LookupResult {
+    LookupResult::Address(text.parse::<SocketAddr>().unwrap())
+}
+
+fn canonical(text: &str) -> LookupResult {
+    LookupResult::CanonicalName(text.parse().unwrap())
+}
+
+fn end_kind(results: &[LookupResult]) -> Option<LookupErrorKind> {
+    match results.last() {
+        Some(LookupResult::End(Err(error))) => Some(error.kind()),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn addresses_then_one_canonical_name_then_end() {
+    let nameserver = Nameserver::start(
+        "www.example.test. A    -> answer 192.0.2.1 192.0.2.2
+         www.example.test. AAAA -> delay 20ms, answer 2001:db8::1",
+    );
+    let results = all(resolver(&nameserver).lookup("www.example.test:443")).await;
+    assert_eq!(
+        results,
+        [
+            address("192.0.2.1:443"),
+            address("192.0.2.2:443"),
+            canonical("www.example.test"),
+            address("[2001:db8::1]:443"),
+            LookupResult::End(Ok(())),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_address_comes_before_the_other_family_has_answered() {
+    let nameserver = Nameserver::start(
+        "slow.example.test. A    -> answer 192.0.2.1
+         slow.example.test. AAAA -> drop",
+    );
+    let mut results = resolver(&nameserver).lookup("slow.example.test:80");
+    assert_eq!(results.next().await, Some(address("192.0.2.1:80")));
+    assert_eq!(results.next().await, Some(canonical("slow.example.test")));
+}
+
+#[tokio::test]
+async fn an_alias_chain_ends_in_the_canonical_name() {
+    let nameserver = Nameserver::start(
+        "alias.example.test. A    -> answer cname www.example.test. 192.0.2.1
+         alias.example.test. AAAA -> nodata",
+    );
+    let results = all(resolver(&nameserver).lookup("alias.example.test:80")).await;
+    assert!(results.contains(&canonical("www.example.test")), "{results:?}");
+    assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))));
+}
+
+#[tokio::test]
+async fn nxdomain_and_nodata_are_told_apart() {
+    let nameserver = Nameserver::start("empty.example.test. TXT -> nodata");
+    let resolver = resolver(&nameserver);
+    let gone = all(resolver.lookup("gone.example.test:80")).await;
+    assert_eq!(end_kind(&gone), Some(LookupErrorKind::NotFound));
+    let empty = all(resolver.lookup("empty.example.test:80")).await;
+    assert_eq!(end_kind(&empty), Some(LookupErrorKind::NoAddress));
+    assert_eq!((gone.len(), empty.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_truncated_response_is_asked_for_over_tcp() {
+    let nameserver = Nameserver::start(
+        "long.example.test. A udp -> truncate
+         long.example.test. A tcp -> answer 192.0.2.1-192.0.2.60
+         long.example.test. AAAA  -> nodata",
+    );
+    let results = all(resolver(&nameserver).lookup("long.example.test:80")).await;
+    let addresses = results.iter().filter(|r| matches!(r, LookupResult::Address(_))).count();
+    assert_eq!(addresses, 60, "more than the queue holds: none is lost");
+    assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))));
+}
+
+#[tokio::test]
+async fn a_failing_nameserver_is_a_temporary_error() {
+    let nameserver = Nameserver::start("broken.example.test. * -> servfail");
+    let results = all(resolver(&nameserver).lookup("broken.example.test:80")).await;
+    let Some(LookupResult::End(Err(error))) = results.last() else { panic!("{results:?}") };
+    assert_eq!(error.kind(), LookupErrorKind::ServerFailure);
+    assert!(error.is_temporary());
+    assert_eq!(error.failures().len(), 2, "one a question: {error}");
+}
+
+#[tokio::test]
+async fn a_silent_nameserver_ends_in_a_timeout_with_the_addresses_that_came() {
+    let nameserver = Nameserver::start(
+        "half.example.test. A    -> answer 192.0.2.1
+         half.example.test. AAAA -> drop",
+    );
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .nameservers([nameserver.addr()])
+        .timeout(Duration::from_millis(300))
+        .build();
+    let results = all(resolver.lookup("half.example.test:80")).await;
+    assert_eq!(results[0], address("192.0.2.1:80"));
+    assert_eq!(end_kind(&results), Some(LookupErrorKind::Timeout));
+}
+
+#[tokio::test]
+async fn literals_and_localhost_never_ask_a_nameserver() {
+    let nameserver = Nameserver::start("* * -> servfail");
+    let resolver = resolver(&nameserver);
+    let literal = all(resolver.lookup("[2001:db8::1]:443")).await;
+    assert_eq!(literal[0], address("[2001:db8::1]:443"));
+    assert_eq!(literal.last(), Some(&LookupResult::End(Ok(()))));
+    let localhost = all(resolver.lookup("LocalHost.:80")).await;
+    assert_eq!(localhost.len(), 4, "{localhost:?}");
+    assert!(all(resolver.lookup("not a name:80")).await.len() == 1);
+    assert!(nameserver.journal().queries().is_empty());
+}
+
+#[tokio::test]
+async fn cancel_still_brings_the_end() {
+    let nameserver = Nameserver::start("* * -> drop");
+    let mut results = resolver(&nameserver).lookup("never.example.test:80");
+    assert_eq!(results.next().now_or_never(), None, "nothing has come yet");
+    results.cancel();
+    let results = all(results).await;
+    assert_eq!(end_kind(&results), Some(LookupErrorKind::Canceled));
+    assert_eq!(results.len(), 1);
+}
+
+#[test]
+fn a_thread_without_a_runtime_iterates() {
+    let nameserver = Nameserver::start("www.example.test. * -> answer 192.0.2.1");
+    let results: Vec<_> =
+        resolver(&nameserver).lookup("www.example.test:80").into_blocking_iter().collect();
+    assert_eq!(results[0], address("192.0.2.1:80"));
+    assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))));
+}
+
+#[tokio::test]
+async fn lookups_may_share_a_queue_of_the_callers() {
+    let nameserver = Nameserver::start(
+        "one.example.test. A -> answer 192.0.2.1
+         two.example.test. A -> answer 192.0.2.2",
+    );
+    let resolver = resolver(&nameserver);
+    let (putter, mut getter) = futex_queue::bounded(1);
+    let options = LookupOptions::default();
+    for name in ["one.example.test:80", "two.example.test:80", "127.0.0.1:80"] {
+        resolver.lookup_into(name, &options, putter.clone(), name);
+    }
+    drop(putter);
+    let mut ends = Vec::new();
+    let mut addresses = 0;
+    while let Some((name, result)) = getter.get_one().await {
+        match result {
+            LookupResult::Address(_) => addresses += 1,
+            LookupResult::CanonicalName(_) => {}
+            LookupResult::End(outcome) => ends.push((name, outcome)),
+        }
+    }
+    ends.sort_by_key(|(name, _)| *name);
+    assert_eq!(addresses, 3);
+    assert_eq!(
+        ends,
+        [
+            ("127.0.0.1:80", Ok(())),
+            ("one.example.test:80", Ok(())),
+            ("two.example.test:80", Ok(()))
+        ]
+    );
+}
