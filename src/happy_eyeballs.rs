@@ -4,6 +4,16 @@ use tokio::net::TcpStream;
 
 use crate::{Target, TargetError};
 
+#[cfg_attr(not(test), allow(dead_code))] // Until the driver below uses them.
+mod config;
+#[cfg_attr(not(test), allow(dead_code))]
+mod order;
+#[cfg_attr(not(test), allow(dead_code))]
+mod race;
+
+pub use config::{Config, FailFast, Order};
+pub use order::PolicyTable;
+
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
 #[error("connect failed")]

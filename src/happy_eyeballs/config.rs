@@ -1,0 +1,204 @@
+//! [`Config`]: the delays and limits of a race.
+
+use std::time::Duration;
+
+use super::order::PolicyTable;
+
+/// How addresses are raced: delays, limits and the order of attempts.
+///
+/// The default follows [RFC 8305]. A value outside a setting's range is moved to the nearest value
+/// inside, so that every `Config` is a legal one.
+///
+/// ```
+/// use std::time::Duration;
+/// use outrace::happy_eyeballs::Config;
+///
+/// let config = Config::default()
+///     .connection_attempt_delay(Duration::from_millis(150))
+///     .connect_timeout(Some(Duration::from_secs(10)));
+/// # let _ = config;
+/// ```
+///
+/// [RFC 8305]: https://www.rfc-editor.org/rfc/rfc8305
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) resolution_delay: Duration,
+    pub(crate) connection_attempt_delay: Duration,
+    pub(crate) connection_attempt_delay_growth: u32,
+    pub(crate) first_address_family_count: usize,
+    pub(crate) max_connection_attempts_alive: usize,
+    pub(crate) max_connection_attempts: u32,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) fail_fast: FailFast,
+    pub(crate) order: Order,
+    pub(crate) policy_table: PolicyTable,
+}
+
+/// In which order addresses are attempted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Order {
+    /// Destination address selection of RFC 6724 section 6, with the source addresses this host
+    /// really has, then interleaving of the families. A host without usable IPv6 thereby starts
+    /// with IPv4 by itself.
+    #[default]
+    Rfc6724,
+    /// As the addresses came out of the lookup, then interleaving of the families. For a resolver
+    /// that has sorted them already. The first address to come is attempted at once: the
+    /// [Resolution Delay](Config::resolution_delay) waits for nothing here.
+    AsResolved,
+}
+
+/// When the next attempt starts after the latest one has failed.
+///
+/// RFC 8305 is silent on this. A failure is the network's answer, and waiting any longer for it is
+/// time lost to the user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailFast {
+    /// At once. The floor of 10 ms between two attempts is then read as what it is for, not to send
+    /// into a network that has not answered yet.
+    #[default]
+    Immediately,
+    /// At once, but not within 10 ms of the start of the attempt that failed: section 5 of RFC 8305
+    /// to the letter ("the client MUST NOT start a subsequent attempt within 10 milliseconds of the
+    /// previous attempt").
+    AfterMinimum,
+}
+
+/// RFC 8305 section 5: the client "MUST NOT start a subsequent attempt within 10 milliseconds of the
+/// previous attempt", so that many clients of a lossy network do not bring it down.
+pub(crate) const MIN_CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
+
+/// RFC 8305 section 5: "The Connection Attempt Delay SHOULD have an upper bound, referred to as the
+/// "Maximum Connection Attempt Delay". The current recommended value is 2 seconds."
+pub(crate) const MAX_CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_secs(2);
+
+/// Beyond the longest delay between two attempts, the wait for the better family would no longer be
+/// a grace but a stall.
+const MAX_RESOLUTION_DELAY: Duration = Duration::from_secs(2);
+
+impl Config {
+    /// How long an address of the less preferred family waits for the first address of the preferred
+    /// one: the Resolution Delay of RFC 8305 sections 3 and 8.
+    ///
+    /// Default 50 ms. Range 0 to 2 s; zero waits for nothing. It is counted from the first address
+    /// of the lookup, and ends early when the preferred family answers or cannot. Raising it costs
+    /// just that time wherever the preferred family's answer is late. In field data of 2026 the two
+    /// answers are less than 21 ms apart in 99 % of lookups, so 25 ms is a reasonable choice too.
+    #[must_use]
+    pub fn resolution_delay(mut self, delay: Duration) -> Self {
+        self.resolution_delay = delay.min(MAX_RESOLUTION_DELAY);
+        self
+    }
+
+    /// How long after the start of an attempt the next one starts, while the first has neither
+    /// succeeded nor failed: the Connection Attempt Delay of RFC 8305 sections 5 and 8.
+    ///
+    /// Default 250 ms. Range 10 ms to 2 s; the RFC recommends no less than 100 ms. It starts
+    /// attempts and never ends one: an attempt lives until it wins, fails, loses, or
+    /// [`connect_timeout`](Self::connect_timeout) passes. Raising it makes a dead address ahead in
+    /// the list cost more time; lowering it costs connections that a server sees opened and closed.
+    #[must_use]
+    pub fn connection_attempt_delay(mut self, delay: Duration) -> Self {
+        self.connection_attempt_delay =
+            delay.clamp(MIN_CONNECTION_ATTEMPT_DELAY, MAX_CONNECTION_ATTEMPT_DELAY);
+        self
+    }
+
+    /// The factor by which the [Connection Attempt Delay](Self::connection_attempt_delay) grows each
+    /// time it has run out, up to its 2 s.
+    ///
+    /// Default 1: it stays. Range 1 and up. With a delay of 50 ms and a factor of 2, attempts on
+    /// silent addresses start at 0, 50, 150, 350 and 750 ms: quick past one dead address, and no
+    /// flood where the path is slow.
+    #[must_use]
+    pub fn connection_attempt_delay_growth(mut self, factor: u32) -> Self {
+        self.connection_attempt_delay_growth = factor.max(1);
+        self
+    }
+
+    /// How many addresses of the first family are attempted before the other family has its first
+    /// turn: the First Address Family Count of RFC 8305 sections 4 and 8.
+    ///
+    /// Default 1. Range 1 and up. The RFC recommends 1, or 2 to favor one family.
+    #[must_use]
+    pub fn first_address_family_count(mut self, count: usize) -> Self {
+        self.first_address_family_count = count.max(1);
+        self
+    }
+
+    /// How many attempts may be alive at a time. At this limit the next one waits until an older one
+    /// has failed; none is given up for it.
+    ///
+    /// Default 6. Range 1 and up. RFC 8305 has no limit; 6 of them take 1.25 s to come alive, and
+    /// each is a socket here and a half-open connection at some server.
+    #[must_use]
+    pub fn max_connection_attempts_alive(mut self, count: usize) -> Self {
+        self.max_connection_attempts_alive = count.max(1);
+        self
+    }
+
+    /// How many attempts one race may make in total. At most half of them go to one family while
+    /// the other may still come.
+    ///
+    /// Default 64. Range 1 and up. A DNS response can list 4096 addresses, and each could be some
+    /// third party's that is to be flooded: without a limit, whoever answers a lookup decides how
+    /// many packets this host sends, and to whom. More addresses than fit a DNS response over UDP
+    /// are not a service's set of servers.
+    #[must_use]
+    pub fn max_connection_attempts(mut self, count: u32) -> Self {
+        self.max_connection_attempts = count.max(1);
+        self
+    }
+
+    /// How long all of it may take, from the start of the lookup to the connection.
+    ///
+    /// Default `None`: as long as the lookup takes and the system keeps trying, which is about two
+    /// minutes for an address that never answers on Linux. It is one deadline over the whole race
+    /// and is not divided by the number of addresses.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// When the next attempt starts after the latest one has failed. Default
+    /// [`FailFast::Immediately`].
+    #[must_use]
+    pub fn fail_fast(mut self, policy: FailFast) -> Self {
+        self.fail_fast = policy;
+        self
+    }
+
+    /// In which order addresses are attempted. Default [`Order::Rfc6724`].
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// The policy table of [`Order::Rfc6724`]. Default [`PolicyTable::rfc6724`].
+    #[must_use]
+    pub fn policy_table(mut self, table: PolicyTable) -> Self {
+        self.policy_table = table;
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            resolution_delay: Duration::from_millis(50),
+            connection_attempt_delay: Duration::from_millis(250),
+            connection_attempt_delay_growth: 1,
+            first_address_family_count: 1,
+            max_connection_attempts_alive: 6,
+            max_connection_attempts: 64,
+            connect_timeout: None,
+            fail_fast: FailFast::default(),
+            order: Order::default(),
+            policy_table: PolicyTable::default(),
+        }
+    }
+}

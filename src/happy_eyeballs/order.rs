@@ -1,0 +1,357 @@
+//! The order in which addresses are tried: destination address selection ([RFC 6724 section 6]),
+//! then interleaving of the families ([RFC 8305 section 4]).
+//!
+//! Nothing here asks the system anything. The source address that the system would use towards a
+//! destination is an input, and so is the policy table. Each address is ranked once, on arrival;
+//! from then on two addresses compare by their [`Rank`]s alone.
+//!
+//! [RFC 6724 section 6]: https://www.rfc-editor.org/rfc/rfc6724#section-6
+//! [RFC 8305 section 4]: https://www.rfc-editor.org/rfc/rfc8305#section-4
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The address family of an endpoint, which is what its packets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    pub(crate) fn of(addr: SocketAddr) -> Self {
+        if addr.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::V4 => Self::V6,
+            Self::V6 => Self::V4,
+        }
+    }
+}
+
+/// The address the system would send from towards some destination: `Source(D)` of RFC 6724.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The address itself.
+    pub(crate) addr: IpAddr,
+    /// Its preferred lifetime is over (RFC 4862 section 5.5.4).
+    pub(crate) deprecated: bool,
+    /// What it is on a mobile node.
+    pub(crate) mobility: Mobility,
+    /// Packets leave through a tunnel over the other family, such as 6to4 or Teredo.
+    pub(crate) encapsulated: bool,
+}
+
+impl Source {
+    /// A source address of which only the address is known, as a connected UDP socket tells it.
+    pub(crate) fn new(addr: IpAddr) -> Self {
+        Self { addr, deprecated: false, mobility: Mobility::default(), encapsulated: false }
+    }
+}
+
+/// What a source address is on a mobile node (RFC 6275), the best first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mobility {
+    /// Both: the node is at home. Every address of a node that does not move is of this kind.
+    #[default]
+    HomeAndCareOf,
+    /// The address by which the node is known, reached through its home network.
+    Home,
+    /// The address of the place where the node is now.
+    CareOf,
+}
+
+/// The place of an address among the others, the smallest first. The fields are RFC 6724's rules in
+/// their order, so that the derived comparison *is* section 6: "If a rule determines a result, then
+/// the remaining rules are not relevant and should be ignored."
+///
+/// Every rule is kept as a property of one address and not of a pair, so that the order is total
+/// whatever the policy table says.
+///
+/// Two places are free on purpose. A group of addresses that must go first as a whole (a service
+/// binding's priority) is a field before rule 1; what is remembered of a destination (round-trip
+/// time, used before: RFC 8305 section 4) is a field between rules 8 and 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    /// Rule 1: avoid unusable destinations. "If DB is known to be unreachable or if Source(DB) is
+    /// undefined, then prefer DA."
+    pub(crate) unusable: bool,
+    /// Rule 2: prefer matching scope. "If Scope(DA) = Scope(Source(DA)) and Scope(DB) <>
+    /// Scope(Source(DB)), then prefer DA."
+    scope_differs: bool,
+    /// Rule 3: avoid deprecated addresses. "If Source(DA) is deprecated and Source(DB) is not, then
+    /// prefer DB."
+    deprecated: bool,
+    /// Rule 4: prefer home addresses, to care-of addresses; those that are both before either.
+    mobility: Mobility,
+    /// Rule 5: prefer matching label. "If Label(Source(DA)) = Label(DA) and Label(Source(DB)) <>
+    /// Label(DB), then prefer DA."
+    label_differs: bool,
+    /// Rule 6: prefer higher precedence. "If Precedence(DA) > Precedence(DB), then prefer DA."
+    precedence: Reverse<u8>,
+    /// Rule 7: prefer native transport. "If DA is reached via an encapsulating transition mechanism
+    /// (e.g., IPv6 in IPv4) and DB is not, then prefer DB."
+    encapsulated: bool,
+    /// Rule 8: prefer smaller scope. "If Scope(DA) < Scope(DB), then prefer DA."
+    scope: u8,
+    /// Rule 9 applies "When DA and DB belong to the same address family" only. Families that tie up
+    /// to here (no table of the RFC lets them) are therefore parted first: the one whose address
+    /// came first leads.
+    late_family: bool,
+    /// Rule 9: use longest matching prefix. "If CommonPrefixLen(Source(DA), DA) >
+    /// CommonPrefixLen(Source(DB), DB), then prefer DA." Always 0 for IPv4: there it would let the
+    /// numeric nearness of unrelated networks undo the rotation by which a name spreads its load.
+    common_prefix: Reverse<u8>,
+    /// Rule 10: "Otherwise, leave the order unchanged."
+    arrival: u32,
+}
+
+impl Rank {
+    /// Ranks the `arrival`th address of a lookup. `source` is what the system would send from, and
+    /// `None` says that it has no route. `late_family` says that the first address of the lookup was
+    /// of the other family.
+    pub(crate) fn rfc6724(
+        table: &PolicyTable,
+        addr: IpAddr,
+        source: Option<&Source>,
+        late_family: bool,
+        arrival: u32,
+    ) -> Self {
+        let addr = addr.to_canonical();
+        let scope = scope(addr);
+        let policy = table.policy(addr);
+        let unsourced = Self {
+            unusable: true,
+            scope_differs: true,
+            deprecated: false,
+            mobility: Mobility::default(),
+            label_differs: true,
+            precedence: Reverse(policy.precedence),
+            encapsulated: false,
+            scope,
+            late_family,
+            common_prefix: Reverse(0),
+            arrival,
+        };
+        let Some(source) = source else { return unsourced };
+        let from = source.addr.to_canonical();
+        Self {
+            unusable: false,
+            scope_differs: scope != self::scope(from),
+            deprecated: source.deprecated,
+            mobility: source.mobility,
+            label_differs: policy.label != table.policy(from).label,
+            encapsulated: source.encapsulated,
+            common_prefix: Reverse(common_prefix(from, addr)),
+            ..unsourced
+        }
+    }
+
+    /// Ranks by arrival alone: the order of the resolver.
+    pub(crate) fn as_resolved(arrival: u32) -> Self {
+        Self {
+            unusable: false,
+            scope_differs: false,
+            deprecated: false,
+            mobility: Mobility::default(),
+            label_differs: false,
+            precedence: Reverse(0),
+            encapsulated: false,
+            scope: 0,
+            late_family: false,
+            common_prefix: Reverse(0),
+            arrival,
+        }
+    }
+}
+
+/// The policy table of RFC 6724 section 2.1: which precedence and which label an address has.
+///
+/// The default is the table of the RFC. A host whose operator wants otherwise (what `gai.conf` is
+/// for with glibc) changes rows:
+///
+/// ```
+/// use outrace::happy_eyeballs::PolicyTable;
+///
+/// // IPv4 before IPv6, as `precedence ::ffff:0:0/96 100` says in gai.conf.
+/// let table = PolicyTable::rfc6724().row("::ffff:0:0".parse().unwrap(), 96, 100, 4);
+/// # let _ = table;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyTable {
+    /// The longest prefix first, so that the first row that matches is the longest match.
+    rows: Cow<'static, [Policy]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Policy {
+    prefix: u128,
+    length: u8,
+    precedence: u8,
+    label: u8,
+}
+
+impl Policy {
+    const fn new(prefix: Ipv6Addr, length: u8, precedence: u8, label: u8) -> Self {
+        Self { prefix: prefix.to_bits(), length, precedence, label }
+    }
+
+    fn matches(&self, addr: u128) -> bool {
+        // A shift by all 128 bits leaves nothing to compare: the prefix of length 0 matches.
+        let shift = 128 - u32::from(self.length);
+        (self.prefix ^ addr).checked_shr(shift).unwrap_or(0) == 0
+    }
+}
+
+const fn v6(a: u16, b: u16) -> Ipv6Addr {
+    Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0)
+}
+
+/// RFC 6724 section 2.1, the longest prefix first.
+static RFC_6724: [Policy; 9] = [
+    Policy::new(Ipv6Addr::LOCALHOST, 128, 50, 0),
+    Policy::new(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped(), 96, 35, 4),
+    Policy::new(Ipv6Addr::UNSPECIFIED, 96, 1, 3),
+    Policy::new(v6(0x2001, 0), 32, 5, 5),
+    Policy::new(v6(0x2002, 0), 16, 30, 2),
+    Policy::new(v6(0x3ffe, 0), 16, 1, 12),
+    Policy::new(v6(0xfec0, 0), 10, 1, 11),
+    Policy::new(v6(0xfc00, 0), 7, 3, 13),
+    Policy::new(Ipv6Addr::UNSPECIFIED, 0, 40, 1),
+];
+
+/// draft-ietf-6man-rfc6724-update, section 3: unique local addresses go before IPv4, and 6to4 goes
+/// last of all that is not obsolete.
+static RFC_6724_UPDATE: [Policy; 9] = [
+    Policy::new(Ipv6Addr::LOCALHOST, 128, 50, 0),
+    Policy::new(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped(), 96, 20, 4),
+    Policy::new(Ipv6Addr::UNSPECIFIED, 96, 1, 3),
+    Policy::new(v6(0x2001, 0), 32, 5, 5),
+    Policy::new(v6(0x2002, 0), 16, 5, 2),
+    Policy::new(v6(0x3ffe, 0), 16, 1, 12),
+    Policy::new(v6(0xfec0, 0), 10, 1, 11),
+    Policy::new(v6(0xfc00, 0), 7, 30, 13),
+    Policy::new(Ipv6Addr::UNSPECIFIED, 0, 40, 1),
+];
+
+impl PolicyTable {
+    /// The table of [RFC 6724 section 2.1](https://www.rfc-editor.org/rfc/rfc6724#section-2.1).
+    pub const fn rfc6724() -> Self {
+        Self { rows: Cow::Borrowed(&RFC_6724) }
+    }
+
+    /// The table of [draft-ietf-6man-rfc6724-update], which prefers unique local IPv6 addresses to
+    /// IPv4. Not in force yet. The local prefixes that a host knows (label 14, precedence 45 in the
+    /// draft) are added with [`row`](Self::row).
+    ///
+    /// [draft-ietf-6man-rfc6724-update]: https://datatracker.ietf.org/doc/draft-ietf-6man-rfc6724-update/
+    pub const fn rfc6724_update() -> Self {
+        Self { rows: Cow::Borrowed(&RFC_6724_UPDATE) }
+    }
+
+    /// Adds a row, or replaces the row of this very prefix. IPv4 is written as IPv4-mapped:
+    /// `::ffff:10.0.0.0` with length 104 for `10.0.0.0/8`.
+    ///
+    /// `length` is in bits, 0 to 128; what is greater is taken as 128. Bits of the prefix beyond
+    /// its length do not count.
+    #[must_use]
+    pub fn row(mut self, prefix: Ipv6Addr, length: u8, precedence: u8, label: u8) -> Self {
+        let length = length.min(128);
+        let row = Policy::new(prefix, length, precedence, label);
+        let rows = self.rows.to_mut();
+        rows.retain(|other| !(other.length == length && row.matches(other.prefix)));
+        let place = rows.partition_point(|other| other.length > length);
+        rows.insert(place, row);
+        self
+    }
+
+    /// The row of `addr`: "performing a longest-matching-prefix lookup", IPv4 as IPv4-mapped.
+    fn policy(&self, addr: IpAddr) -> Policy {
+        let bits = match addr {
+            IpAddr::V4(addr) => addr.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(addr) => addr.to_bits(),
+        };
+        // Every table starts with a row of length 0, which may be replaced but not removed.
+        *self.rows.iter().find(|row| row.matches(bits)).expect("::/0 matches every address")
+    }
+}
+
+impl Default for PolicyTable {
+    fn default() -> Self {
+        Self::rfc6724()
+    }
+}
+
+/// Scopes of RFC 4291 section 2.7, which unicast addresses are mapped to (RFC 6724 section 3.1).
+const LINK_LOCAL: u8 = 0x2;
+const SITE_LOCAL: u8 = 0x5;
+const GLOBAL: u8 = 0xe;
+
+/// `Scope(A)` of RFC 6724 section 3.1.
+fn scope(addr: IpAddr) -> u8 {
+    match addr {
+        // Section 3.2: 169.254/16 and 127/8 are "assigned link-local scope"; all else, private
+        // addresses and 100.64/10 included, is global.
+        IpAddr::V4(addr) if addr.is_loopback() || addr.is_link_local() => LINK_LOCAL,
+        IpAddr::V6(addr) if addr.is_multicast() => addr.octets()[1] & 0xf,
+        // Section 3.4: the loopback address is "treated as having link-local scope".
+        IpAddr::V6(addr) if addr.is_loopback() || addr.is_unicast_link_local() => LINK_LOCAL,
+        IpAddr::V6(addr) if addr.segments()[0] & 0xffc0 == 0xfec0 => SITE_LOCAL,
+        IpAddr::V4(_) | IpAddr::V6(_) => GLOBAL,
+    }
+}
+
+/// `CommonPrefixLen(S, D)`: "limited to S's prefix length" (RFC 6724 section 2.2), which the system
+/// does not tell. 64 bits is the length of every interface's prefix (RFC 4291 section 2.5.1).
+fn common_prefix(source: IpAddr, destination: IpAddr) -> u8 {
+    match (source, destination) {
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            let differing = source.to_bits() ^ destination.to_bits();
+            u8::try_from(differing.leading_zeros().min(64)).unwrap_or(64)
+        }
+        _ => 0,
+    }
+}
+
+/// Interleaves a sorted list: fills `order` with the indices of `sorted` in the order of attempts.
+/// `kind` tells the family of an item, and whether it is unusable.
+///
+/// RFC 8305 section 4: "Whichever address family is first in the list should be followed by an
+/// address of the other address family". `first_count` is the section's First Address Family Count.
+pub(crate) fn interleave<T>(
+    sorted: &[T],
+    kind: impl Fn(&T) -> (Family, bool),
+    first_count: usize,
+    order: &mut Vec<u32>,
+) {
+    order.clear();
+    // Interleaving gives each family its turn; it must not lift an address without a route over one
+    // that has a route. Rule 1 leads the order, so those without stand at the end, in one piece.
+    let usable = sorted.partition_point(|item| !kind(item).1);
+    for part in [0..usable, usable..sorted.len()] {
+        let Some(first) = sorted[part.clone()].first() else { continue };
+        let (first, _) = kind(first);
+        let mut leading = part.clone().filter(|&at| kind(&sorted[at]).0 == first);
+        let mut following = part.filter(|&at| kind(&sorted[at]).0 != first);
+        order.extend(leading.by_ref().take(first_count).map(index));
+        loop {
+            let turn = [following.next(), leading.next()];
+            if turn == [None, None] {
+                break;
+            }
+            order.extend(turn.into_iter().flatten().map(index));
+        }
+    }
+}
+
+fn index(at: usize) -> u32 {
+    u32::try_from(at).expect("a race keeps far fewer than 2^32 addresses")
+}
+
+#[cfg(test)]
+mod tests;
