@@ -77,6 +77,7 @@ pub(crate) enum Mobility {
 /// binding's priority) is a field before rule 1; what is remembered of a destination (round-trip
 /// time, used before: RFC 8305 section 4) is a field between rules 8 and 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one rule, and false goes first")]
 pub(crate) struct Rank {
     /// Rule 1: avoid unusable destinations. "If DB is known to be unreachable or if Source(DB) is
     /// undefined, then prefer DA."

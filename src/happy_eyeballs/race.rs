@@ -275,11 +275,13 @@ impl Race {
 
     /// An attempt is on its way (TCP is up, TLS is not) and expects to be done at `until`.
     ///
-    /// The next attempt waits for it, though never longer than 2 s from now: the longest delay that
-    /// RFC 8305 allows between two attempts.
+    /// "When the connection establishment makes progress, but has not completed, the timer SHOULD be
+    /// extended to a new value that represents an estimated time for the full connection
+    /// establishment to complete" (draft-ietf-happy-happyeyeballs-v3 section 6.1). Not beyond 2 s from
+    /// now: the longest delay that RFC 8305 has between two attempts.
     pub(crate) fn handle_progress(&mut self, id: AttemptId, until: Instant, now: Instant) {
         self.advance(now);
-        if self.alive.contains(&id) && !self.pacing.hurried {
+        if self.alive.contains(&id) {
             let longest = self.now + MAX_CONNECTION_ATTEMPT_DELAY;
             self.pacing.due = self.pacing.due.max(until.min(longest));
         }
@@ -305,8 +307,8 @@ impl Race {
             }
         }
         let Verdict::Reached(last) = self.verdict? else { return None };
-        if let Some(id) = self.alive.pop() {
-            return Some(Output::Cancel { id });
+        if !self.alive.is_empty() {
+            return Some(Output::Cancel { id: self.alive.remove(0) });
         }
         self.verdict = Some(Verdict::Told);
         Some(last)
@@ -359,6 +361,9 @@ impl Race {
             self.config.first_address_family_count,
             &mut self.order,
         );
+        // Room for every attempt that can be alive, so that nothing is allocated from here on.
+        let most = self.addresses.len().min(self.config.max_connection_attempts_alive);
+        self.alive.reserve(most.saturating_sub(self.alive.len()));
         self.next = 0;
         self.unsorted = false;
         self.skip_attempted();

@@ -1,17 +1,536 @@
-//! The race in virtual time.
+//! RFC 8305 in virtual time, scenario by scenario.
+//!
+//! Each scenario carries its number (`he04`). Some do not concern this machine:
+//!
+//! - he01, he02: which queries are sent, and in which order: the resolver's tests.
+//! - he13 to he16, he60 to he65: service bindings and NAT64, which the crate does not have.
+//! - he51: interleaving alone, and he66 to he77: RFC 6724: the tests of `order.rs`.
+//! - he56: what a dropped race leaves behind is the driver's: its sockets.
+//! - he58, he59: answers that expire or go away while the race runs: a lookup has no such item.
+
+use super::super::order::PolicyTable;
 use super::*;
+use script::{addr, play, scenario, source};
+
+mod random;
+mod script;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Section 3: when attempts may begin though the lookup is still running.
 #[test]
-fn smoke() {
-    let t0 = Instant::now();
-    let mut race = Race::new(&Config::default(), t0);
-    let a: SocketAddr = "192.0.2.1:1".parse().unwrap();
-    race.handle_address(a, Some(Source::new(a.ip())), t0);
+fn the_gate() {
+    play(&[
+        scenario("he03: IPv6 does not wait for the A answer", "30 6a", "", "30 6a; pending"),
+        scenario(
+            "he04: AAAA within the Resolution Delay",
+            "30 4a; 40 6a end",
+            "",
+            "40 6a; 290 4a; pending",
+        ),
+        scenario("he05: AAAA never comes", "30 4a", "", "80 4a; pending"),
+        scenario("he06: AAAA is empty", "30 4a; 45 end", "", "45 4a; pending"),
+        scenario(
+            "he07: AAAA fails, which is the same",
+            "30 4a; 45 end",
+            "4a ok 5",
+            "45 4a; 50 won 4a",
+        ),
+        scenario(
+            "he08: AAAA after the delay disturbs nothing",
+            "30 4a; 180 6a end",
+            "",
+            "80 4a; 330 6a; pending",
+        ),
+        scenario("he10: AAAA was empty before", "40 4a end", "", "40 4a; pending"),
+        scenario(
+            "he11: more IPv4 does not rearm the delay",
+            "30 4a; 50 4b",
+            "",
+            "80 4a; 330 4b; pending",
+        ),
+        scenario("he17: nothing at all", "20 end", "", "20 lost"),
+        scenario("he18: one family failed, the other is pending", "90 end", "", "90 lost"),
+        scenario("he18: and that one comes", "90 6a end", "6a ok 9", "90 6a; 99 won 6a"),
+        scenario("he19: an IP literal", "0 4a end", "4a fail 7", "0 4a; 7 lost"),
+        scenario(
+            "he22: AAAA in the instant the delay ends",
+            "0 4a; 50 6a",
+            "",
+            "50 6a; 300 4a; pending",
+        ),
+        scenario("he23: no wait wanted", "5 4a", "", "5 4a; pending")
+            .with(|config| config.resolution_delay(Duration::ZERO)),
+        scenario("he23: no wait, both in one instant", "5 4a 6a", "", "5 6a; 255 4a; pending")
+            .with(|config| config.resolution_delay(Duration::ZERO)),
+    ]);
+}
+
+/// Which family is preferred follows from RFC 6724, and never from "IPv6 first".
+#[test]
+fn the_preferred_family() {
+    let ipv4_first = |config: Config| {
+        config.policy_table(PolicyTable::rfc6724().row("::ffff:0:0".parse().unwrap(), 96, 100, 4))
+    };
+    play(&[
+        scenario(
+            "he12: no route for IPv6, A follows",
+            "30 6a!; 40 4a end",
+            "",
+            "40 4a; 290 6a; pending",
+        ),
+        scenario("he12: no route for IPv6, no A", "30 6a!; 40 end", "", "40 6a; pending"),
+        scenario("he12: no route for IPv6, A never comes", "30 6a!", "", "80 6a; pending"),
+        scenario(
+            "he12: no route for IPv6, known before",
+            "30 4a; 40 6a! end",
+            "",
+            "30 4a; 280 6a; pending",
+        )
+        .on_ipv4_host(),
+        scenario(
+            "he12: the table prefers IPv4, A follows",
+            "30 6a; 40 4a end",
+            "",
+            "40 4a; 290 6a; pending",
+        )
+        .with(ipv4_first),
+        scenario("he12: the table prefers IPv4, no A", "30 6a; 40 end", "", "40 6a; pending")
+            .with(ipv4_first),
+        scenario("he12: the table prefers IPv4, A first", "30 4a", "", "30 4a; pending")
+            .with(ipv4_first),
+        scenario("he12: no route for IPv4", "30 4a!; 45 6a", "", "45 6a; 295 4a; pending"),
+        scenario(
+            "he76: without a route last, but tried",
+            "0 6a! 6b! 4a 4b end",
+            "",
+            "0 4a; 250 4b; 500 6a; 750 6b; pending",
+        ),
+        scenario(
+            "as resolved: nothing is waited for",
+            "30 4a; 40 6a end",
+            "",
+            "30 4a; 280 6a; pending",
+        )
+        .with(|config| config.order(Order::AsResolved)),
+        scenario(
+            "as resolved: first come, first attempted",
+            "30 4a 4b 6b 6a",
+            "",
+            "30 4a; 280 6b; 530 4b; 780 6a; pending",
+        )
+        .with(|config| config.order(Order::AsResolved)),
+    ]);
+}
+
+#[test]
+fn he09_the_delay_counts_from_the_first_address() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    race.handle_address(addr("4a"), Some(source(addr("4a"))), start + 10 * MS);
+    race.handle_timeout(start + 50 * MS);
     assert_eq!(race.poll_output(), None);
-    assert_eq!(race.poll_timeout(), Some(t0 + Duration::from_millis(50)));
-    race.handle_end(t0);
-    assert_eq!(race.poll_output(), Some(Output::Start { id: AttemptId(0), addr: a }));
-    assert_eq!(race.poll_timeout(), None);
-    race.handle_failed(AttemptId(0), t0);
+    assert_eq!(race.poll_timeout(), Some(start + 60 * MS), "10 ms from now, and not 50");
+}
+
+/// Section 5: one attempt at a time, and none disturbs another.
+#[test]
+fn pacing() {
+    let one_second = |config: Config| config.connection_attempt_delay(1000 * MS);
+    play(&[
+        scenario("he25: the third is quickest", "0 6a 4a 6b end", "6a ok 1000; 4a ok 1000; 6b ok 200",
+            "0 6a; 250 4a; 500 6b; 700 cancel 6a; 700 cancel 4a; 700 won 6b"),
+        scenario("he26: the second is quick, the third never starts", "0 6a 4a 6b end", "6a ok 1000; 4a ok 100",
+            "0 6a; 250 4a; 350 cancel 6a; 350 won 4a"),
+        scenario("he27: the first wins though it is slow", "0 6a 4a 6b end", "6a ok 1000; 4a ok 1000; 6b ok 200",
+            "0 6a; 450 4a; 900 6b; 1000 cancel 4a; 1000 cancel 6b; 1000 won 6a")
+            .with(|config| config.connection_attempt_delay(450 * MS)),
+        scenario("he28: failures expedite", "0 6a 4a 6b 4b end", "6a fail 100; 4a fail 200; 6b ok 10000; 4b ok 250",
+            "0 6a; 100 4a; 300 6b; 550 4b; 800 cancel 6b; 800 won 4b"),
+        scenario("he29: all fail", "0 6a 4a 6b 4b end", "6a fail 100; 4a fail 200; 6b fail 10000; 4b fail 250",
+            "0 6a; 100 4a; 300 6b; 550 4b; 10300 lost"),
+        scenario("he30: three succeed in one instant", "0 6a 4a 6b 4b 6c end",
+            "6a fail 500; 4a ok 10000; 6b ok 9000; 4b ok 8000; 6c fail 100",
+            "0 6a; 500 4a; 1500 6b; 2500 4b; 3500 6c; 10500 cancel 6b; 10500 cancel 4b; 10500 won 4a").with(one_second),
+        scenario("he31: an older one fails, the newer is young", "0 6a 4a 6b end", "6a fail 300", "0 6a; 250 4a; 500 6b; pending"),
+        scenario("he31: the newest fails", "0 6a 4a 6b end", "4a fail 50", "0 6a; 250 4a; 300 6b; pending"),
+        scenario("he38: success cancels the others, in order", "0 6a 4a 6b", "6a ok 600",
+            "0 6a; 250 4a; 500 6b; 600 cancel 4a; 600 cancel 6b; 600 won 6a"),
+        scenario("he39: results of those cancelled are ignored", "0 6a 4a 6b end", "6a ok 600; 4a ok 400; 6b fail 300",
+            "0 6a; 250 4a; 500 6b; 600 cancel 4a; 600 cancel 6b; 600 won 6a"),
+        scenario("he41: success in the instant of the timer", "0 6a 4a end", "6a ok 250", "0 6a; 250 won 6a"),
+        scenario("he49: both of two fail", "0 4a 6a end", "6a fail 250; 4a fail 250", "0 6a; 150 4a; 400 lost")
+            .with(|config| config.connection_attempt_delay(150 * MS)),
+        scenario("he57: the deadline in the instant of the timer", "0 6a 4a end", "", "0 6a; 250 cancel 6a; 250 timed out")
+            .with(|config| config.connect_timeout(Some(250 * MS))),
+    ]);
+}
+
+/// Section 3, and "DNS answer changes" of version 3: answers while attempts run.
+#[test]
+fn late_answers() {
+    play(&[
+        scenario(
+            "he32: 4a failed, AAAA pending, then there",
+            "0 4a; 900 6a end",
+            "4a fail 10",
+            "50 4a; 900 6a; pending",
+        ),
+        scenario(
+            "he32: 4a failed, AAAA pending, then empty",
+            "0 4a; 900 end",
+            "4a fail 10",
+            "50 4a; 900 lost",
+        ),
+        scenario(
+            "he33: half an hour later",
+            "0 6a 6b 6c; 1800000 4a 4b end",
+            "",
+            "0 6a; 250 6b; 500 6c; 1800000 4a; 1800250 4b; pending",
+        ),
+        scenario(
+            "he34: the complete list is sorted anew",
+            "0 4a 4b 4c 4d; 600 6a 6b 6c 6d 6e end",
+            "",
+            "50 4a; 300 4b; 550 4c; 800 6a; 1050 6b; 1300 6c; 1550 6d; 1800 4d; 2050 6e; pending",
+        )
+        .with(|config| config.max_connection_attempts_alive(20)),
+        scenario(
+            "he35: IPv4 goes before the second IPv6",
+            "0 6a 6b; 100 4a end",
+            "",
+            "0 6a; 250 4a; 500 6b; pending",
+        ),
+        scenario(
+            "co06: silent address, late family",
+            "0 4a; 3000 6a",
+            "",
+            "50 4a; 3000 6a; pending",
+        ),
+        scenario(
+            "a duplicate is no news",
+            "0 6a; 100 6a; 300 6a end",
+            "6a fail 400",
+            "0 6a; 400 lost",
+        ),
+    ]);
+}
+
+#[test]
+fn he24_twenty_silent_addresses() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default().max_connection_attempts_alive(20), start);
+    for host in (0..10).map(|host| char::from(b'a' + host)) {
+        for addr in [addr(&format!("4{host}")), addr(&format!("6{host}"))] {
+            race.handle_address(addr, Some(source(addr)), start);
+        }
+    }
+    race.handle_end(start);
+    for turn in 0..20 {
+        let (family, host) = (if turn % 2 == 0 { '6' } else { '4' }, char::from(b'a' + turn / 2));
+        let expected = addr(&format!("{family}{host}"));
+        let id = AttemptId(turn.into());
+        assert_eq!(race.poll_output(), Some(Output::Start { id, addr: expected }));
+        assert_eq!(race.poll_output(), None, "one at a time");
+        let next = start + (u32::from(turn) + 1) * 250 * MS;
+        assert_eq!(race.poll_timeout(), (turn < 19).then_some(next), "he43: none after the last");
+        race.handle_timeout(next);
+    }
+    let much_later = start + 300_000 * MS;
+    race.handle_connected(AttemptId(19), much_later);
+    for id in (0..19).map(AttemptId) {
+        assert_eq!(race.poll_output(), Some(Output::Cancel { id }));
+    }
+    assert_eq!(race.poll_output(), Some(Output::Won { id: AttemptId(19) }));
+    assert_eq!((race.poll_output(), race.poll_timeout()), (None, None), "he40: and that is final");
+}
+
+#[test]
+fn he36_twenty_instant_failures() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    for host in 'a'..='t' {
+        let addr = addr(&format!("6{host}"));
+        race.handle_address(addr, Some(source(addr)), start);
+    }
+    race.handle_end(start);
+    for id in (0..20).map(AttemptId) {
+        let output = race.poll_output();
+        assert!(matches!(output, Some(Output::Start { id: started, .. }) if started == id));
+        race.handle_failed(id, start);
+    }
     assert_eq!(race.poll_output(), Some(Output::Lost));
+    assert_eq!((race.poll_output(), race.poll_timeout()), (None, None));
+}
+
+#[test]
+fn he42_the_deadline_is_absolute() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default().connection_attempt_delay(100 * MS), start);
+    for addr in [addr("6a"), addr("6b")] {
+        race.handle_address(addr, Some(source(addr)), start);
+    }
+    assert!(race.poll_output().is_some());
+    assert_eq!(race.poll_timeout(), Some(start + 100 * MS));
+    race.handle_timeout(start + 40 * MS);
     assert_eq!(race.poll_output(), None);
+    assert_eq!(race.poll_timeout(), Some(start + 100 * MS), "60 ms from now, and not 100");
+}
+
+#[test]
+fn he50_a_thousand_copies_are_one_address() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    let addr = addr("6a");
+    for _ in 0..1000 {
+        race.handle_address(addr, Some(source(addr)), start);
+    }
+    race.handle_end(start);
+    assert_eq!(race.poll_output(), Some(Output::Start { id: AttemptId(0), addr }));
+    race.handle_failed(AttemptId(0), start);
+    assert_eq!(race.poll_output(), Some(Output::Lost));
+    assert_eq!(race.ignored(), 0, "a duplicate is not an address let go");
+}
+
+#[test]
+fn an_ipv4_mapped_address_is_that_ipv4_address() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    let ipv4 = addr("4a");
+    race.handle_address("[::ffff:192.0.2.1]:443".parse().unwrap(), Some(source(ipv4)), start);
+    race.handle_address(ipv4, Some(source(ipv4)), start);
+    race.handle_end(start);
+    assert_eq!(race.poll_output(), Some(Output::Start { id: AttemptId(0), addr: ipv4 }));
+    race.handle_failed(AttemptId(0), start);
+    assert_eq!(race.poll_output(), Some(Output::Lost), "there is no second one");
+}
+
+#[test]
+fn link_local_addresses_of_two_interfaces_are_two_endpoints() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    let here = Some(Source::new("fe80::9".parse().unwrap()));
+    let [eth0, eth1] = ["[fe80::1%2]:80", "[fe80::1%3]:80"].map(|addr| addr.parse().unwrap());
+    race.handle_address(eth0, here, start);
+    race.handle_address(eth1, here, start);
+    race.handle_end(start);
+    assert_eq!(race.poll_output(), Some(Output::Start { id: AttemptId(0), addr: eth0 }));
+    race.handle_failed(AttemptId(0), start);
+    assert_eq!(race.poll_output(), Some(Output::Start { id: AttemptId(1), addr: eth1 }));
+}
+
+/// `n`th address of a flood.
+fn flood(n: u16) -> SocketAddr {
+    let [high, low] = n.to_be_bytes();
+    SocketAddr::new([198, 18, high, low].into(), 443)
+}
+
+#[test]
+fn co01_a_flood_of_ipv4_does_not_starve_ipv6() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    for addr in (0..4096).map(flood) {
+        race.handle_address(addr, Some(source(addr)), start);
+    }
+    assert_eq!(race.ignored(), 4096 - MAX_ADDRESSES_PER_FAMILY);
+    let mut now = start + 50 * MS;
+    race.handle_timeout(now);
+    let refuse_all = |race: &mut Race, now: Instant| {
+        let mut started = Vec::new();
+        while let Some(output) = race.poll_output() {
+            let Output::Start { id, addr } = output else { panic!("{output:?}") };
+            race.handle_failed(id, now);
+            started.push(addr);
+        }
+        started
+    };
+    assert_eq!(refuse_all(&mut race, now).len(), 32, "half of what one race may attempt");
+    now += 20 * MS;
+    race.handle_address(addr("6a"), Some(source(addr("6a"))), now);
+    let Some(Output::Start { id, addr: next }) = race.poll_output() else { panic!("no start") };
+    assert_eq!(next, addr("6a"));
+    race.handle_connected(id, now);
+    assert_eq!(race.poll_output(), Some(Output::Won { id }));
+}
+
+#[test]
+fn nothing_is_allocated_once_the_list_stands() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    for addr in (0..100).map(flood).chain([addr("6a")]) {
+        race.handle_address(addr, Some(source(addr)), start);
+    }
+    race.handle_end(start);
+    let mut output = race.poll_output();
+    let capacities =
+        |race: &Race| (race.addresses.capacity(), race.order.capacity(), race.alive.capacity());
+    let stands = capacities(&race);
+    let mut starts = 0;
+    let mut now = start;
+    while output != Some(Output::Lost) {
+        if let Some(Output::Start { id, .. }) = output {
+            starts += 1;
+            if starts % 7 == 0 {
+                race.handle_failed(id, now);
+            }
+        } else if let Some(next) = race.poll_timeout() {
+            now = next;
+            race.handle_timeout(now);
+        } else {
+            let oldest = race.alive[0];
+            race.handle_failed(oldest, now);
+        }
+        output = race.poll_output();
+    }
+    assert_eq!((starts, capacities(&race)), (64, stands));
+}
+
+#[test]
+fn failures_that_are_no_answer() {
+    let strict = |config: Config| config.fail_fast(FailFast::AfterMinimum);
+    play(&[
+        scenario(
+            "he37: no IPv6 sockets",
+            "0 6a 4a 6b 4b end",
+            "6a unsent; 6b unsent; 4b ok 100",
+            "0 6a; 0 4a; 1000 6b; 1000 4b; 1100 cancel 4a; 1100 won 4b",
+        )
+        .with(|config| config.connection_attempt_delay(1000 * MS)),
+        scenario(
+            "he37: nothing was sent, so no minimum applies",
+            "0 6a 4a end",
+            "6a unsent",
+            "0 6a; 0 4a; pending",
+        )
+        .with(strict),
+        scenario(
+            "he53: bound to IPv4, IPv6 takes no turn",
+            "0 4a 6a! 4b end",
+            "6a unsent; 4b fail 9; 4a fail 300",
+            "0 4a; 250 4b; 259 6a; 300 lost",
+        )
+        .on_ipv4_host(),
+        scenario(
+            "co05: out of files, the list is not burnt",
+            "0 6a 4a 6b end",
+            "6a exhausted; 4a exhausted; 6b ok 5",
+            "0 6a; 250 4a; 500 6b; 505 won 6b",
+        ),
+        scenario("co05: out of files at the last", "0 6a end", "6a exhausted", "0 6a; 0 lost"),
+        scenario("he46: failed within 3 ms", "0 6a 4a end", "6a fail 3", "0 6a; 3 4a; pending"),
+        scenario(
+            "he46: failed within 3 ms, to the letter",
+            "0 6a 4a end",
+            "6a fail 3",
+            "0 6a; 10 4a; pending",
+        )
+        .with(strict),
+        scenario(
+            "he46: failed after the minimum",
+            "0 6a 4a end",
+            "6a fail 30",
+            "0 6a; 30 4a; pending",
+        )
+        .with(strict),
+    ]);
+}
+
+#[test]
+fn the_delay() {
+    let growing = |config: Config| {
+        config.connection_attempt_delay(50 * MS).connection_attempt_delay_growth(2)
+    };
+    play(&[
+        scenario(
+            "he44: the delay doubles",
+            "0 6a 6b 6c 6d 6e end",
+            "",
+            "0 6a; 50 6b; 150 6c; 350 6d; 750 6e; pending",
+        )
+        .with(growing),
+        scenario(
+            "he44: a failure does not make it grow",
+            "0 6a 6b 6c 6d end",
+            "6b fail 20",
+            "0 6a; 50 6b; 70 6c; 170 6d; pending",
+        )
+        .with(growing),
+        scenario("he45: no delay below 10 ms", "0 6a 6b end", "", "0 6a; 10 6b; pending")
+            .with(|config| config.connection_attempt_delay(MS)),
+        scenario("he45: none above 2 s", "0 6a 6b end", "", "0 6a; 2000 6b; pending")
+            .with(|config| config.connection_attempt_delay(3000 * MS)),
+        scenario(
+            "he45: nor by growing",
+            "0 6a 6b 6c 6d end",
+            "",
+            "0 6a; 1500 6b; 3500 6c; 5500 6d; pending",
+        )
+        .with(|config| {
+            config.connection_attempt_delay(1500 * MS).connection_attempt_delay_growth(2)
+        }),
+        scenario(
+            "he54: TCP is up, TLS is not",
+            "0 6a 4a end",
+            "6a progress 100 400",
+            "0 6a; 400 4a; pending",
+        ),
+        scenario(
+            "he54: it does not shorten",
+            "0 6a 4a end",
+            "6a progress 100 200",
+            "0 6a; 250 4a; pending",
+        ),
+        scenario(
+            "he54: nor for ever",
+            "0 6a 4a end",
+            "6a progress 100 60000",
+            "0 6a; 2100 4a; pending",
+        ),
+        scenario(
+            "he55: TLS fails, the other is still there",
+            "0 6a 4a end",
+            "6a progress 240 400; 6a fail 260; 4a ok 40",
+            "0 6a; 260 4a; 300 won 4a",
+        ),
+    ]);
+}
+
+#[test]
+fn limits() {
+    play(&[
+        scenario("he47: at most six alive", "0 6a 6b 6c 6d 6e 6f 6g 6h 4a end",
+            "6a fail 500; 6b fail 500; 6c fail 500; 6d fail 500; 6e fail 500; 6f fail 500; 6g fail 500; 6h fail 500; 4a fail 500",
+            "0 6a; 20 4a; 40 6b; 60 6c; 80 6d; 100 6e; 500 6f; 520 6g; 540 6h; 1040 lost")
+            .with(|config| config.connection_attempt_delay(20 * MS)),
+        scenario("he48: four alive", "0 6a 6b 6c 4a end", "6a fail 400; 6b fail 400; 6c fail 400; 4a fail 400",
+            "0 6a; 50 4a; 100 6b; 150 6c; 550 lost").with(|config| config.connection_attempt_delay(50 * MS)),
+        scenario("one alive is one after the other", "0 6a 4a end", "6a fail 9000; 4a fail 1", "0 6a; 9000 4a; 9001 lost")
+            .with(|config| config.max_connection_attempts_alive(1)),
+        scenario("co01: no more than allowed in total", "0 6a 6b 6c 4a end", "6a fail 1; 4a fail 1; 6b fail 1",
+            "0 6a; 1 4a; 2 6b; 3 lost").with(|config| config.max_connection_attempts(3)),
+        scenario("co01: half is kept for the family to come", "0 6a 6b 6c 6d; 100 4a 4b end",
+            "6a fail 1; 6b fail 1; 4a fail 1; 4b fail 1; 6c fail 1",
+            "0 6a; 1 6b; 100 4a; 101 4b; 102 lost").with(|config| config.max_connection_attempts(4)),
+        scenario("co01: the family does not come", "0 6a 6b 6c 6d; 100 end", "6a fail 1; 6b fail 1; 6c fail 1; 6d fail 1",
+            "0 6a; 1 6b; 100 6c; 101 6d; 102 lost").with(|config| config.max_connection_attempts(4)),
+        scenario("co01: not even half of one", "0 4a; 100 6a", "4a fail 1", "50 4a; 51 lost")
+            .with(|config| config.max_connection_attempts(1)),
+        scenario("he20: the deadline before the Resolution Delay", "0 4a; 100 6a end", "", "49 timed out")
+            .with(|config| config.connect_timeout(Some(49 * MS))),
+        scenario("he21: the deadline during the lookup", "40 4a; 45 6a end", "", "30 timed out")
+            .with(|config| config.connect_timeout(Some(30 * MS))),
+        scenario("he52: the time is not divided among addresses", "0 6a 6b 6c end", "6a ok 11999",
+            "0 6a; 250 6b; 500 6c; 11999 cancel 6b; 11999 cancel 6c; 11999 won 6a")
+            .with(|config| config.connect_timeout(Some(12000 * MS))),
+        scenario("he52: until it is over", "0 6a 6b 6c end", "",
+            "0 6a; 250 6b; 500 6c; 12000 cancel 6a; 12000 cancel 6b; 12000 cancel 6c; 12000 timed out")
+            .with(|config| config.connect_timeout(Some(12000 * MS))),
+        scenario("a success in the instant of the deadline counts", "0 6a end", "6a ok 100", "0 6a; 100 won 6a")
+            .with(|config| config.connect_timeout(Some(100 * MS))),
+        scenario("so does the last failure", "0 6a end", "6a fail 100", "0 6a; 100 lost")
+            .with(|config| config.connect_timeout(Some(100 * MS))),
+        scenario("no time at all", "0 6a end", "", "0 timed out").with(|config| config.connect_timeout(Some(Duration::ZERO))),
+        scenario("more time than the clock can count", "0 6a end", "", "0 6a; pending")
+            .with(|config| config.connect_timeout(Some(Duration::MAX))),
+    ]);
 }

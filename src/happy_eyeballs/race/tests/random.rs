@@ -1,0 +1,400 @@
+//! Random sequences of events against the promises of [`Race`].
+//!
+//! `OUTRACE_RACE_RUNS` says how many sequences are played, `OUTRACE_SEED` which one is the first: the
+//! seed that a failure prints, together with `OUTRACE_RACE_RUNS=1`, plays that sequence again.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use super::super::*;
+use super::{MS, script};
+
+#[test]
+fn random_events_keep_every_promise() {
+    let setting =
+        |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect(name));
+    let runs = setting("OUTRACE_RACE_RUNS").unwrap_or(3_000);
+    let first = setting("OUTRACE_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
+    let mut ends = Ends::default();
+    for seed in (0..runs).map(|run| first.wrapping_add(run)) {
+        let played = catch_unwind(AssertUnwindSafe(|| Game::new(seed).play()));
+        match played {
+            Ok(end) => ends.count(end),
+            Err(panic) => {
+                eprintln!("replay with OUTRACE_SEED={seed} OUTRACE_RACE_RUNS=1");
+                resume_unwind(panic);
+            }
+        }
+    }
+    if runs >= 1000 {
+        assert!(ends.won.min(ends.lost).min(ends.timed_out) > runs / 50, "dull games: {ends:?}");
+    }
+}
+
+#[derive(Debug, Default)]
+struct Ends {
+    won: u64,
+    lost: u64,
+    timed_out: u64,
+}
+
+impl Ends {
+    fn count(&mut self, end: Output) {
+        match end {
+            Output::Won { .. } => self.won += 1,
+            Output::Lost => self.lost += 1,
+            Output::TimedOut => self.timed_out += 1,
+            Output::Start { .. } | Output::Cancel { .. } => panic!("{end:?} is no end"),
+        }
+    }
+}
+
+/// SplitMix64: small, and the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(bound)).expect("below a u32")
+    }
+
+    fn one_in(&mut self, n: u32) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// What the outside knows of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Alive,
+    Connected,
+    Failed,
+    Cancelled,
+}
+
+struct Attempt {
+    family: Family,
+    fate: Fate,
+    /// From when on its failure lets the next one start before the delay is over.
+    room_from: Option<Instant>,
+}
+
+/// A race, and everything that an onlooker can know about it.
+struct Game {
+    random: Random,
+    config: Config,
+    race: Race,
+    start: Instant,
+    now: Instant,
+    /// Every address handed in, as the race ranks it, in order of arrival.
+    known: Vec<(Rank, SocketAddr)>,
+    first_address: Option<Instant>,
+    ended: bool,
+    started: HashSet<SocketAddr>,
+    attempts: Vec<Attempt>,
+    latest_start: Option<Instant>,
+    /// An attempt has said that it gets on, so that the next one waits longer.
+    extended: bool,
+    /// The first that was said to be connected while it was alive.
+    connected: Option<AttemptId>,
+    end: Option<Output>,
+}
+
+impl Game {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let timeout = random.one_in(3).then(|| (random.below(3000) + 1) * MS);
+        let config = Config::default()
+            .resolution_delay(random.below(100) * MS)
+            .connection_attempt_delay(random.below(400) * MS)
+            .connection_attempt_delay_growth(random.below(3))
+            .first_address_family_count(random.below(4) as usize)
+            .max_connection_attempts_alive(random.below(8) as usize)
+            .max_connection_attempts(random.below(24))
+            .connect_timeout(timeout)
+            .order(if random.one_in(4) { Order::AsResolved } else { Order::Rfc6724 })
+            .fail_fast(if random.one_in(3) {
+                FailFast::AfterMinimum
+            } else {
+                FailFast::Immediately
+            });
+        let start = Instant::now();
+        Self {
+            race: Race::new(&config, start),
+            random,
+            config,
+            start,
+            now: start,
+            known: Vec::new(),
+            first_address: None,
+            ended: false,
+            started: HashSet::new(),
+            attempts: Vec::new(),
+            latest_start: None,
+            extended: false,
+            connected: None,
+            end: None,
+        }
+    }
+
+    fn play(mut self) -> Output {
+        for _ in 0..self.random.below(60) {
+            self.pass_time();
+            for _ in 0..self.random.below(4) {
+                self.hand_in();
+            }
+            self.race.handle_timeout(self.now);
+            self.drain();
+        }
+        // Whatever has happened so far, it comes to an end.
+        while self.end.is_none() {
+            self.ended = true;
+            self.race.handle_end(self.now);
+            self.drain();
+            let oldest = self.alive().next();
+            match (self.race.poll_timeout(), oldest) {
+                (Some(timer), _) => self.now = timer,
+                (None, Some(id)) => self.settle(id, false),
+                (None, None) => assert!(self.end.is_some(), "idle, and not at its end"),
+            }
+            self.race.handle_timeout(self.now);
+            self.drain();
+        }
+        for _ in 0..5 {
+            self.hand_in();
+            self.drain();
+        }
+        assert_eq!(self.race.poll_timeout(), None, "no timer after the end");
+        let unsettled = self.attempts.iter().filter(|attempt| attempt.fate == Fate::Alive).count();
+        assert_eq!(unsettled, 0, "each start is followed by a result or a cancel");
+        self.end.expect("played to the end")
+    }
+
+    fn pass_time(&mut self) {
+        match (self.random.below(4), self.race.poll_timeout()) {
+            (0, _) => {}
+            (1, _) | (_, None) => self.now += self.random.below(300) * MS,
+            (_, Some(timer)) => {
+                self.now = timer;
+                if self.end.is_none() {
+                    self.race.handle_timeout(self.now);
+                    assert!(self.drain() > 0, "a wake in vain");
+                }
+            }
+        }
+    }
+
+    fn hand_in(&mut self) {
+        match self.random.below(12) {
+            0..=4 => self.hand_in_address(),
+            5..=8 => {
+                // Any id: alive, settled, cancelled, or never given out.
+                let id = AttemptId(self.random.below(12));
+                let connected = self.random.one_in(12);
+                self.settle(id, connected);
+            }
+            9 => {
+                let id = AttemptId(self.random.below(12));
+                let until = self.now + self.random.below(4000) * MS;
+                self.race.handle_progress(id, until, self.now);
+                let is_alive = self.alive().any(|alive| alive == id);
+                self.extended |= is_alive;
+            }
+            10 => self.race.handle_timeout(self.now),
+            _ => {
+                if self.random.one_in(3) {
+                    self.ended = true;
+                    self.race.handle_end(self.now);
+                }
+            }
+        }
+    }
+
+    fn hand_in_address(&mut self) {
+        let family = if self.random.one_in(2) { '4' } else { '6' };
+        let host = char::from(b'a' + u8::try_from(self.random.below(12)).expect("below 12"));
+        let addr = script::addr(&format!("{family}{host}"));
+        let source = (!self.random.one_in(6)).then(|| script::source(addr));
+        self.race.handle_address(addr, source, self.now);
+        if self.end.is_some() || self.known.iter().any(|&(_, known)| known == addr) {
+            return;
+        }
+        let arrival = u32::try_from(self.known.len()).expect("few");
+        let rank = match self.config.order {
+            Order::AsResolved => Rank::as_resolved(arrival),
+            Order::Rfc6724 => {
+                let late =
+                    self.known.first().is_some_and(|(_, first)| first.is_ipv4() != addr.is_ipv4());
+                let table = &self.config.policy_table;
+                Rank::rfc6724(table, addr.ip(), source.as_ref(), late, arrival)
+            }
+        };
+        self.known.push((rank, addr));
+        self.first_address.get_or_insert(self.now);
+    }
+
+    fn settle(&mut self, id: AttemptId, connected: bool) {
+        let local = self.random.below(6);
+        if connected {
+            self.race.handle_connected(id, self.now);
+        } else if local == 0 {
+            self.race.handle_not_sent(id, self.now);
+        } else if local == 1 {
+            self.race.handle_exhausted(id, self.now);
+        } else {
+            self.race.handle_failed(id, self.now);
+        }
+        let is_latest = id.0 as usize + 1 == self.attempts.len();
+        let Some(attempt) = self.attempts.get_mut(id.0 as usize) else { return };
+        if attempt.fate != Fate::Alive || self.connected.is_some() {
+            return;
+        }
+        if connected {
+            self.connected = Some(id);
+            attempt.fate = Fate::Connected;
+        } else {
+            attempt.fate = Fate::Failed;
+            attempt.room_from = match (local, self.config.fail_fast) {
+                (1, _) => None,
+                (0, _) | (_, FailFast::Immediately) => Some(self.now),
+                (_, FailFast::AfterMinimum) => self.latest_start.map(|start| start + 10 * MS),
+            };
+            self.extended &= !(is_latest && attempt.room_from.is_some());
+        }
+    }
+
+    fn drain(&mut self) -> usize {
+        let mut outputs = 0;
+        while let Some(output) = self.race.poll_output() {
+            outputs += 1;
+            assert_eq!(self.end, None, "{output:?} after the end");
+            match output {
+                Output::Start { id, addr } => self.check_start(id, addr),
+                Output::Cancel { id } => {
+                    let fate = &mut self.attempts[id.0 as usize].fate;
+                    assert_eq!(*fate, Fate::Alive, "a cancel of what is over");
+                    *fate = Fate::Cancelled;
+                }
+                Output::Won { .. } | Output::Lost | Output::TimedOut => self.check_end(output),
+            }
+        }
+        if self.end.is_none() {
+            let timer = self.race.poll_timeout();
+            assert!(timer.is_none_or(|timer| timer > self.now), "a busy loop");
+            let waits = timer.is_some() || self.alive().next().is_some() || !self.ended;
+            assert!(waits, "idle, and not at its end");
+            self.check_promptness();
+        }
+        outputs
+    }
+
+    fn check_start(&mut self, id: AttemptId, addr: SocketAddr) {
+        assert_eq!(self.connected, None, "a start after a connection");
+        assert_eq!(id.0 as usize, self.attempts.len(), "ids count starts");
+        assert_eq!(Some(addr), self.next(), "the first not attempted of the complete sorted list");
+        assert!(self.started.insert(addr), "an endpoint attempted twice");
+        assert!(self.alive().count() < self.config.max_connection_attempts_alive, "too many alive");
+        assert!(self.started.len() <= self.config.max_connection_attempts as usize, "too many");
+        assert!(self.gate_may_be_open(), "{addr} did not wait for the other family");
+        if let (Some(before), Some(latest)) = (self.latest_start, self.attempts.last()) {
+            let delay = self.config.connection_attempt_delay;
+            let room = latest.room_from.is_some_and(|from| self.now >= from);
+            assert!(room || self.now >= before + delay, "too soon after the last start");
+            assert!(delay >= 10 * MS);
+        }
+        self.latest_start = Some(self.now);
+        self.extended = false;
+        let family = Family::of(addr);
+        self.attempts.push(Attempt { family, fate: Fate::Alive, room_from: None });
+    }
+
+    fn check_end(&mut self, end: Output) {
+        match end {
+            Output::Won { id } => assert_eq!(Some(id), self.connected, "the first to connect wins"),
+            Output::Lost => {
+                assert_eq!(self.connected, None);
+                let spent = self.attempts.len() >= self.config.max_connection_attempts as usize;
+                assert!(spent || (self.ended && self.next().is_none()), "given up too early");
+            }
+            Output::TimedOut => {
+                let timeout = self.config.connect_timeout.expect("only with a deadline");
+                assert!(self.now >= self.start + timeout, "timed out too early");
+                assert_eq!(self.connected, None);
+            }
+            Output::Start { .. } | Output::Cancel { .. } => panic!("{end:?} is no end"),
+        }
+        assert_eq!(self.alive().count(), 0, "the end comes after the cancels");
+        self.end = Some(end);
+    }
+
+    /// When the latest attempt has failed, the next one does not wait.
+    fn check_promptness(&self) {
+        let (Some(latest), Some(next)) = (self.attempts.last(), self.next()) else { return };
+        let family = Family::of(next);
+        let total = self.config.max_connection_attempts;
+        let alone = !self.ended && self.known.iter().all(|&(_, addr)| Family::of(addr) == family);
+        let of_family = self.attempts.iter().filter(|attempt| attempt.family == family).count();
+        let waits = self.extended
+            || self.alive().count() >= self.config.max_connection_attempts_alive
+            || self.attempts.len() >= total as usize
+            || (alone && of_family >= total.div_ceil(2) as usize);
+        let room = latest.room_from.is_some_and(|from| self.now >= from);
+        assert!(waits || !room, "a failure did not start the next");
+    }
+
+    /// Rule by rule of section 3, as far as it can be told from outside.
+    fn gate_may_be_open(&self) -> bool {
+        let first = self.first_address.expect("an address is known");
+        let both = self.known.iter().any(|(_, addr)| addr.is_ipv4())
+            && self.known.iter().any(|(_, addr)| addr.is_ipv6());
+        let preferred = self.known.iter().any(|(rank, addr)| addr.is_ipv6() && !rank.unusable);
+        self.config.order == Order::AsResolved
+            || self.ended
+            || both
+            || preferred
+            || !self.attempts.is_empty()
+            || self.now >= first + self.config.resolution_delay
+    }
+
+    /// The first address not attempted, of a list sorted and interleaved from nothing.
+    fn next(&self) -> Option<SocketAddr> {
+        let mut sorted = self.known.clone();
+        sorted.sort();
+        for unusable in [false, true] {
+            let part: Vec<_> =
+                sorted.iter().filter(|(rank, _)| rank.unusable == unusable).collect();
+            let Some((_, leader)) = part.first() else { continue };
+            let count = self.config.first_address_family_count;
+            // The `n`th of the leading family has `n + 1 - count` of the other before it, if those
+            // are there; the `n`th of the other has `n + count` of the leading one.
+            let mut turns: Vec<(usize, bool, SocketAddr)> = Vec::new();
+            for follows in [false, true] {
+                let family =
+                    part.iter().filter(|(_, a)| (a.is_ipv4() != leader.is_ipv4()) == follows);
+                for (n, (_, addr)) in family.enumerate() {
+                    let turn = if follows { n + count } else { n };
+                    turns.push((turn, !follows, *addr));
+                }
+            }
+            turns.sort_by_key(|&(turn, leads, _)| (turn, leads));
+            let fresh = turns.iter().find(|(_, _, addr)| !self.started.contains(addr));
+            if let Some((_, _, addr)) = fresh {
+                return Some(*addr);
+            }
+        }
+        None
+    }
+
+    fn alive(&self) -> impl Iterator<Item = AttemptId> + '_ {
+        let ids = (0..).map(AttemptId).zip(&self.attempts);
+        ids.filter(|(_, attempt)| attempt.fate == Fate::Alive).map(|(id, _)| id)
+    }
+}
