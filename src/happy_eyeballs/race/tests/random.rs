@@ -50,7 +50,7 @@ impl Ends {
     }
 }
 
-/// SplitMix64: small, and the same everywhere.
+/// The `SplitMix64` generator: small, and the same everywhere.
 struct Random(u64);
 
 impl Random {

@@ -215,7 +215,7 @@ fn answer(word: &str) -> Event {
     Event::Address(addr, routed.then(|| source(addr)))
 }
 
-/// `4c` is 192.0.2.3, `6c` is 2001:db8::3.
+/// `4c` is 192.0.2.3, `6c` is `2001:db8::3`.
 pub(super) fn addr(name: &str) -> SocketAddr {
     let [family @ (b'4' | b'6'), letter @ b'a'..=b'z'] = *name.as_bytes() else {
         panic!("{name} is no address")
