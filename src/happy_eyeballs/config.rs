@@ -107,7 +107,8 @@ impl Config {
     }
 
     /// The factor by which the [Connection Attempt Delay](Self::connection_attempt_delay) grows each
-    /// time it has run out, up to its 2 s.
+    /// time it has run out, up to its 2 s: the Connection Attempt Delay Multiplier of
+    /// draft-ietf-happy-happyeyeballs-v3 section 6. RFC 8305 has none.
     ///
     /// Default 1: it stays. Range 1 and up. With a delay of 50 ms and a factor of 2, attempts on
     /// silent addresses start at 0, 50, 150, 350 and 750 ms: quick past one dead address, and no
@@ -200,5 +201,42 @@ impl Default for Config {
             order: Order::default(),
             policy_table: PolicyTable::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_default_is_what_the_rfc_recommends() {
+        let config = Config::default();
+        assert_eq!(config.resolution_delay, 50 * MS);
+        assert_eq!(config.connection_attempt_delay, 250 * MS);
+        assert_eq!(config.first_address_family_count, 1);
+    }
+
+    #[test]
+    fn he45_what_is_out_of_range_is_moved_into_it() {
+        let least = Config::default()
+            .resolution_delay(Duration::ZERO)
+            .connection_attempt_delay(Duration::ZERO)
+            .connection_attempt_delay_growth(0)
+            .first_address_family_count(0)
+            .max_connection_attempts_alive(0)
+            .max_connection_attempts(0);
+        assert_eq!(least.resolution_delay, Duration::ZERO);
+        assert_eq!(least.connection_attempt_delay, 10 * MS);
+        assert_eq!(least.connection_attempt_delay_growth, 1);
+        assert_eq!(least.first_address_family_count, 1);
+        assert_eq!(least.max_connection_attempts_alive, 1);
+        assert_eq!(least.max_connection_attempts, 1);
+        let most = Config::default()
+            .resolution_delay(Duration::MAX)
+            .connection_attempt_delay(Duration::MAX);
+        assert_eq!(most.resolution_delay, 2000 * MS);
+        assert_eq!(most.connection_attempt_delay, 2000 * MS);
     }
 }

@@ -48,10 +48,16 @@ pub(crate) enum Output {
 ///
 /// # Outputs
 ///
-/// Each `Start` is followed by exactly one of: the caller's word that it connected or failed, or a
-/// `Cancel`. Exactly one of `Won`, `Lost` and `TimedOut` is the last output; `Cancel` of every other
-/// attempt alive comes before it, and nothing after it. What is handed in later is ignored, and so is
-/// anything about an attempt that is not alive.
+/// Each `Start` ends in exactly one way: the caller says that it failed, or a `Cancel` or `Won` names
+/// it. Exactly one of `Won`, `Lost` and `TimedOut` is the last output; `Cancel` of every other attempt
+/// alive comes before it, and nothing after it. What is handed in later is ignored, and so is anything
+/// about an attempt that is not alive.
+///
+/// # What is not here
+///
+/// Service bindings (SVCB and HTTPS records) and NAT64. There is room for them: a kind of query more
+/// is a condition more in `open_gate`, a group of endpoints is a field more at the front of
+/// [`Rank`], and what is attempted stays a list of endpoints that differ.
 #[derive(Debug)]
 pub(crate) struct Race {
     config: Config,
@@ -192,8 +198,9 @@ impl Race {
         self.advance(now);
         let addr = canonical(addr);
         let family = Family::of(addr);
-        // The same endpoint is never attempted twice, however often it is listed.
-        if self.verdict.is_some() || self.addresses.iter().any(|known| known.addr == addr) {
+        // The same endpoint is never attempted twice, however often it is listed: a second SYN to a
+        // silent address adds nothing to the system's own retransmission of the first.
+        if self.addresses.iter().any(|known| known.addr == addr) {
             return;
         }
         if *self.known.of(family) >= MAX_ADDRESSES_PER_FAMILY {
@@ -227,7 +234,7 @@ impl Race {
     /// An attempt has reached what the caller calls connected.
     ///
     /// RFC 8305 section 5: "Once one of the connection attempts succeeds [..], all other connections
-    /// attempts that have not yet succeeded SHOULD be canceled." Two in the same instant: the first
+    /// attempts that have not yet succeeded SHOULD be canceled." Of two in the same instant, the first
     /// that is told wins, and the other is cancelled like the rest.
     pub(crate) fn handle_connected(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
@@ -242,7 +249,7 @@ impl Race {
     /// cost the user time. If a later one is under way, that one's delay goes on.
     pub(crate) fn handle_failed(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
-        if self.verdict.is_some() || !self.settle(id) || self.pacing.latest != Some(id) {
+        if !self.settle(id) || self.pacing.latest != Some(id) {
             return;
         }
         let earliest = match self.config.fail_fast {
@@ -257,7 +264,7 @@ impl Race {
     /// [`Config::fail_fast`] says.
     pub(crate) fn handle_not_sent(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
-        if self.verdict.is_none() && self.settle(id) && self.pacing.latest == Some(id) {
+        if self.settle(id) && self.pacing.latest == Some(id) {
             self.hurry(self.now);
         }
     }
@@ -268,9 +275,7 @@ impl Race {
     /// burnt in an instant.
     pub(crate) fn handle_exhausted(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
-        if self.verdict.is_none() {
-            self.settle(id);
-        }
+        self.settle(id);
     }
 
     /// An attempt is on its way (TCP is up, TLS is not) and expects to be done at `until`.
@@ -348,8 +353,11 @@ impl Race {
         self.pacing.hurried = true;
     }
 
-    /// A late address takes its place in the complete list, those already attempted included; then
-    /// the first one not yet attempted is next.
+    /// Sorts the complete list, those already attempted included; then the first one not yet attempted
+    /// is next. RFC 8305 section 7 leaves the place of a late address open; its successor says that
+    /// "its position SHOULD be determined by applying the sorting rules to the complete list of
+    /// endpoints, including those previously received [..] as if it had been available initially"
+    /// (draft-ietf-happy-happyeyeballs-v3 section 7).
     fn sort(&mut self) {
         if !self.unsorted {
             return;
@@ -379,24 +387,40 @@ impl Race {
         self.order.get(self.next).map(|&at| &self.addresses[at as usize])
     }
 
-    /// Whether attempts may begin, though the lookup is still running.
+    /// Decides whether attempts may begin, though the lookup is still running. Once they may, they
+    /// always may.
+    ///
+    /// RFC 8305 section 3: "If a positive AAAA response [..] is received first, the first IPv6
+    /// connection attempt is immediately started. If a positive A response is received first due to
+    /// reordering, the client SHOULD wait a short time for the AAAA response to ensure that preference
+    /// is given to IPv6". The preference itself is RFC 6724's, and it is asked here: to wait is right
+    /// while an ordinary address of the family that has not come would go before the best that has.
+    /// So a host without a route for IPv6 waits for IPv4 instead, or for nothing.
     fn open_gate(&mut self) {
         let Some(first_address) = self.first_address else { return };
-        let best = &self.addresses[0];
-        let family = Family::of(best.addr);
-        let other = family.other();
+        let best = &self.addresses[self.order[0] as usize];
+        let missing = Family::of(best.addr).other();
         self.gate_open = self.gate_open
+            || *self.known.of(missing) > 0
+            || best.rank < *self.expected.of(missing)
+            // "If a negative AAAA response (no error, no data) is received within the Resolution
+            // Delay period or the AAAA response has not been received by the end of the Resolution
+            // Delay period, the client SHOULD proceed". The delay counts from the first address:
+            // from the start of the lookup it would be over whenever the nameserver is far away.
             || self.lookup_ended
-            || *self.known.of(other) > 0
-            || best.rank < *self.expected.of(other)
             || self.now >= first_address + self.config.resolution_delay;
     }
 
-    /// Whether there is an address that no limit keeps from being attempted, apart from time.
+    /// Whether there is an address that nothing but time keeps from being attempted. When there is
+    /// none there is no timer either: "in the case of the end of the list being reached", it is
+    /// cancelled, and the last attempt lives as long as any other.
     fn can_start(&self) -> bool {
         self.alive.len() < self.config.max_connection_attempts_alive && self.may_attempt_next()
     }
 
+    /// Whether [`Config::max_connection_attempts`] leaves one for the next address. Half of them are
+    /// kept for a family that has not come: a long list of refusals would else use them all up within
+    /// milliseconds, before the address that works is there.
     fn may_attempt_next(&self) -> bool {
         let Some(address) = self.next_address() else { return false };
         let family = Family::of(address.addr);
@@ -411,6 +435,9 @@ impl Race {
         settled && self.alive.is_empty() && !self.may_attempt_next()
     }
 
+    /// RFC 8305 section 5: "connection attempts SHOULD NOT be made simultaneously. Instead, one
+    /// connection attempt to a single address is started first, followed by the others in the list,
+    /// one at a time. Starting a new connection attempt does not affect previous attempts".
     fn start_next(&mut self) -> Option<Output> {
         if !self.gate_open || self.now < self.pacing.due || !self.can_start() {
             return None;
@@ -429,6 +456,11 @@ impl Race {
 }
 
 impl Pacing {
+    /// An attempt starts, and with it the delay until the next.
+    ///
+    /// The delay grows as draft-ietf-happy-happyeyeballs-v3 section 6 has it, "for each additional
+    /// connection attempt that is started while earlier attempts are still in progress". One that
+    /// starts because the latest has failed is none of these.
     fn begin(&mut self, id: AttemptId, config: &Config, now: Instant) {
         if !self.hurried {
             let grown = self.delay.saturating_mul(config.connection_attempt_delay_growth);

@@ -277,6 +277,7 @@ fn a_row_replaces_the_row_of_its_prefix() {
 fn ranks_decide_as_the_rules_do() {
     let destinations = [
         "2001:db8:1::1",
+        "2001:db8:1:0:f000::1",
         "2001:db8:3ffe::1",
         "2606:4700::1",
         "2001::1",
@@ -381,6 +382,18 @@ fn families_that_tie_do_not_mix() {
     let ipv4 = rank("192.0.2.1", "192.0.2.9", true, 1);
     let near = rank("2001:db8::1", "2001:db8::9", false, 2);
     assert!(near < far && far < ipv4 && near < ipv4);
+}
+
+/// `::ffff:192.0.2.1` is reached over IPv4, and goes where `192.0.2.1` goes.
+#[test]
+fn ipv4_mapped_is_ipv4() {
+    let table = PolicyTable::rfc6724();
+    let rank = |addr: &str, from: &str| {
+        let source = Source::new(from.parse().unwrap());
+        Rank::rfc6724(&table, addr.parse().unwrap(), Some(&source), false, 0)
+    };
+    assert_eq!(rank("::ffff:169.254.0.1", "169.254.0.9"), rank("169.254.0.1", "169.254.0.9"));
+    assert_eq!(rank("169.254.0.1", "::ffff:169.254.0.9"), rank("169.254.0.1", "169.254.0.9"));
 }
 
 #[test]

@@ -73,10 +73,19 @@ fn the_preferred_family() {
     let ipv4_first = |config: Config| {
         config.policy_table(PolicyTable::rfc6724().row("::ffff:0:0".parse().unwrap(), 96, 100, 4))
     };
+    let tie = |config: Config| {
+        config.policy_table(PolicyTable::rfc6724().row("::ffff:0:0".parse().unwrap(), 96, 40, 4))
+    };
     play(&[
         scenario(
             "he12: no route for IPv6, A follows",
             "30 6a!; 40 4a end",
+            "",
+            "40 4a; 290 6a; pending",
+        ),
+        scenario(
+            "he12: no route for IPv6, A is there, more may come",
+            "30 6a!; 40 4a",
             "",
             "40 4a; 290 6a; pending",
         ),
@@ -100,6 +109,27 @@ fn the_preferred_family() {
             .with(ipv4_first),
         scenario("he12: the table prefers IPv4, A first", "30 4a", "", "30 4a; pending")
             .with(ipv4_first),
+        scenario(
+            "families that tie: the first to come leads",
+            "30 4a; 40 6a end",
+            "",
+            "30 4a; 280 6a; pending",
+        )
+        .with(tie),
+        scenario(
+            "families that tie, both in one instant",
+            "30 4a 6a end",
+            "",
+            "30 4a; 280 6a; pending",
+        )
+        .with(tie),
+        scenario(
+            "families that tie, the other way round",
+            "30 6a 4a end",
+            "",
+            "30 6a; 280 4a; pending",
+        )
+        .with(tie),
         scenario("he12: no route for IPv4", "30 4a!; 45 6a", "", "45 6a; 295 4a; pending"),
         scenario(
             "he76: without a route last, but tried",

@@ -254,12 +254,14 @@ impl Game {
         }
         let is_latest = id.0 as usize + 1 == self.attempts.len();
         let Some(attempt) = self.attempts.get_mut(id.0 as usize) else { return };
-        if attempt.fate != Fate::Alive || self.connected.is_some() {
+        if attempt.fate != Fate::Alive {
             return;
         }
         if connected {
-            self.connected = Some(id);
-            attempt.fate = Fate::Connected;
+            if self.connected.is_none() {
+                self.connected = Some(id);
+                attempt.fate = Fate::Connected;
+            }
         } else {
             attempt.fate = Fate::Failed;
             attempt.room_from = match (local, self.config.fail_fast) {

@@ -76,6 +76,55 @@ fn he42_the_deadline_is_absolute() {
 }
 
 #[test]
+fn time_does_not_run_backwards() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    race.handle_address(addr("4a"), Some(source(addr("4a"))), start);
+    race.handle_timeout(start + 50 * MS);
+    race.handle_address(addr("4b"), Some(source(addr("4b"))), start + 40 * MS);
+    let first = Output::Start { id: AttemptId(0), addr: addr("4a") };
+    assert_eq!(race.poll_output(), Some(first), "the delay was over, and still is");
+}
+
+#[test]
+fn an_open_gate_stays_open() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    race.handle_default_source(Family::V6, None, start);
+    race.handle_address(addr("4a"), Some(source(addr("4a"))), start);
+    assert!(race.poll_output().is_some(), "there is no IPv6 to wait for");
+    race.handle_default_source(Family::V6, Some(source(addr("6a"))), start);
+    race.handle_failed(AttemptId(0), start);
+    race.handle_address(addr("4b"), Some(source(addr("4b"))), start);
+    let second = Output::Start { id: AttemptId(1), addr: addr("4b") };
+    assert_eq!(race.poll_output(), Some(second));
+}
+
+#[test]
+fn what_fails_beside_the_winner_is_not_cancelled() {
+    let start = Instant::now();
+    let mut race = Race::new(&Config::default(), start);
+    for addr in ["6a", "4a", "6b"].map(addr) {
+        race.handle_address(addr, Some(source(addr)), start);
+    }
+    for turn in 0..3 {
+        race.handle_timeout(start + turn * 250 * MS);
+        assert!(race.poll_output().is_some());
+    }
+    let now = start + 600 * MS;
+    race.handle_connected(AttemptId(1), now);
+    race.handle_failed(AttemptId(0), now);
+    race.handle_connected(AttemptId(2), now);
+    assert_eq!(
+        race.poll_output(),
+        Some(Output::Cancel { id: AttemptId(2) }),
+        "there is one winner"
+    );
+    assert_eq!(race.poll_output(), Some(Output::Won { id: AttemptId(1) }));
+    assert_eq!(race.poll_output(), None);
+}
+
+#[test]
 fn he50_a_thousand_copies_are_one_address() {
     let start = Instant::now();
     let mut race = Race::new(&Config::default(), start);
