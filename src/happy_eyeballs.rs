@@ -1,29 +1,196 @@
 //! Connection racing (RFC 8305) over addresses as they stream in.
+//!
+//! An address is dialled while the lookup still runs, the next one when the first has not answered
+//! within the Connection Attempt Delay, and the first connection wins; the others are closed before
+//! it is handed over. What decides all this is `race`, a state machine without sockets or a
+//! clock; what runs it is [`Connecting`], one future without a task of its own.
+//!
+//! [`connect`](crate::connect) is all that most programs need. [`connect_with`] takes options, and
+//! [`connect_results`] takes addresses from anything that streams them.
+//!
+//! # What it does not do
+//!
+//! The race ends when TCP is established. It cannot see that a host accepts connections and never
+//! answers, and it does not race TLS or QUIC handshakes.
 
+mod attempt;
+mod config;
+mod connecting;
+mod error;
+#[allow(dead_code, reason = "the rules for mobile hosts await a driver that knows of them")]
+mod order;
+mod policy;
+#[allow(dead_code, reason = "a stage after TCP awaits a driver that has one")]
+mod race;
+mod report;
+mod sources;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures_core::Stream;
 use tokio::net::TcpStream;
 
-use crate::{Target, TargetError};
-
-#[cfg_attr(not(test), allow(dead_code))] // Until the driver below uses them.
-mod config;
-#[cfg_attr(not(test), allow(dead_code))]
-mod order;
-#[cfg_attr(not(test), allow(dead_code))]
-mod race;
-
+pub use attempt::{BorrowedSocket, SocketOptions};
 pub use config::{Config, FailFast, Order};
+pub use connecting::Connecting;
+pub use error::{ConnectError, ConnectErrorKind};
 pub use order::PolicyTable;
+pub use policy::{AddressPolicy, DenyReason, PublicOnly};
+pub use report::{
+    AttemptError, AttemptOutcome, ConnectInfo, ConnectionAttempt, SkipReason, SkippedAddress, Stage,
+};
 
-/// Why no connection came about.
-#[derive(Debug, thiserror::Error)]
-#[error("connect failed")]
-pub struct ConnectError {}
+use crate::{LookupOptions, LookupResult, Resolver, Target, TargetError};
 
-/// Connects to `target`, racing its addresses.
-pub async fn connect<T>(_target: T) -> Result<TcpStream, ConnectError>
+/// Settings of one connect, or of all connects of a [`Connector`](crate::Connector).
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// Delays and limits of the race.
+    pub race: Config,
+    /// The set-up of each socket.
+    pub socket: SocketOptions,
+    /// The lookup.
+    pub lookup: LookupOptions,
+    policy: Option<Arc<dyn AddressPolicy>>,
+}
+
+impl ConnectOptions {
+    /// Dials only what `policy` lets through (default: everything).
+    ///
+    /// It sees each address when it arrives and before anything is done with it, in the form in
+    /// which it would be dialled: an IPv4-mapped IPv6 address is an IPv4 address here.
+    pub fn policy<P: AddressPolicy + 'static>(&mut self, policy: P) -> &mut Self {
+        self.policy = Some(Arc::new(policy));
+        self
+    }
+
+    /// Whether `addr` may be dialled, and can be.
+    fn check(&self, addr: SocketAddr) -> Result<(), SkipReason> {
+        if let Some(policy) = &self.policy {
+            policy.check(addr).map_err(SkipReason::Denied)?;
+        }
+        if self.socket.can_reach(addr) { Ok(()) } else { Err(SkipReason::NoLocalAddress) }
+    }
+}
+
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectOptions")
+            .field("race", &self.race)
+            .field("socket", &self.socket)
+            .field("lookup", &self.lookup)
+            .field("policy", &self.policy.as_ref().map(|_| ".."))
+            .finish()
+    }
+}
+
+/// Connects to `target`, racing its addresses as they come out of the lookup.
+///
+/// Uses the resolver of this process and the default [`ConnectOptions`]: there is no deadline but
+/// those of the lookup and of the operating system. Wrap it in [`tokio::time::timeout`], or set
+/// [`Config::connect_timeout`] with [`connect_with`], which then says what was tried.
+///
+/// # Errors
+///
+/// [`ConnectError`], with every attempt and the lookup's outcome.
+///
+/// # Panics
+///
+/// Outside a Tokio runtime with I/O and time enabled.
+///
+/// # Cancel safety
+///
+/// Dropping the future cancels the lookup and closes every socket at once.
+pub async fn connect<T>(target: T) -> Result<TcpStream, ConnectError>
 where
     T: TryInto<Target>,
     T::Error: Into<TargetError>,
 {
-    Err(ConnectError {})
+    let options = ConnectOptions::default();
+    connect_with(target, &Resolver::system(), &options).await.map(|(stream, _)| stream)
+}
+
+/// Connects to `target` with a resolver and options, and tells how it came about.
+///
+/// # Errors
+///
+/// [`ConnectError`], with every attempt and the lookup's outcome.
+///
+/// # Panics
+///
+/// Outside a Tokio runtime with I/O and time enabled.
+///
+/// # Cancel safety
+///
+/// Dropping the future cancels the lookup and closes every socket at once.
+pub async fn connect_with<T>(
+    target: T,
+    resolver: &Resolver,
+    options: &ConnectOptions,
+) -> Result<(TcpStream, ConnectInfo), ConnectError>
+where
+    T: TryInto<Target>,
+    T::Error: Into<TargetError>,
+{
+    let target = target.try_into().map_err(|e| ConnectError::invalid_target(e.into()))?;
+    if target.port().is_none() {
+        return Err(ConnectError::invalid_target(TargetError::Port));
+    }
+    let results = resolver.lookup_with(target, &options.lookup);
+    connect_results(results, options).await
+}
+
+/// Races the addresses of `results`, which any resolver may bring.
+///
+/// The race, and with it [`Config::connect_timeout`], begins with this call. Results are taken until
+/// [`LookupResult::End`] or the end of the stream, whichever comes first; after that, or once the
+/// race is over, the stream is dropped. [`ConnectOptions::lookup`] means nothing here.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), outrace::ConnectError> {
+/// use futures_util::stream;
+/// use outrace::LookupResult;
+/// use outrace::happy_eyeballs::{ConnectOptions, connect_results};
+///
+/// let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// let addr = server.local_addr().unwrap();
+///
+/// let results = stream::iter([LookupResult::Address(addr), LookupResult::End(Ok(()))]);
+/// let (stream, info) = connect_results(results, &ConnectOptions::default()).await?;
+/// assert_eq!(stream.peer_addr().unwrap(), info.addr());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// The future gives [`ConnectError`], with every attempt and the lookup's outcome.
+///
+/// # Panics
+///
+/// The future panics outside a Tokio runtime with I/O and time enabled.
+pub fn connect_results<S>(results: S, options: &ConnectOptions) -> Connecting<S>
+where
+    S: Stream<Item = LookupResult>,
+{
+    Connecting::new(results, Arc::new(options.clone()))
+}
+
+/// Why a URI is none to connect to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UriError {
+    /// The scheme is missing.
+    #[error("the URI has no scheme")]
+    NoScheme,
+    /// The scheme is not `http`, and the connector asks for it.
+    #[error("the scheme of the URI is not http")]
+    NotHttp,
+    /// The host is missing.
+    #[error("the URI has no host")]
+    NoHost,
 }

@@ -1,0 +1,409 @@
+//! The driver: one future that waits, tells the race, and does what the race asks.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep_until};
+
+use super::attempt::Attempt;
+use super::error::{End, Report};
+use super::order::{Family, Source};
+use super::race::{AttemptId, Output, Race};
+use super::report::{AttemptError, AttemptOutcome, ConnectionAttempt, Info};
+use super::sources::{default_source, source_towards};
+use super::{ConnectError, ConnectInfo, ConnectOptions, SkipReason, SkippedAddress};
+use crate::{LookupError, LookupResult};
+
+pin_project! {
+    /// A race under way: the future of [`connect_results`](super::connect_results).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it ends the race: every socket of it is closed, its timer is gone, and the stream
+    /// of results is dropped. Nothing runs on in the background.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Connecting<S> {
+        #[pin]
+        driver: Driver<S, System>,
+    }
+}
+
+impl<S: Stream<Item = LookupResult>> Connecting<S> {
+    pub(crate) fn new(results: S, options: Arc<ConnectOptions>) -> Self {
+        Self { driver: Driver::new(results, System { options }) }
+    }
+}
+
+impl<S: Stream<Item = LookupResult>> Future for Connecting<S> {
+    type Output = Result<(TcpStream, ConnectInfo), ConnectError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().driver.poll(cx)
+    }
+}
+
+/// What a race needs from its surroundings, apart from time. Tests bring their own.
+pub(super) trait Dial: fmt::Debug {
+    /// A connection.
+    type Stream: fmt::Debug;
+    /// A connection attempt under way. Dropping it ends it.
+    type Attempt: Future<Output = Result<Self::Stream, AttemptError>> + fmt::Debug + Unpin;
+
+    fn options(&self) -> &ConnectOptions;
+    /// Starts a connection attempt. An error here is one that came before anything was sent.
+    fn dial(&mut self, addr: SocketAddr) -> Result<Self::Attempt, AttemptError>;
+    /// The address this host would send from to `addr`.
+    fn source(&mut self, addr: SocketAddr) -> Option<Source>;
+    /// The address this host would send from to the Internet.
+    fn default_source(&mut self, family: Family) -> Option<Source>;
+}
+
+/// The operating system's TCP.
+#[derive(Debug)]
+struct System {
+    options: Arc<ConnectOptions>,
+}
+
+impl Dial for System {
+    type Stream = TcpStream;
+    type Attempt = Attempt;
+
+    fn options(&self) -> &ConnectOptions {
+        &self.options
+    }
+
+    fn dial(&mut self, addr: SocketAddr) -> Result<Attempt, AttemptError> {
+        self.options.socket.connect(addr)
+    }
+
+    fn source(&mut self, addr: SocketAddr) -> Option<Source> {
+        source_towards(&self.options.socket, addr)
+    }
+
+    fn default_source(&mut self, family: Family) -> Option<Source> {
+        default_source(&self.options.socket, family)
+    }
+}
+
+pin_project! {
+    /// Drives one [`Race`].
+    #[derive(Debug)]
+    pub(super) struct Driver<S, D: Dial> {
+        // Dropped as soon as it has ended, or the race has.
+        #[pin]
+        results: Option<S>,
+        dial: D,
+        race: Race,
+        live: Vec<Live<D>>,
+        timer: Timer,
+        log: Log,
+        // The family whose default source the race has yet to hear of.
+        unasked: Option<Family>,
+    }
+}
+
+/// An attempt that the race believes alive.
+#[derive(Debug)]
+struct Live<D: Dial> {
+    id: AttemptId,
+    socket: Socket<D>,
+}
+
+#[derive(Debug)]
+enum Socket<D: Dial> {
+    Connecting(D::Attempt),
+    /// Connected in this very poll; the race has yet to say whether it won.
+    Connected(D::Stream),
+}
+
+impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
+    pub(super) fn new(results: S, dial: D) -> Self {
+        let now = now();
+        Self {
+            results: Some(results),
+            race: Race::new(&dial.options().race, now),
+            dial,
+            live: Vec::new(),
+            timer: Timer::default(),
+            log: Log::new(now),
+            unasked: None,
+        }
+    }
+
+    /// Connects before answers before the timer: a connection that stands beats an answer that
+    /// would start another attempt, and an answer beats the delay that waits for it.
+    pub(super) fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(D::Stream, ConnectInfo), ConnectError>> {
+        loop {
+            let now = now();
+            self.as_mut().poll_attempts(now, cx);
+            self.as_mut().poll_results(now, cx);
+            self.as_mut().project().race.handle_timeout(now);
+            match self.as_mut().follow(now) {
+                Next::Done(result) => {
+                    // Whoever gets the result finds every loser closed and the lookup cancelled.
+                    let mut this = self.project();
+                    this.live.clear();
+                    this.results.set(None);
+                    return Poll::Ready(result);
+                }
+                // What has just started is yet to learn whom to wake.
+                Next::Started => continue,
+                Next::Wait => {}
+            }
+            let this = self.as_mut().project();
+            ready!(this.timer.poll(this.race.poll_timeout(), cx));
+        }
+    }
+
+    /// Takes what has become of the attempts.
+    fn poll_attempts(self: Pin<&mut Self>, now: Instant, cx: &mut Context<'_>) {
+        let this = self.project();
+        this.live.retain_mut(|live| {
+            let Socket::Connecting(attempt) = &mut live.socket else { return true };
+            match Pin::new(attempt).poll(cx) {
+                Poll::Pending => true,
+                Poll::Ready(Ok(stream)) => {
+                    live.socket = Socket::Connected(stream);
+                    this.race.handle_connected(live.id, now);
+                    true
+                }
+                Poll::Ready(Err(error)) => {
+                    if error.is_out_of_resources() {
+                        this.race.handle_exhausted(live.id, now);
+                    } else {
+                        this.race.handle_failed(live.id, now);
+                    }
+                    this.log.ended(live.id, AttemptOutcome::Failed(error), now);
+                    false
+                }
+            }
+        });
+    }
+
+    /// Takes every result that is ready, so that addresses which came together are sorted together.
+    fn poll_results(self: Pin<&mut Self>, now: Instant, cx: &mut Context<'_>) {
+        let mut this = self.project();
+        for _ in 0..RESULTS_PER_POLL {
+            let Some(results) = this.results.as_mut().as_pin_mut() else { return };
+            match results.poll_next(cx) {
+                Poll::Pending => {
+                    // One family came and the other did not: is that one worth a wait?
+                    if let Some(missing) = this.unasked.take() {
+                        let source = this.dial.default_source(missing);
+                        this.race.handle_default_source(missing, source, now);
+                    }
+                    return;
+                }
+                Poll::Ready(Some(LookupResult::Address(addr))) => {
+                    let addr = canonical(addr);
+                    match this.dial.options().check(addr) {
+                        Ok(()) => {
+                            if this.log.first_answer.is_none() {
+                                this.log.first_answer = Some(now);
+                                *this.unasked = Some(Family::of(addr).other());
+                            }
+                            let source = this.dial.source(addr);
+                            this.race.handle_address(addr, source, now);
+                        }
+                        Err(reason) => this.log.skipped(addr, reason),
+                    }
+                }
+                Poll::Ready(Some(LookupResult::CanonicalName(_))) => {}
+                Poll::Ready(Some(LookupResult::End(outcome))) => {
+                    this.log.lookup = Some(outcome);
+                    this.race.handle_end(now);
+                    this.results.set(None);
+                }
+                Poll::Ready(None) => {
+                    this.race.handle_end(now);
+                    this.results.set(None);
+                }
+            }
+        }
+        // A stream that is always ready must not keep the task from everything else.
+        cx.waker().wake_by_ref();
+    }
+
+    /// Does what the race asks for.
+    fn follow(self: Pin<&mut Self>, now: Instant) -> Next<D::Stream> {
+        let this = self.project();
+        let mut started = false;
+        while let Some(output) = this.race.poll_output() {
+            match output {
+                Output::Start { id, addr } => {
+                    this.log.started(id, addr, now);
+                    match this.dial.dial(addr) {
+                        Ok(attempt) => {
+                            this.live.push(Live { id, socket: Socket::Connecting(attempt) });
+                            started = true;
+                        }
+                        Err(error) => {
+                            if error.is_out_of_resources() {
+                                this.race.handle_exhausted(id, now);
+                            } else {
+                                this.race.handle_not_sent(id, now);
+                            }
+                            this.log.ended(id, AttemptOutcome::Failed(error), now);
+                        }
+                    }
+                }
+                Output::Cancel { id } => {
+                    this.live.retain(|live| live.id != id);
+                    this.log.ended(id, AttemptOutcome::Canceled, now);
+                }
+                Output::Won { id } => {
+                    let place = this.live.iter().position(|live| live.id == id);
+                    let live = this.live.swap_remove(place.expect("what won was alive"));
+                    let Socket::Connected(stream) = live.socket else {
+                        unreachable!("the race was told that it connected")
+                    };
+                    this.log.ended(id, AttemptOutcome::Won, now);
+                    this.log.ignored = this.race.ignored();
+                    return Next::Done(Ok((stream, this.log.info(id))));
+                }
+                Output::Lost | Output::TimedOut => {
+                    let end = if output == Output::Lost { End::Lost } else { End::TimedOut };
+                    this.log.ignored = this.race.ignored();
+                    return Next::Done(Err(this.log.error(end, now)));
+                }
+            }
+        }
+        if started { Next::Started } else { Next::Wait }
+    }
+}
+
+/// How the driver goes on after the race has said all.
+enum Next<T> {
+    Wait,
+    Started,
+    Done(Result<(T, ConnectInfo), ConnectError>),
+}
+
+/// How many results one poll takes: more than fit a DNS response over UDP, and little enough that
+/// other tasks of the thread do not notice.
+const RESULTS_PER_POLL: usize = 128;
+
+/// The time by Tokio's clock, which tests can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// An IPv4-mapped IPv6 address is reached over IPv4 (RFC 4291 section 2.5.5.2): what is checked is
+/// what is dialled.
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    match addr {
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => (v4, v6.port()).into(),
+            None => addr,
+        },
+        SocketAddr::V4(_) => addr,
+    }
+}
+
+/// One timer for everything a race waits for; made when first needed, which a race that its first
+/// address wins never does.
+#[derive(Debug, Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Instant>,
+}
+
+impl Timer {
+    /// Ready once `deadline` has passed.
+    fn poll(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = deadline else { return Poll::Pending };
+        let at = tokio::time::Instant::from_std(deadline);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if self.deadline.replace(deadline) != Some(deadline) && sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// What is remembered of a race, for whoever asks afterwards.
+#[derive(Debug)]
+struct Log {
+    begin: Instant,
+    first_answer: Option<Instant>,
+    /// Numbered like the race's attempts: in order of start, from 0.
+    attempts: Vec<ConnectionAttempt>,
+    skipped: Vec<SkippedAddress>,
+    ignored: usize,
+    lookup: Option<Result<(), LookupError>>,
+}
+
+/// How many skipped addresses are remembered. A response can list thousands, and a few say it all.
+const MAX_SKIPPED: usize = 64;
+
+impl Log {
+    fn new(begin: Instant) -> Self {
+        let (attempts, skipped) = (Vec::new(), Vec::new());
+        Self { begin, first_answer: None, attempts, skipped, ignored: 0, lookup: None }
+    }
+
+    fn since_begin(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.begin)
+    }
+
+    fn started(&mut self, id: AttemptId, addr: SocketAddr, now: Instant) {
+        debug_assert_eq!(id.0 as usize, self.attempts.len());
+        self.attempts.push(ConnectionAttempt {
+            addr,
+            started: self.since_begin(now),
+            lived: Duration::ZERO,
+            outcome: AttemptOutcome::Canceled,
+        });
+    }
+
+    fn ended(&mut self, id: AttemptId, outcome: AttemptOutcome, now: Instant) {
+        let since_begin = self.since_begin(now);
+        let attempt = &mut self.attempts[id.0 as usize];
+        attempt.lived = since_begin.saturating_sub(attempt.started);
+        attempt.outcome = outcome;
+    }
+
+    fn skipped(&mut self, addr: SocketAddr, reason: SkipReason) {
+        let skipped = SkippedAddress { addr, reason };
+        if self.skipped.len() < MAX_SKIPPED && !self.skipped.contains(&skipped) {
+            self.skipped.push(skipped);
+        }
+    }
+
+    fn info(&mut self, winner: AttemptId) -> ConnectInfo {
+        let first_answer = self.first_answer.map_or(Duration::ZERO, |at| self.since_begin(at));
+        ConnectInfo::new(Info {
+            attempts: std::mem::take(&mut self.attempts),
+            skipped: std::mem::take(&mut self.skipped),
+            ignored: self.ignored,
+            winner: winner.0 as usize,
+            first_answer,
+        })
+    }
+
+    fn error(&mut self, end: End, now: Instant) -> ConnectError {
+        ConnectError::new(Report {
+            end,
+            elapsed: self.since_begin(now),
+            attempts: std::mem::take(&mut self.attempts),
+            skipped: std::mem::take(&mut self.skipped),
+            ignored: self.ignored,
+            lookup: self.lookup.take(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,461 @@
+//! The driver between a scripted lookup and a scripted network, under a clock that stands still
+//! unless every task waits.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
+
+use futures_util::{StreamExt, stream};
+
+use super::*;
+use crate::LookupErrorKind;
+use crate::happy_eyeballs::{Config, ConnectErrorKind, DenyReason, Stage};
+
+/// Each row: what the lookup gives, what the network does, what comes of it.
+///
+/// Lookup: `6a@40` is the address 6a after 40 ms, `end@50` the end, `end:timeout@50` an error.
+/// Network: `6a=ok+10` connects after 10 ms, `6a=refused+10` fails, `6a=hang` does neither,
+/// `6a=emfile` has no socket, `6a=noroute` fails before anything is sent.
+/// Outcome: each attempt as `address@start+life:end`, then the end of the race.
+#[track_caller]
+fn check(rows: &[(&str, &str, &str, &str)]) {
+    check_with(&Config::default(), rows);
+}
+
+#[track_caller]
+fn check_with(config: &Config, rows: &[(&str, &str, &str, &str)]) {
+    for &(rule, lookup, network, expected) in rows {
+        let mut options = ConnectOptions::default();
+        options.race = config.clone();
+        let (told, open) = virtual_time(async {
+            let script = Script::new(network, options);
+            let open = Rc::clone(&script.open);
+            let result = drive(Driver::new(results(lookup), script)).await;
+            (tell(result.map(|(stream, info)| (stream.addr, info))), open.get())
+        });
+        assert_eq!(told, expected, "{rule}: {lookup} | {network}");
+        assert_eq!(open, 0, "{rule}: no socket is left");
+    }
+}
+
+#[test]
+fn results_reach_the_race_as_they_come() {
+    check(&[
+        ("he03_first_answer", "6a@30", "6a=ok+10", "6a@30+10:won = 6a@40"),
+        (
+            "he04_aaaa_in_time",
+            "4a@30 6a@40 end@40",
+            "6a=hang 4a=ok+5",
+            "6a@40+255:canceled 4a@290+5:won = 4a@295",
+        ),
+        ("he05_aaaa_never", "4a@30", "4a=ok+5", "4a@80+5:won = 4a@85"),
+        ("he06_aaaa_empty", "4a@30 end@45", "4a=ok+5", "4a@45+5:won = 4a@50"),
+        (
+            "he08_aaaa_late",
+            "4a@30 6a@180 end@180",
+            "4a=hang 6a=ok+5",
+            "4a@80+255:canceled 6a@330+5:won = 6a@335",
+        ),
+        (
+            "he22_resolution_delay_and_aaaa_in_one_tick",
+            "4a@30 6a@80",
+            "6a=ok+5",
+            "6a@80+5:won = 6a@85",
+        ),
+        (
+            "he32_aaaa_after_4a_failed",
+            "4a@0 6a@400 end@400",
+            "4a=refused+5 6a=ok+5",
+            "4a@50+5:refused 6a@400+5:won = 6a@405",
+        ),
+        (
+            "he33_a_long_after_all_failed",
+            "6a@0 4a@99000",
+            "6a=refused+5 4a=ok+5",
+            "6a@0+5:refused 4a@99000+5:won = 4a@99005",
+        ),
+        ("foreign_stream_without_end", "4a@10 close@20", "4a=ok+1", "4a@20+1:won = 4a@21"),
+    ]);
+}
+
+#[test]
+fn results_of_attempts_reach_the_race() {
+    check(&[
+        (
+            "he25_third_wins",
+            "6a@0 4a@0 6b@0 end@0",
+            "6a=ok+1000 4a=ok+1000 6b=ok+200",
+            "6a@0+700:canceled 4a@250+450:canceled 6b@500+200:won = 6b@700",
+        ),
+        (
+            "he26_second_wins",
+            "6a@0 4a@0 6b@0 end@0",
+            "6a=ok+1000 4a=ok+100",
+            "6a@0+350:canceled 4a@250+100:won = 4a@350",
+        ),
+        (
+            "he28_errors_expedite",
+            "6a@0 4a@0 6b@0 4b@0 end@0",
+            "6a=refused+100 4a=refused+200 6b=hang 4b=ok+250",
+            "6a@0+100:refused 4a@100+200:refused 6b@300+500:canceled 4b@550+250:won = 4b@800",
+        ),
+        (
+            "he31_older_fails",
+            "6a@0 4a@0 6b@0 end@0",
+            "6a=refused+300 4a=hang 6b=ok+5",
+            "6a@0+300:refused 4a@250+255:canceled 6b@500+5:won = 6b@505",
+        ),
+        (
+            "he36_instant_failures",
+            "6a@0 4a@0 6b@0 end@0",
+            "6a=noroute 4a=noroute 6b=noroute",
+            "6a@0+0:noroute 4a@0+0:noroute 6b@0+0:noroute = unreachable@0",
+        ),
+        (
+            "he37_no_socket_of_this_family",
+            "6a@0 4a@0 6b@0 end@0",
+            "6a=noroute 4a=hang 6b=ok+1",
+            "6a@0+0:noroute 4a@0+251:canceled 6b@250+1:won = 6b@251",
+        ),
+        (
+            "he38_losers_are_cancelled",
+            "6a@0 4a@0 6b@0 end@0",
+            "6a=ok+600 4a=hang 6b=hang",
+            "6a@0+600:won 4a@250+350:canceled 6b@500+100:canceled = 6a@600",
+        ),
+        (
+            "he40_two_in_one_tick",
+            "6a@0 4a@0 end@0",
+            "6a=ok+300 4a=ok+50",
+            "6a@0+300:won 4a@250+50:canceled = 6a@300",
+        ),
+        (
+            "he41_success_beats_the_delay",
+            "6a@0 4a@0 end@0",
+            "6a=ok+250 4a=ok+1",
+            "6a@0+250:won = 6a@250",
+        ),
+    ]);
+}
+
+#[test]
+fn a_race_ends_with_its_cause() {
+    check(&[
+        ("he17_no_address", "end:notfound@25", "", "= dns:NotFound@25"),
+        (
+            "he18_error_while_the_other_family_is_pending",
+            "4a@5 end:timeout@30",
+            "4a=refused+1",
+            "4a@30+1:refused = refused@31",
+        ),
+        ("empty_stream", "close@3", "", "= noaddress@3"),
+        (
+            "he32_connect_error_beats_dns_error",
+            "4a@0 end:notfound@900",
+            "4a=refused+5",
+            "4a@50+5:refused = refused@900",
+        ),
+        (
+            "the_host_itself_speaks_louder_than_a_missing_route",
+            "6a@0 4a@0 end@0",
+            "6a=noroute 4a=refused+5",
+            "6a@0+0:noroute 4a@0+5:refused = refused@5",
+        ),
+    ]);
+    let config = Config::default().connect_timeout(Some(Duration::from_millis(250)));
+    check_with(
+        &config,
+        &[
+            ("he20_deadline_during_the_lookup", "6a@300", "", "= timeout@250"),
+            (
+                "he57_deadline_and_delay_in_one_tick",
+                "6a@0 4a@0 end@0",
+                "6a=hang 4a=hang",
+                "6a@0+250:canceled = timeout@250",
+            ),
+            (
+                "deadline_is_not_divided",
+                "6a@0 4a@0 6b@0 end@0",
+                "6a=ok+240",
+                "6a@0+240:won = 6a@240",
+            ),
+        ],
+    );
+}
+
+/// CO05: when there are no open files left, the addresses are not burnt one after the other.
+#[test]
+fn co05_out_of_files_keeps_the_list() {
+    check(&[
+        ("heals", "6a@0 4a@0 end@0", "6a=emfile 4a=ok+5", "6a@0+0:emfile 4a@250+5:won = 4a@255"),
+        (
+            "fatal_cause_first",
+            "6a@0 4a@0 end@0",
+            "6a=refused+1 4a=emfile",
+            "6a@0+1:refused 4a@1+0:emfile = resources@1",
+        ),
+    ]);
+}
+
+#[test]
+fn he56_drop_closes_every_attempt() {
+    virtual_time(async {
+        let script = Script::new("6a=hang 4a=hang 6b=hang 4b=hang", ConnectOptions::default());
+        let open = Rc::clone(&script.open);
+        let begin = now();
+        let race = drive(Driver::new(results("6a@0 4a@0 6b@0 4b@0"), script));
+        let waited = tokio::time::timeout(Duration::from_secs(5), race).await;
+        assert!(waited.is_err());
+        assert_eq!(open.get(), 0, "all four are closed");
+        assert_eq!(now() - begin, Duration::from_secs(5), "and nobody waited for it");
+    });
+}
+
+/// A stream that is always ready shares its thread with others, and its addresses end.
+#[test]
+fn an_endless_stream_does_not_hold_the_thread() {
+    virtual_time(async {
+        let endless = stream::repeat(LookupResult::Address(address("6a")));
+        let script = Script::new("6a=ok+0", ConnectOptions::default());
+        let race = drive(Driver::new(endless, script));
+        let (result, beats) = futures_util::future::join(race, async {
+            let mut beats = 0;
+            while beats < 100 {
+                tokio::task::yield_now().await;
+                beats += 1;
+            }
+            beats
+        })
+        .await;
+        assert_eq!(beats, 100);
+        assert!(result.is_ok());
+    });
+}
+
+#[test]
+fn an_address_that_must_not_be_dialled_takes_no_turn() {
+    let mut options = ConnectOptions::default();
+    options.socket.local_ipv4 = Some(Ipv4Addr::LOCALHOST);
+    options.policy(|addr: SocketAddr| match addr {
+        _ if addr == address("4a") => Err(DenyReason::Custom),
+        _ => Ok(()),
+    });
+    let rows = [
+        ("he53_local_address", "6a@0 4b@0 end@0", "4b=ok+5", "4b@0+5:won = 4b@5"),
+        ("t15_policy", "4a@0 4b@0 end@0", "4b=ok+5", "4b@0+5:won = 4b@5"),
+        ("t15_policy_sees_what_is_dialled", "mapped4a@0 end@0", "", "= denied@0"),
+        ("t15_all_denied", "4a@0 6a@0 end:timeout@9", "", "= denied@9"),
+        ("he53_no_local_address_at_all", "6a@0 6b@0 end@0", "", "= nolocal@0"),
+    ];
+    for (rule, lookup, network, expected) in rows {
+        let options = options.clone();
+        let told = virtual_time(async {
+            let script = Script::new(network, options);
+            let result = drive(Driver::new(results(lookup), script)).await;
+            tell(result.map(|(stream, info)| (stream.addr, info)))
+        });
+        assert_eq!(told, expected, "{rule}");
+    }
+}
+
+/// A network of which everything is known beforehand.
+#[derive(Debug)]
+struct Script {
+    plans: HashMap<SocketAddr, Plan>,
+    open: Rc<Cell<usize>>,
+    options: ConnectOptions,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Plan {
+    Connect(Duration),
+    Refuse(Duration),
+    Hang,
+    NoRoute,
+    OutOfFiles,
+}
+
+impl Script {
+    fn new(text: &str, options: ConnectOptions) -> Self {
+        let plans = text.split_whitespace().map(|word| {
+            let (addr, plan) = word.split_once('=').expect("address=plan");
+            let (what, ms) = plan.split_once('+').unwrap_or((plan, "0"));
+            let after = millis(ms);
+            let plan = match what {
+                "ok" => Plan::Connect(after),
+                "refused" => Plan::Refuse(after),
+                "hang" => Plan::Hang,
+                "noroute" => Plan::NoRoute,
+                "emfile" => Plan::OutOfFiles,
+                _ => panic!("no plan: {word}"),
+            };
+            (address(addr), plan)
+        });
+        Self { plans: plans.collect(), open: Rc::default(), options }
+    }
+}
+
+impl Dial for Script {
+    type Stream = Open;
+    type Attempt = Pin<Box<Dialling>>;
+
+    fn options(&self) -> &ConnectOptions {
+        &self.options
+    }
+
+    fn dial(&mut self, addr: SocketAddr) -> Result<Self::Attempt, AttemptError> {
+        let (after, kind) = match self.plans.get(&addr) {
+            Some(Plan::Connect(after)) => (*after, None),
+            Some(Plan::Refuse(after)) => (*after, Some(io::ErrorKind::ConnectionRefused)),
+            Some(Plan::Hang) => (Duration::from_secs(3600), Some(io::ErrorKind::TimedOut)),
+            Some(Plan::NoRoute) => {
+                let error = io::ErrorKind::NetworkUnreachable.into();
+                return Err(AttemptError::new(Stage::Connect, error));
+            }
+            Some(Plan::OutOfFiles) => {
+                let error = io::Error::from_raw_os_error(EMFILE);
+                return Err(AttemptError::new(Stage::Socket, error));
+            }
+            None => panic!("nobody expected {addr} to be dialled"),
+        };
+        self.open.set(self.open.get() + 1);
+        let socket = Some(Open { addr, open: Rc::clone(&self.open) });
+        let until = Box::pin(sleep_until(tokio::time::Instant::now() + after));
+        Ok(Box::pin(Dialling { socket, until, kind }))
+    }
+
+    fn source(&mut self, addr: SocketAddr) -> Option<Source> {
+        self.default_source(Family::of(addr))
+    }
+
+    fn default_source(&mut self, family: Family) -> Option<Source> {
+        let addr = if family == Family::V4 { address("4z") } else { address("6z") };
+        Some(Source::new(addr.ip()))
+    }
+}
+
+const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
+
+/// A socket, connected or not yet; counted while it is open.
+#[derive(Debug)]
+struct Open {
+    addr: SocketAddr,
+    open: Rc<Cell<usize>>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.open.set(self.open.get() - 1);
+    }
+}
+
+#[derive(Debug)]
+struct Dialling {
+    socket: Option<Open>,
+    until: Pin<Box<Sleep>>,
+    kind: Option<io::ErrorKind>,
+}
+
+impl Future for Dialling {
+    type Output = Result<Open, AttemptError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.until.as_mut().poll(cx));
+        let socket = self.socket.take().expect("polled once after it was ready");
+        Poll::Ready(match self.kind {
+            None => Ok(socket),
+            Some(kind) => Err(AttemptError::new(Stage::Connect, kind.into())),
+        })
+    }
+}
+
+async fn drive<S: Stream<Item = LookupResult>, D: Dial>(
+    driver: Driver<S, D>,
+) -> Result<(D::Stream, ConnectInfo), ConnectError> {
+    let mut driver = std::pin::pin!(driver);
+    std::future::poll_fn(|cx| driver.as_mut().poll(cx)).await
+}
+
+fn virtual_time<T>(test: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap().block_on(test)
+}
+
+/// The lookup that `text` describes. It stays open unless it says `end` or `close`.
+fn results(text: &str) -> impl Stream<Item = LookupResult> + use<> {
+    let begin = tokio::time::Instant::now();
+    let words: Vec<String> = text.split_whitespace().map(String::from).collect();
+    let closes = words.iter().any(|word| word.starts_with("close"));
+    let items = stream::iter(words).filter_map(move |word| async move {
+        let (what, ms) = word.split_once('@').expect("what@ms");
+        sleep_until(begin + millis(ms)).await;
+        Some(match what {
+            "close" => return None,
+            "end" => LookupResult::End(Ok(())),
+            "end:timeout" => LookupResult::End(Err(LookupErrorKind::Timeout.into())),
+            "end:notfound" => LookupResult::End(Err(LookupErrorKind::NotFound.into())),
+            _ => LookupResult::Address(address(what)),
+        })
+    });
+    let forever = (!closes).then(|| stream::pending());
+    Box::pin(items.chain(stream::iter(forever).flatten()))
+}
+
+/// `4a` is 192.0.2.10, `6a` is 2001:db8::a, `mapped4a` is ::ffff:192.0.2.10.
+fn address(name: &str) -> SocketAddr {
+    let (family, letter) = name.split_at(name.len() - 1);
+    let number = letter.bytes().next().unwrap() - b'a' + 10;
+    let v4 = Ipv4Addr::new(192, 0, 2, number);
+    match family {
+        "4" => (v4, 443).into(),
+        "6" => (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()), 443).into(),
+        "mapped4" => (v4.to_ipv6_mapped(), 443).into(),
+        _ => panic!("no address: {name}"),
+    }
+}
+
+fn name_of(addr: SocketAddr) -> String {
+    let names = ('a'..='z').flat_map(|letter| [format!("4{letter}"), format!("6{letter}")]);
+    names.into_iter().find(|name| address(name) == addr).expect("an address of the script")
+}
+
+fn millis(text: &str) -> Duration {
+    Duration::from_millis(text.parse().unwrap())
+}
+
+/// The outcome in the words of the table.
+fn tell(result: Result<(SocketAddr, ConnectInfo), ConnectError>) -> String {
+    let (attempts, end) = match &result {
+        Ok((addr, info)) => {
+            assert_eq!(*addr, info.addr());
+            (info.attempts(), format!("{}@{}", name_of(*addr), info.connected().as_millis()))
+        }
+        Err(error) => {
+            let kind = match error.kind() {
+                ConnectErrorKind::Dns(kind) => format!("dns:{kind:?}"),
+                ConnectErrorKind::NoLocalAddress => "nolocal".into(),
+                kind => format!("{kind:?}").to_lowercase(),
+            };
+            (error.attempts(), format!("{kind}@{}", error.elapsed().as_millis()))
+        }
+    };
+    let mut told = String::new();
+    for attempt in attempts {
+        let outcome = match &attempt.outcome {
+            AttemptOutcome::Won => "won",
+            AttemptOutcome::Canceled => "canceled",
+            AttemptOutcome::Failed(error) if error.is_out_of_resources() => "emfile",
+            AttemptOutcome::Failed(error) => match error.io_error().kind() {
+                io::ErrorKind::ConnectionRefused => "refused",
+                io::ErrorKind::NetworkUnreachable => "noroute",
+                kind => panic!("no such plan: {kind:?}"),
+            },
+        };
+        let (start, life) = (attempt.started.as_millis(), attempt.lived.as_millis());
+        told += &format!("{}@{start}+{life}:{outcome} ", name_of(attempt.addr));
+    }
+    told + "= " + &end
+}

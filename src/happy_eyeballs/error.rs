@@ -1,0 +1,352 @@
+//! [`ConnectError`]: every attempt, its address, its failure, and the lookup's outcome.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::report::Millis;
+use super::{
+    AttemptError, AttemptOutcome, ConnectionAttempt, SkipReason, SkippedAddress, UriError,
+};
+use crate::{LookupError, LookupErrorKind, TargetError};
+
+/// Why no connection came about.
+///
+/// Keeps every connection attempt in the order in which they started, and the lookup's outcome.
+/// `{}` gives one line for a log; `{:#}` adds a line for each attempt, each address passed over and
+/// the lookup. [`source`](std::error::Error::source) is the decisive error: the one failure of all
+/// that says most about the cause (see [`decisive`](Self::decisive)), or the lookup's. Cheap to
+/// clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectError(Arc<Report>);
+
+/// The cause of a [`ConnectError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectErrorKind {
+    /// The text or URI names no host and port to connect to; nothing was looked up.
+    InvalidTarget,
+    /// The lookup gave no address.
+    Dns(LookupErrorKind),
+    /// The results ended without an address and without saying why.
+    NoAddress,
+    /// The address policy denied every address, and those it did not deny could not be used.
+    Denied,
+    /// The caller's local address has another family than every address of the host.
+    NoLocalAddress,
+    /// The deadline passed.
+    Timeout,
+    /// This process or system is out of open files or memory.
+    Resources,
+    /// A host answered that nothing listens there.
+    Refused,
+    /// There is no route to the address, or a router said so.
+    Unreachable,
+    /// The operating system gave up on the address: no answer to any SYN.
+    NoAnswer,
+    /// Another error of the operating system, or of the caller's hook.
+    Io(io::ErrorKind),
+}
+
+/// What a race leaves behind when it ends without a winner.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) end: End,
+    pub(super) attempts: Vec<ConnectionAttempt>,
+    pub(super) skipped: Vec<SkippedAddress>,
+    pub(super) ignored: usize,
+    pub(super) lookup: Option<Result<(), LookupError>>,
+    pub(super) elapsed: Duration,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// There was no race.
+    InvalidTarget(TargetError),
+    /// There was no race.
+    #[cfg_attr(not(feature = "hyper"), allow(dead_code))]
+    InvalidUri(UriError),
+    /// No address is left, and the lookup has ended.
+    Lost,
+    /// The deadline passed.
+    TimedOut,
+}
+
+impl ConnectError {
+    pub(super) fn new(report: Report) -> Self {
+        Self(Arc::new(report))
+    }
+
+    pub(crate) fn invalid_target(cause: TargetError) -> Self {
+        Self::no_race(End::InvalidTarget(cause))
+    }
+
+    #[cfg_attr(not(feature = "hyper"), allow(dead_code))]
+    pub(crate) fn invalid_uri(cause: UriError) -> Self {
+        Self::no_race(End::InvalidUri(cause))
+    }
+
+    fn no_race(end: End) -> Self {
+        Self::new(Report {
+            end,
+            attempts: Vec::new(),
+            skipped: Vec::new(),
+            ignored: 0,
+            lookup: None,
+            elapsed: Duration::ZERO,
+        })
+    }
+
+    /// The cause.
+    pub fn kind(&self) -> ConnectErrorKind {
+        match self.0.end {
+            End::InvalidTarget(_) | End::InvalidUri(_) => ConnectErrorKind::InvalidTarget,
+            End::TimedOut => ConnectErrorKind::Timeout,
+            End::Lost => match self.decisive_failure() {
+                Some((_, error)) => kind_of(error),
+                None => self.kind_without_attempt(),
+            },
+        }
+    }
+
+    fn kind_without_attempt(&self) -> ConnectErrorKind {
+        if let Some(Err(error)) = &self.0.lookup {
+            return match error.kind() {
+                LookupErrorKind::InvalidTarget(_) => ConnectErrorKind::InvalidTarget,
+                // Addresses came and were passed over: that the other family is missing as well
+                // is not why.
+                _ if !self.0.skipped.is_empty() => self.kind_of_skipped(),
+                kind => ConnectErrorKind::Dns(kind),
+            };
+        }
+        if self.0.skipped.is_empty() { ConnectErrorKind::NoAddress } else { self.kind_of_skipped() }
+    }
+
+    fn kind_of_skipped(&self) -> ConnectErrorKind {
+        if self.0.skipped.iter().any(|s| matches!(s.reason, SkipReason::Denied(_))) {
+            ConnectErrorKind::Denied
+        } else {
+            ConnectErrorKind::NoLocalAddress
+        }
+    }
+
+    /// Every connection attempt, in the order in which they started.
+    pub fn attempts(&self) -> &[ConnectionAttempt] {
+        &self.0.attempts
+    }
+
+    /// The addresses that were known and never dialled because they must not be; the first 64.
+    pub fn skipped(&self) -> &[SkippedAddress] {
+        &self.0.skipped
+    }
+
+    /// How many addresses were let go because the lookup gave more than a race keeps (256 of each
+    /// family).
+    pub fn ignored(&self) -> usize {
+        self.0.ignored
+    }
+
+    /// The lookup's outcome, or `None` if it was still running.
+    pub fn lookup(&self) -> Option<Result<(), &LookupError>> {
+        self.0.lookup.as_ref().map(|outcome| outcome.as_ref().copied())
+    }
+
+    /// From the start of the race to this error.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+
+    /// The attempt whose failure says most about the cause.
+    ///
+    /// That this process is out of resources comes first: no address is to blame for it. Then what
+    /// the host itself answered, then what happened on the way, then what this host could not do.
+    /// Among equals, the first that started.
+    pub fn decisive(&self) -> Option<&ConnectionAttempt> {
+        self.decisive_failure().map(|(attempt, _)| attempt)
+    }
+
+    fn decisive_failure(&self) -> Option<(&ConnectionAttempt, &AttemptError)> {
+        let failures = self.0.attempts.iter().filter_map(|attempt| match &attempt.outcome {
+            AttemptOutcome::Failed(error) => Some((attempt, error)),
+            _ => None,
+        });
+        failures.min_by_key(|(_, error)| match kind_of(error) {
+            ConnectErrorKind::Resources => 0,
+            ConnectErrorKind::Refused | ConnectErrorKind::Io(io::ErrorKind::ConnectionReset) => 1,
+            ConnectErrorKind::NoAnswer => 2,
+            ConnectErrorKind::Io(_) if error.stage() == super::Stage::Connect => 3,
+            ConnectErrorKind::Unreachable => 4,
+            _ => 5,
+        })
+    }
+
+    /// Whether time ran out: the deadline passed, no nameserver answered in time, or the operating
+    /// system gave up on the address that mattered most.
+    pub fn is_timeout(&self) -> bool {
+        matches!(
+            self.kind(),
+            ConnectErrorKind::Timeout
+                | ConnectErrorKind::NoAnswer
+                | ConnectErrorKind::Dns(LookupErrorKind::Timeout)
+        )
+    }
+
+    /// Whether the host answered that nothing listens there.
+    pub fn is_refused(&self) -> bool {
+        self.kind() == ConnectErrorKind::Refused
+    }
+
+    /// Whether there was no way to any address.
+    pub fn is_unreachable(&self) -> bool {
+        self.kind() == ConnectErrorKind::Unreachable
+    }
+
+    /// Whether no connection was tried because the lookup gave no address.
+    pub fn is_dns(&self) -> bool {
+        matches!(self.kind(), ConnectErrorKind::Dns(_))
+    }
+
+    /// Whether no connection was tried because the address policy forbade it.
+    pub fn is_denied(&self) -> bool {
+        self.kind() == ConnectErrorKind::Denied
+    }
+
+    /// Whether the target or URI itself was at fault.
+    pub fn is_invalid_target(&self) -> bool {
+        self.kind() == ConnectErrorKind::InvalidTarget
+    }
+
+    /// Whether this process or system is out of open files or memory.
+    pub fn is_out_of_resources(&self) -> bool {
+        self.kind() == ConnectErrorKind::Resources
+    }
+
+    /// Whether the same connect may succeed later without anything being changed on this host.
+    pub fn is_temporary(&self) -> bool {
+        match self.kind() {
+            ConnectErrorKind::Dns(kind) => kind.is_temporary(),
+            kind => !matches!(
+                kind,
+                ConnectErrorKind::InvalidTarget
+                    | ConnectErrorKind::Denied
+                    | ConnectErrorKind::NoLocalAddress
+            ),
+        }
+    }
+
+    fn fmt_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let elapsed = Millis(self.0.elapsed);
+        let attempts = self.0.attempts.len();
+        let s = if attempts == 1 { "" } else { "s" };
+        let verb = match self.kind() {
+            ConnectErrorKind::InvalidTarget => return f.write_str("no target to connect to"),
+            ConnectErrorKind::NoAddress => return f.write_str("the results held no address"),
+            ConnectErrorKind::Dns(kind) => {
+                f.write_str("lookup failed")?;
+                if let Some(name) = self.lookup_error().and_then(LookupError::name) {
+                    write!(f, ", {name}")?;
+                }
+                return write!(f, ": {}", LookupError::from(kind));
+            }
+            ConnectErrorKind::Denied | ConnectErrorKind::NoLocalAddress => {
+                f.write_str("no address may be dialled")?;
+                return match self.0.skipped.first() {
+                    Some(first) => write!(f, " ({first})"),
+                    None => Ok(()),
+                };
+            }
+            ConnectErrorKind::Timeout => {
+                write!(f, "no connection within {elapsed}")?;
+                if attempts > 0 {
+                    return write!(f, " ({attempts} attempt{s})");
+                }
+                return match self.0.lookup {
+                    None => f.write_str(" (the lookup had given no address)"),
+                    Some(_) => Ok(()),
+                };
+            }
+            ConnectErrorKind::Resources => "out of open files or memory",
+            ConnectErrorKind::Refused => "connection refused",
+            ConnectErrorKind::Unreachable => "unreachable",
+            ConnectErrorKind::NoAnswer => "no answer",
+            ConnectErrorKind::Io(_) => "connect failed",
+        };
+        f.write_str(verb)?;
+        if let Some(attempt) = self.decisive() {
+            write!(f, ", {}", attempt.addr)?;
+        }
+        write!(f, " ({attempts} attempt{s} in {elapsed})")
+    }
+
+    fn lookup_error(&self) -> Option<&LookupError> {
+        self.0.lookup.as_ref().and_then(|outcome| outcome.as_ref().err())
+    }
+}
+
+/// The cause that one failed attempt speaks of.
+fn kind_of(error: &AttemptError) -> ConnectErrorKind {
+    if error.is_out_of_resources() {
+        return ConnectErrorKind::Resources;
+    }
+    match error.io_error().kind() {
+        io::ErrorKind::ConnectionRefused => ConnectErrorKind::Refused,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            ConnectErrorKind::Unreachable
+        }
+        io::ErrorKind::TimedOut => ConnectErrorKind::NoAnswer,
+        kind => ConnectErrorKind::Io(kind),
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_line(f)?;
+        if !f.alternate() {
+            return Ok(());
+        }
+        for attempt in &self.0.attempts {
+            write!(f, "\n  {attempt}")?;
+        }
+        for skipped in &self.0.skipped {
+            write!(f, "\n  {skipped}")?;
+        }
+        if self.0.ignored > 0 {
+            write!(f, "\n  {} more addresses: too many to keep", self.0.ignored)?;
+        }
+        match &self.0.lookup {
+            Some(Ok(())) => f.write_str("\n  lookup: complete"),
+            Some(Err(error)) => write!(f, "\n  lookup: {error}"),
+            None if matches!(self.0.end, End::TimedOut | End::Lost) => {
+                f.write_str("\n  lookup: still running")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectError")
+            .field("kind", &self.kind())
+            .field("attempts", &self.0.attempts)
+            .field("skipped", &self.0.skipped)
+            .field("lookup", &self.0.lookup)
+            .field("elapsed", &self.0.elapsed)
+            .finish()
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.end {
+            End::InvalidTarget(cause) => Some(cause),
+            End::InvalidUri(cause) => Some(cause),
+            End::Lost | End::TimedOut => match self.decisive_failure() {
+                Some((_, error)) => Some(error),
+                None => self.lookup_error().map(|error| error as _),
+            },
+        }
+    }
+}

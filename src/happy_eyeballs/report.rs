@@ -1,0 +1,275 @@
+//! What happened in a race: each connection attempt, and how the winner came about.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::DenyReason;
+
+/// One connection attempt of a race, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionAttempt {
+    /// The address.
+    pub addr: SocketAddr,
+    /// When the attempt started, counted from the start of the race.
+    pub started: Duration,
+    /// From its start to its end.
+    pub lived: Duration,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+}
+
+impl fmt::Display for ConnectionAttempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { addr, started, lived, outcome } = self;
+        write!(f, "{addr}: {outcome} after {}, started at {}", Millis(*lived), Millis(*started))
+    }
+}
+
+/// How a connection attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AttemptOutcome {
+    /// It connected and won the race.
+    Won,
+    /// It failed.
+    Failed(AttemptError),
+    /// It was under way when the race ended, and was closed.
+    Canceled,
+}
+
+impl fmt::Display for AttemptOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Won => f.write_str("connected"),
+            Self::Failed(error) => write!(f, "{error}"),
+            Self::Canceled => f.write_str("canceled"),
+        }
+    }
+}
+
+/// Why one connection attempt failed, and at which step.
+#[derive(Clone)]
+pub struct AttemptError {
+    stage: Stage,
+    error: Arc<io::Error>,
+}
+
+/// A step of a connection attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Making the socket.
+    Socket,
+    /// Binding it to the network interface asked for.
+    Interface,
+    /// Setting the mark asked for.
+    Mark,
+    /// Binding it to the local address asked for.
+    Bind,
+    /// The caller's hook.
+    Hook,
+    /// The TCP handshake.
+    Connect,
+    /// Handing the socket to the runtime.
+    Register,
+}
+
+impl AttemptError {
+    pub(super) fn new(stage: Stage, error: io::Error) -> Self {
+        Self { stage, error: Arc::new(error) }
+    }
+
+    /// The step that failed.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// What the operating system, or the caller's hook, said.
+    pub fn io_error(&self) -> &io::Error {
+        &self.error
+    }
+
+    /// Whether this process or system is out of something that every attempt needs: open files or
+    /// memory. The address is not to blame, and the next one would fare no better.
+    pub fn is_out_of_resources(&self) -> bool {
+        self.stage != Stage::Hook && is_out_of_resources(&self.error)
+    }
+}
+
+#[cfg(unix)]
+fn is_out_of_resources(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(not(unix))]
+fn is_out_of_resources(error: &io::Error) -> bool {
+    // WSAEMFILE and WSAENOBUFS.
+    matches!(error.raw_os_error(), Some(10024 | 10055))
+        || error.kind() == io::ErrorKind::OutOfMemory
+}
+
+/// Two are equal if the same step failed for the same cause, as far as the system can tell causes
+/// apart.
+impl PartialEq for AttemptError {
+    fn eq(&self, other: &Self) -> bool {
+        let cause = |e: &Self| (e.stage, e.error.kind(), e.error.raw_os_error());
+        cause(self) == cause(other)
+    }
+}
+
+impl Eq for AttemptError {}
+
+impl fmt::Debug for AttemptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttemptError")
+            .field("stage", &self.stage)
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
+impl fmt::Display for AttemptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.stage {
+            Stage::Connect => {}
+            Stage::Socket => f.write_str("no socket: ")?,
+            Stage::Interface => f.write_str("no binding to the interface: ")?,
+            Stage::Mark => f.write_str("no mark: ")?,
+            Stage::Bind => f.write_str("no binding to the local address: ")?,
+            Stage::Hook => f.write_str("hook: ")?,
+            Stage::Register => f.write_str("no place in the event loop: ")?,
+        }
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl std::error::Error for AttemptError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.error)
+    }
+}
+
+/// An address that was never dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct SkippedAddress {
+    /// The address.
+    pub addr: SocketAddr,
+    /// Why not.
+    pub reason: SkipReason,
+}
+
+impl fmt::Display for SkippedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: not dialled, {}", self.addr, self.reason)
+    }
+}
+
+/// Why an address was never dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// The [`AddressPolicy`](super::AddressPolicy) denied it.
+    Denied(DenyReason),
+    /// The caller gave a local address of the other family only.
+    NoLocalAddress,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(reason) => write!(f, "{reason}"),
+            Self::NoLocalAddress => f.write_str("no local address of its family"),
+        }
+    }
+}
+
+/// How a connection came about: which address won, when, and against whom.
+///
+/// All times count from the start of the race, which is the first poll of the connect future.
+/// Cheap to clone. A response of hyper-util's `Client` over [`Connector`](crate::Connector) carries
+/// it in its extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectInfo(Arc<Info>);
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Info {
+    pub(super) attempts: Vec<ConnectionAttempt>,
+    pub(super) skipped: Vec<SkippedAddress>,
+    pub(super) ignored: usize,
+    pub(super) winner: usize,
+    pub(super) first_answer: Duration,
+}
+
+impl ConnectInfo {
+    pub(super) fn new(info: Info) -> Self {
+        Self(Arc::new(info))
+    }
+
+    /// The address that won.
+    pub fn addr(&self) -> SocketAddr {
+        self.winner().addr
+    }
+
+    /// The attempt that won.
+    pub fn winner(&self) -> &ConnectionAttempt {
+        &self.0.attempts[self.0.winner]
+    }
+
+    /// Every attempt, in the order in which they started, the winner among them.
+    pub fn attempts(&self) -> &[ConnectionAttempt] {
+        &self.0.attempts
+    }
+
+    /// The place of the winner among the [`attempts`](Self::attempts), from 0.
+    pub fn winner_index(&self) -> usize {
+        self.0.winner
+    }
+
+    /// The addresses that were known and never dialled because they must not be; the first 64.
+    pub fn skipped(&self) -> &[SkippedAddress] {
+        &self.0.skipped
+    }
+
+    /// How many addresses were let go because the lookup gave more than a race keeps (256 of each
+    /// family).
+    pub fn ignored(&self) -> usize {
+        self.0.ignored
+    }
+
+    /// When the first address came.
+    pub fn first_answer(&self) -> Duration {
+        self.0.first_answer
+    }
+
+    /// When the first attempt started.
+    pub fn first_attempt(&self) -> Duration {
+        self.0.attempts[0].started
+    }
+
+    /// When the winner was connected.
+    pub fn connected(&self) -> Duration {
+        let winner = self.winner();
+        winner.started + winner.lived
+    }
+}
+
+/// A time as a person reads it in a log.
+pub(super) struct Millis(pub(super) Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_millis() {
+            0 if self.0.is_zero() => f.write_str("0 ms"),
+            0 => f.write_str("under 1 ms"),
+            ms => write!(f, "{ms} ms"),
+        }
+    }
+}
