@@ -27,6 +27,10 @@ const ALARM: Token = Token(usize::MAX - 1);
 /// How many socket events one poll brings. More wait for the next turn.
 const EVENTS_PER_TURN: usize = 256;
 
+/// A task that is woken often starts its next lookup before the thread has gone to sleep. Then the
+/// poll would be a system call for nothing; but sockets must not wait for ever either.
+const MAX_TURNS_WITHOUT_POLL: u8 = 2;
+
 /// What the handles, the streams and the resolver thread share.
 pub(super) struct Shared {
     config: StubConfig,
@@ -166,6 +170,7 @@ struct ResolverThread {
     held: Vec<LookupId>,
     /// Fired at the end of the turn: each may give the processor to the one who is woken.
     wakes: Vec<Waker>,
+    turns_without_poll: u8,
 }
 
 impl ResolverThread {
@@ -181,6 +186,7 @@ impl ResolverThread {
             outlets: HashMap::new(),
             held: Vec::new(),
             wakes: Vec::new(),
+            turns_without_poll: 0,
         }
     }
 
@@ -276,12 +282,18 @@ impl ResolverThread {
         let is_busy = !self.held.is_empty() || self.network.has_unread();
         {
             let mut state = self.shared.lock();
-            if is_busy || !state.commands.is_empty() || state.is_closing && self.stub.is_idle() {
+            let has_commands = !state.commands.is_empty();
+            if has_commands && self.turns_without_poll < MAX_TURNS_WITHOUT_POLL {
+                self.turns_without_poll += 1;
+                return;
+            }
+            if is_busy || has_commands || state.is_closing && self.stub.is_idle() {
                 timeout = Some(Duration::ZERO);
             } else {
                 state.is_asleep = true;
             }
         }
+        self.turns_without_poll = 0;
         if !self.held.is_empty() {
             // Whoever holds the lock may be waiting for this very processor.
             std::thread::yield_now();
