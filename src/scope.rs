@@ -16,10 +16,9 @@ pub(crate) enum ScopedIpError {
 
 /// Reads an IP address and its scope id (0: none); strictly, without blanks or octal numbers.
 ///
-/// RFC 4007 section 11.2 has both forms of the zone: "an implementation SHOULD support at least
-/// numerical indices that are non-negative decimal integers as `<zone_id>`", and names. A zone of
-/// digits alone is the id itself, whatever interfaces may be called. Any IPv6 address may carry a
-/// zone; the kernel ignores it where it has no meaning.
+/// RFC 4007 section 11.2 has both forms of the zone: a number, which every implementation should
+/// take, and a name. A zone of digits alone is the id itself, whatever interfaces may be called.
+/// Any IPv6 address may carry a zone; the kernel ignores it where it has no meaning.
 pub(crate) fn parse_scoped_ip(
     text: &str,
     interface_index: InterfaceIndex<'_>,
