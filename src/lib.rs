@@ -17,6 +17,9 @@ mod target;
 pub use connector::Connector;
 pub use happy_eyeballs::{ConnectError, connect};
 pub use host_name::{HostName, NameError};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use resolve::fuzzing;
 pub use resolve::{LookupError, LookupErrorKind, LookupOptions, Resolver, ResolverBuilder, lookup};
 pub use stream::{LookupResult, LookupStream};
 pub use target::{Host, Target, TargetError};

@@ -18,6 +18,8 @@ mod connection;
 mod diagnostic;
 mod error;
 mod framing;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hosts;
 mod lookup;
 mod message;

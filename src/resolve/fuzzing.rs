@@ -1,0 +1,99 @@
+//! What must hold for any bytes, for the targets in `fuzz/`. Built with `--cfg fuzzing` alone; no
+//! part of the API.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use crate::{HostName, Target};
+
+use super::Diagnostic;
+use super::hosts::Hosts;
+use super::resolv_conf::{self, Env};
+use super::search::candidates;
+use super::special_names::must_not_be_asked_for;
+
+/// A text is refused in printable words, or is a name that reads back as itself.
+pub fn host_name(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    match text.parse::<HostName>() {
+        Ok(name) => {
+            assert_eq!(name.as_str(), text);
+            assert!(name.without_final_dot().len() <= 253, "a name of more than 253 bytes");
+            assert!(name.labels().all(|label| (1..=63).contains(&label.len())), "a bad label");
+            assert!(name.is_subdomain_of(&name.to_relative()), "a name lies in itself");
+            assert!(text.parse::<std::net::IpAddr>().is_err(), "an address as a name");
+        }
+        Err(error) => printable(&error.to_string()),
+    }
+}
+
+/// A text is refused in printable words, or is a target whose own text reads back as itself.
+pub fn target(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    match Target::parse(text, &interface_index) {
+        Ok(target) => assert_eq!(Target::parse(&target.to_string(), &interface_index), Ok(target)),
+        Err(error) => printable(&error.to_string()),
+    }
+}
+
+/// A file and an environment give a configuration in range, and candidates that may be sent.
+pub fn resolv_conf(bytes: &[u8]) {
+    let mut parts = bytes.split(|&byte| byte == 0xff);
+    let file = parts.next().unwrap_or_default();
+    let mut text = || parts.next().and_then(|part| str::from_utf8(part).ok());
+    let env = Env {
+        res_options: text(),
+        localdomain: text(),
+        hostname: text(),
+        interfaces: &interface_index,
+    };
+    let conf = resolv_conf::parse(file, &env);
+    assert!((1..=3).contains(&conf.nameservers.len()), "no nameserver, or too many");
+    let usable = |addr: &SocketAddr| addr.port() == 53 && !addr.ip().is_unspecified();
+    assert!(conf.nameservers.iter().all(usable), "a nameserver nobody can ask");
+    assert!(conf.options.ndots <= 15 && (1..=5).contains(&conf.options.attempts));
+    assert!((1..=30).contains(&conf.options.timeout.as_secs()));
+    conf.diagnostics.iter().for_each(printable_diagnostic);
+
+    let name: HostName = env.hostname.and_then(|name| name.parse().ok()).unwrap_or_else(localhost);
+    for candidate in candidates(&name, &conf.search, conf.options.ndots) {
+        assert!(!candidate.is_absolute(), "a final dot");
+        assert!(!must_not_be_asked_for(candidate.as_str()), "{candidate} must not be sent");
+        assert_eq!(candidate.as_str().parse::<HostName>(), Ok(candidate));
+    }
+}
+
+/// A file is an index from which every name in it comes back with addresses, each once.
+pub fn hosts(bytes: &[u8]) {
+    let hosts = Hosts::parse(bytes, &interface_index);
+    hosts.diagnostics().iter().for_each(printable_diagnostic);
+    for word in bytes.split(|byte| byte.is_ascii_whitespace() || *byte == b'#') {
+        let Some(name) = str::from_utf8(word).ok().and_then(|word| word.parse().ok()) else {
+            continue;
+        };
+        let Some(entry) = hosts.lookup(&name) else { continue };
+        assert!(!entry.addresses.is_empty(), "{name} without an address");
+        let distinct: HashSet<_> = entry.addresses.iter().collect();
+        assert_eq!(distinct.len(), entry.addresses.len(), "{name} has an address twice");
+        let canonical = hosts.lookup(&entry.canonical).expect("the canonical name is in the file");
+        assert!(canonical.addresses.contains(&entry.addresses[0]), "{name} and its canonical name");
+    }
+}
+
+/// A machine with one interface.
+fn interface_index(name: &str) -> Option<u32> {
+    (name == "lo").then_some(1)
+}
+
+fn localhost() -> HostName {
+    HostName::from_checked("localhost")
+}
+
+fn printable_diagnostic(diagnostic: &Diagnostic) {
+    let text = diagnostic.to_string();
+    assert!(!text.contains(char::is_control), "{text:?}");
+}
+
+fn printable(text: &str) {
+    assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{text:?}");
+}
