@@ -27,9 +27,7 @@ pub(crate) fn parse_scoped_ip(
         return text.parse().map(|ip| (ip, 0)).map_err(|_| ScopedIpError::Address);
     };
     let ip = address.parse().map_err(|_| ScopedIpError::Address)?;
-    let scope = if zone.is_empty() {
-        None
-    } else if zone.bytes().all(|byte| byte.is_ascii_digit()) {
+    let scope = if zone.bytes().all(|byte| byte.is_ascii_digit()) {
         zone.parse().ok()
     } else {
         interface_index(zone)

@@ -75,8 +75,8 @@ impl Target {
             let end = text.find(']').ok_or(TargetError::Bracket)? + 1;
             match text[end..].strip_prefix(':') {
                 Some(port) => (&text[..end], Some(port)),
-                None if end == text.len() => (text, None),
-                None => return Err(TargetError::Bracket),
+                // Whatever else follows the bracket is refused with the host.
+                None => (text, None),
             }
         } else {
             match text.split_once(':') {

@@ -16,6 +16,9 @@ use super::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
 /// A file is never refused as a whole. What is wrong in it costs the word or line it stands in and
 /// leaves a diagnostic; what is missing has its default. An empty text gives the configuration of a
 /// machine without the file.
+///
+/// Not supported: `sortlist`, since addresses are ordered by RFC 6724, and the keywords of other
+/// systems, such as `lookup` and `family` of OpenBSD.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResolvConf {
     /// One to three, in file order; `127.0.0.1:53` if the file has none.

@@ -434,6 +434,13 @@ fn many_mistakes_are_counted_not_kept() {
     assert_eq!(conf.diagnostics[64].to_string(), "resolv.conf: 936 more diagnostics");
 }
 
+#[test]
+fn a_long_word_is_shown_by_its_beginning() {
+    let conf = read(format!("options {}\x1b{}", "a".repeat(62), "b".repeat(1000)));
+    let expected = "a".repeat(62) + r"\u{1b}b";
+    assert_eq!(conf.complaints(), [(1, Cause::UnknownOption, expected.as_str())]);
+}
+
 /// Lines made of what such files are made of, so that chance reaches every branch.
 fn near_a_file() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![
