@@ -1,6 +1,62 @@
 //! From a host name to a connected socket: streaming DNS lookups and Happy Eyeballs for Tokio.
+//!
+//! A lookup is a [`Stream`](futures_core::Stream): each address is in your hands the moment its DNS
+//! response was received, while the other family, or a slow nameserver, is still being waited for.
+//! A connect races over that stream, so that it begins with the first address and not after the
+//! last. Nothing of it runs on Tokio's blocking pool: the lookups of a process share one thread of
+//! their own, which a dropped lookup leaves at once, and which no exit waits for.
+//!
+//! ```no_run
+//! use futures_util::StreamExt;
+//! use outrace::LookupResult;
+//!
+//! # async fn f() -> Result<(), outrace::ConnectError> {
+//! let mut results = outrace::lookup("example.com:443");
+//! while let Some(result) = results.next().await {
+//!     match result {
+//!         LookupResult::Address(addr) => println!("{addr}"),
+//!         LookupResult::CanonicalName(name) => println!("is called {name}"),
+//!         LookupResult::End(outcome) => println!("{outcome:?}"),
+//!     }
+//! }
+//!
+//! let tcp = outrace::connect("example.com:443").await?;
+//! # drop(tcp);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With feature `hyper`, `Connector` brings the same to `hyper-util`, `hyper-rustls`, `tonic` and
+//! `tower`.
+//!
+//! # Where to look
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`lookup`], [`LookupStream`], [`LookupResult`] | a lookup, and what comes out of it in which order |
+//! | [`Resolver`], [`resolve`] | the stub resolver: settings, errors by cause, diagnostics, counters |
+//! | [`connect`], [`happy_eyeballs`] | the race over addresses as they stream in (RFC 8305) |
+//! | `Connector` | the race as a `tower` service for HTTP clients |
+//! | [`futex_queue`] | the bounded queue between threads and tasks that carries the results |
+//! | [`HostName`], [`Target`] | names and targets that were checked once |
+//!
+//! # Cancel safety
+//!
+//! Every future and stream here may be dropped at any time, and dropping it is how it is canceled:
+//! its sockets are closed, its timers are gone, and no further packet is sent for it. A `next()` or
+//! `get()` that is dropped loses no item. Two things go on after a drop: the resolver thread, for
+//! others and for the next lookup, and a question that another lookup waits for as well.
+//!
+//! # What it does not do
+//!
+//! It asks the nameservers of resolv.conf as the C library does, but it is not the C library: it
+//! reads no nsswitch.conf, and knows no mDNS, LDAP or VPN-specific resolver. It neither validates
+//! DNSSEC nor encrypts queries; where that is wanted, a validating or encrypting resolver on this
+//! host does it for every program. For other record types than addresses, use a DNS library such as
+//! `hickory-resolver` or `domain`.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod futex_queue;
 pub mod happy_eyeballs;
@@ -15,11 +71,11 @@ mod target;
 
 #[cfg(feature = "hyper")]
 pub use connector::Connector;
-pub use happy_eyeballs::{ConnectError, connect};
+pub use happy_eyeballs::{ConnectError, ConnectInfo, ConnectOptions, connect};
 pub use host_name::{HostName, NameError};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use resolve::fuzzing;
 pub use resolve::{LookupError, LookupErrorKind, LookupOptions, Resolver, ResolverBuilder, lookup};
-pub use stream::{LookupResult, LookupStream};
+pub use stream::{BlockingResults, LookupResult, LookupStream};
 pub use target::{Host, Target, TargetError};
