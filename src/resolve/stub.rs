@@ -27,7 +27,7 @@ use super::sockets::{Outstanding, SocketId, Sockets};
 use super::stats::{Counters, add};
 
 /// Names a lookup for as long as the resolver lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LookupId(pub(crate) u64);
 
 /// Names a query for as long as the resolver lives.

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ use crate::futex_queue::Offer;
 const COMMANDS: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
 
+/// More lookups than a process makes in a lifetime, and room for as many forks in a row.
+const LOOKUPS_PER_PROCESS: u64 = 1 << 48;
+
 /// How many socket events one poll brings. More wait for the next turn.
 const EVENTS_PER_TURN: usize = 256;
 
@@ -36,6 +40,11 @@ pub(super) struct Shared {
     config: StubConfig,
     counters: Arc<Counters>,
     state: Mutex<State>,
+    /// The process that this was made in.
+    process: u32,
+    first_lookup: LookupId,
+    /// What takes its place in a process that was forked off.
+    forked: OnceLock<Arc<Shared>>,
 }
 
 #[derive(Default)]
@@ -47,7 +56,7 @@ struct State {
     is_asleep: bool,
     /// No handle is left: the thread ends with its last lookup.
     is_closing: bool,
-    next_lookup: u64,
+    last_lookup: LookupId,
 }
 
 /// What the thread is told.
@@ -67,7 +76,34 @@ pub(super) enum Command {
 
 impl Shared {
     pub(super) fn new(config: StubConfig) -> Self {
-        Self { config, counters: Arc::default(), state: Mutex::default() }
+        Self::in_this_process(config, LookupId(0))
+    }
+
+    fn in_this_process(config: StubConfig, last_lookup: LookupId) -> Self {
+        let state = State { last_lookup, ..State::default() };
+        Self {
+            config,
+            counters: Arc::default(),
+            state: Mutex::new(state),
+            process: std::process::id(),
+            first_lookup: last_lookup,
+            forked: OnceLock::new(),
+        }
+    }
+
+    /// What to use in this process: after a fork the thread exists in the parent alone, and the
+    /// lock may have been held by a thread that does not exist here.
+    fn of_this_process(self: &Arc<Self>) -> &Arc<Self> {
+        let process = std::process::id();
+        let mut shared = self;
+        while shared.process != process {
+            shared = shared.forked.get_or_init(|| {
+                // A lookup that the parent started must not be taken for one of this process.
+                let last_lookup = LookupId(shared.first_lookup.0 + LOOKUPS_PER_PROCESS);
+                Arc::new(Self::in_this_process(self.config.clone(), last_lookup))
+            });
+        }
+        shared
     }
 
     /// Starts a lookup, and the thread if none runs.
@@ -81,32 +117,33 @@ impl Shared {
         outlet: Outlet,
         timeout: Option<Duration>,
     ) -> io::Result<LookupId> {
-        let mut state = self.lock();
+        let shared = self.of_this_process();
+        let mut state = shared.lock();
         if state.waker.is_none() {
-            state.waker = Some(self.spawn()?);
+            state.waker = Some(shared.spawn()?);
             state.is_asleep = false;
         }
-        state.next_lookup += 1;
-        let id = LookupId(state.next_lookup);
+        state.last_lookup.0 += 1;
+        let id = state.last_lookup;
         push(state, Command::Lookup { id, lookup, outlet, timeout });
         Ok(id)
     }
 
     /// Tells the thread something about a lookup. Without a thread there is no lookup to tell of.
-    pub(super) fn tell(&self, command: Command) {
-        let state = self.lock();
+    pub(super) fn tell(self: &Arc<Self>, command: Command) {
+        let state = self.of_this_process().lock();
         if state.waker.is_some() {
             push(state, command);
         }
     }
 
-    pub(super) fn counters(&self) -> &Counters {
-        &self.counters
+    pub(super) fn counters(self: &Arc<Self>) -> &Counters {
+        &self.of_this_process().counters
     }
 
     /// The last handle is gone.
-    pub(super) fn close(&self) {
-        let mut state = self.lock();
+    pub(super) fn close(self: &Arc<Self>) {
+        let mut state = self.of_this_process().lock();
         state.is_closing = true;
         wake(state);
     }
@@ -205,9 +242,7 @@ impl ResolverThread {
             self.stub.handle_timeout(now);
             self.flush(now);
             self.deliver(now);
-            for waker in self.wakes.drain(..) {
-                waker.wake();
-            }
+            self.fire_wakes();
             self.wait(&mut events);
         }
     }
@@ -251,17 +286,31 @@ impl ResolverThread {
         }
     }
 
+    /// A waker is a consumer's code: if it panics, the others are woken all the same.
+    fn fire_wakes(&mut self) {
+        for waker in self.wakes.drain(..) {
+            drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+        }
+    }
+
     /// Hands a lookup's results over, as far as its queue has room.
     fn offer(&mut self, id: LookupId, now: Instant) {
         let Some(outlet) = self.outlets.get_mut(&id) else { return };
         let Some(lookup) = self.stub.lookup_mut(id) else { return };
-        let (results, end) = (&mut lookup.results, &mut lookup.end);
-        let mut offer = outlet.offer(results, end, Waker::noop(), &mut self.wakes);
-        if offer == Offer::Full {
+        let shared = &self.shared;
+        let wakes = &mut self.wakes;
+        // Items with a tag are made by the caller's `Clone`: its panic ends this lookup alone.
+        let offer = catch_unwind(AssertUnwindSafe(|| {
+            let (results, end) = (&mut lookup.results, &mut lookup.end);
+            let offer = outlet.offer(results, end, Waker::noop(), wakes);
+            if offer != Offer::Full {
+                return offer;
+            }
             // Most lookups never fill their queue, so the waker is made for those that do.
-            let waker = Waker::from(Arc::new(RoomWaker { shared: self.shared.clone(), id }));
-            offer = outlet.offer(results, end, &waker, &mut self.wakes);
-        }
+            let room = Waker::from(Arc::new(RoomWaker { shared: Arc::clone(shared), id }));
+            outlet.offer(results, end, &room, wakes)
+        }));
+        let Ok(offer) = offer else { return self.forget(id, now) };
         match offer {
             Offer::Taken if lookup.has_ended => self.forget(id, now),
             Offer::Taken | Offer::Full => {}
@@ -274,7 +323,10 @@ impl ResolverThread {
 
     fn forget(&mut self, id: LookupId, now: Instant) {
         self.stub.handle_gone(id, now);
-        self.outlets.remove(&id);
+        if let Some(outlet) = self.outlets.remove(&id) {
+            // It may have items and a tag of the caller's in it.
+            drop(catch_unwind(AssertUnwindSafe(|| drop(outlet))));
+        }
     }
 
     fn wait(&mut self, events: &mut Events) {
