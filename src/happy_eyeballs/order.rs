@@ -354,5 +354,7 @@ fn index(at: usize) -> u32 {
     u32::try_from(at).expect("a race keeps far fewer than 2^32 addresses")
 }
 
+// Spelt out, because the benches build this file too, from where it stands.
 #[cfg(test)]
+#[path = "order/tests.rs"]
 mod tests;
