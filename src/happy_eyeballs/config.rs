@@ -61,13 +61,13 @@ pub enum FailFast {
     #[default]
     Immediately,
     /// At once, but not within 10 ms of the start of the attempt that failed: section 5 of RFC 8305
-    /// to the letter ("the client MUST NOT start a subsequent attempt within 10 milliseconds of the
+    /// to the letter ("a subsequent connection MUST NOT be started within 10 milliseconds of the
     /// previous attempt").
     AfterMinimum,
 }
 
-/// RFC 8305 section 5: the client "MUST NOT start a subsequent attempt within 10 milliseconds of the
-/// previous attempt", so that many clients of a lossy network do not bring it down.
+/// RFC 8305 section 5: "a subsequent connection MUST NOT be started within 10 milliseconds of the
+/// previous attempt", so that clients do not bring a network down that loses packets already.
 pub(crate) const MIN_CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
 
 /// RFC 8305 section 5: "The Connection Attempt Delay SHOULD have an upper bound, referred to as the

@@ -68,7 +68,7 @@ pub(crate) enum Mobility {
 
 /// The place of an address among the others, the smallest first. The fields are RFC 6724's rules in
 /// their order, so that the derived comparison *is* section 6: "If a rule determines a result, then
-/// the remaining rules are not relevant and should be ignored."
+/// the remaining rules are not relevant and MUST be ignored."
 ///
 /// Every rule is kept as a property of one address and not of a pair, so that the order is total
 /// whatever the policy table says.
@@ -271,7 +271,8 @@ impl PolicyTable {
         self
     }
 
-    /// The row of `addr`: "performing a longest-matching-prefix lookup", IPv4 as IPv4-mapped.
+    /// The row of `addr`. "The policy table is a longest-matching-prefix lookup table", in which IPv4
+    /// stands as IPv4-mapped.
     fn policy(&self, addr: IpAddr) -> Policy {
         let bits = match addr {
             IpAddr::V4(addr) => addr.to_ipv6_mapped().to_bits(),
@@ -296,19 +297,20 @@ const GLOBAL: u8 = 0xe;
 /// `Scope(A)` of RFC 6724 section 3.1.
 fn scope(addr: IpAddr) -> u8 {
     match addr {
-        // Section 3.2: 169.254/16 and 127/8 are "assigned link-local scope"; all else, private
-        // addresses and 100.64/10 included, is global.
+        // Section 3.2: 169.254/16 and 127/8 have link-local scope; all else, private addresses and
+        // 100.64/10 included, has global scope.
         IpAddr::V4(addr) if addr.is_loopback() || addr.is_link_local() => LINK_LOCAL,
         IpAddr::V6(addr) if addr.is_multicast() => addr.octets()[1] & 0xf,
-        // Section 3.4: the loopback address is "treated as having link-local scope".
+        // Section 3.4: "The loopback address MUST be treated as having link-local scope".
         IpAddr::V6(addr) if addr.is_loopback() || addr.is_unicast_link_local() => LINK_LOCAL,
         IpAddr::V6(addr) if addr.segments()[0] & 0xffc0 == 0xfec0 => SITE_LOCAL,
         IpAddr::V4(_) | IpAddr::V6(_) => GLOBAL,
     }
 }
 
-/// `CommonPrefixLen(S, D)`: "limited to S's prefix length" (RFC 6724 section 2.2), which the system
-/// does not tell. 64 bits is the length of every interface's prefix (RFC 4291 section 2.5.1).
+/// `CommonPrefixLen(S, D)` of RFC 6724 section 2.2: what "the two addresses have in common, up to the
+/// length of S's prefix (i.e., the portion of the address not including the interface ID)". The
+/// system does not tell that length; interface IDs have 64 bits (RFC 4291 section 2.5.1).
 fn common_prefix(source: IpAddr, destination: IpAddr) -> u8 {
     match (source, destination) {
         (IpAddr::V6(source), IpAddr::V6(destination)) => {

@@ -354,10 +354,9 @@ impl Race {
     }
 
     /// Sorts the complete list, those already attempted included; then the first one not yet attempted
-    /// is next. RFC 8305 section 7 leaves the place of a late address open; its successor says that
-    /// "its position SHOULD be determined by applying the sorting rules to the complete list of
-    /// endpoints, including those previously received [..] as if it had been available initially"
-    /// (draft-ietf-happy-happyeyeballs-v3 section 7).
+    /// is next. "If an endpoint is added to the list, its position SHOULD be determined by applying the
+    /// sorting rules [..] to the complete list of endpoints, including those previously received"
+    /// (draft-ietf-happy-happyeyeballs-v3 section 7; RFC 8305 says less).
     fn sort(&mut self) {
         if !self.unsorted {
             return;

@@ -7,31 +7,31 @@ use super::super::*;
 /// Addresses are written `4a`, `4b`, .. and `6a`, `6b`, ..; those with a `!` have no route. All times
 /// are milliseconds: of `answers` and `want` since the start, of `attempts` since that attempt's
 /// start.
-pub(super) struct Scenario {
+pub(super) struct Scenario<'a> {
     /// Its number in the scenario list, and what it shows.
-    id: &'static str,
+    id: &'a str,
     config: fn(Config) -> Config,
     ipv6_host: bool,
     /// What comes out of the lookup, and when: `30 4a 4b; 40 end`.
-    answers: &'static str,
+    answers: &'a str,
     /// How attempts fare: `6a ok 100; 4a fail 20`. One that is not listed stays silent for ever. The
     /// words are `ok`, `fail`, `unsent`, `exhausted`, and `progress 30 90`, which says after 30 that
     /// it expects to be done after 90.
-    attempts: &'static str,
+    attempts: &'a str,
     /// What the race does, in order: `40 6a; 290 4a; 300 cancel 4a; 300 won 6a`.
-    want: &'static str,
+    want: &'a str,
 }
 
-pub(super) fn scenario(
-    id: &'static str,
-    answers: &'static str,
-    attempts: &'static str,
-    want: &'static str,
-) -> Scenario {
+pub(super) fn scenario<'a>(
+    id: &'a str,
+    answers: &'a str,
+    attempts: &'a str,
+    want: &'a str,
+) -> Scenario<'a> {
     Scenario { id, config: |config| config, ipv6_host: true, answers, attempts, want }
 }
 
-impl Scenario {
+impl Scenario<'_> {
     pub(super) fn with(mut self, config: fn(Config) -> Config) -> Self {
         self.config = config;
         self
@@ -46,7 +46,7 @@ impl Scenario {
 
 /// Plays each scenario, and compares all it did with all it was to do. Twice: what is handed in
 /// within one instant counts together, in whatever order it is handed in.
-pub(super) fn play(scenarios: &[Scenario]) {
+pub(super) fn play(scenarios: &[Scenario<'_>]) {
     for scenario in scenarios {
         for order in [HandIn::ResultsFirst, HandIn::TimerFirst] {
             let played = Player::new(scenario).play(order);
@@ -85,7 +85,7 @@ struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    fn new(scenario: &'a Scenario) -> Self {
+    fn new(scenario: &'a Scenario<'a>) -> Self {
         let start = Instant::now();
         let config = (scenario.config)(Config::default());
         let mut race = Race::new(&config, start);
