@@ -58,6 +58,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// The README's snippets compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub mod futex_queue;
 pub mod happy_eyeballs;
 pub mod resolve;
