@@ -163,11 +163,20 @@ impl Lookup {
         self.decide();
     }
 
-    /// Ends the lookup now: results that were not taken are dropped.
-    pub(crate) fn handle_end(&mut self, kind: LookupErrorKind) {
-        self.results.clear();
+    /// The lookup's own time is up. Addresses that came stay valid, and are still to be taken.
+    pub(crate) fn handle_deadline(&mut self) {
         if !self.has_ended {
-            self.finish(Err(kind));
+            self.finish(Err(LookupErrorKind::Timeout));
+        }
+    }
+
+    /// Nobody wants more of it: results that were not taken are dropped. The `End` is still to be
+    /// taken, and says so, unless everything before it was taken and it says how the lookup ended.
+    pub(crate) fn handle_cancel(&mut self) {
+        let is_whole = self.has_ended && self.results.is_empty();
+        self.results.clear();
+        if !is_whole {
+            self.finish(Err(LookupErrorKind::Canceled));
         }
     }
 

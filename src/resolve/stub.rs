@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::connection::Connection;
-use super::error::{LookupErrorKind, RecordType, Transport};
+use super::error::{RecordType, Transport};
 use super::framing::write_framed;
 use super::lookup::Lookup;
 use super::message::{
@@ -185,9 +185,13 @@ impl Stub {
         self.advance_lookup(id, now);
     }
 
-    /// Ends a lookup with [`LookupErrorKind::Canceled`]. Its `End` is still to be delivered.
+    /// Ends a lookup: it was canceled. Its `End` is still to be delivered.
     pub(crate) fn handle_cancel(&mut self, id: LookupId, now: Instant) {
-        self.end_lookup(id, LookupErrorKind::Canceled, now);
+        self.leave_flights(id, now);
+        if let Some(entry) = self.lookups.get_mut(&id) {
+            entry.lookup.handle_cancel();
+            self.mark_ready(id);
+        }
     }
 
     /// Forgets a lookup: it was dropped, or its `End` was delivered. What nobody else waits for is
@@ -258,10 +262,12 @@ impl Stub {
                     }
                 }
                 Timer::Lookup(id) => {
+                    self.leave_flights(id, now);
                     if let Some(entry) = self.lookups.get_mut(&id) {
                         entry.deadline = None;
+                        entry.lookup.handle_deadline();
+                        self.mark_ready(id);
                     }
-                    self.end_lookup(id, LookupErrorKind::Timeout, now);
                 }
                 Timer::Connection(socket) => {
                     self.connections.remove(&socket);
@@ -323,14 +329,6 @@ impl Stub {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.timers.first().map(|&(at, _)| at)
-    }
-
-    fn end_lookup(&mut self, id: LookupId, kind: LookupErrorKind, now: Instant) {
-        self.leave_flights(id, now);
-        if let Some(entry) = self.lookups.get_mut(&id) {
-            entry.lookup.handle_end(kind);
-            self.mark_ready(id);
-        }
     }
 
     fn mark_ready(&mut self, id: LookupId) {
