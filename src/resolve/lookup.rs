@@ -14,8 +14,8 @@ use super::search::Candidates;
 use super::special_names::{self, Special};
 use crate::{HostName, LookupResult};
 
-/// An alias without an address is asked on this often. The chain inside one response has its own
-/// limit; together they bound what a hostile zone can make one lookup cost.
+/// An alias without an address is asked on this often for one candidate name. The chain inside one
+/// response has its own limit; together they bound what a hostile zone can make a lookup cost.
 const MAX_ALIAS_QUERIES: u8 = 8;
 
 /// What is asked of the DNS for one lookup, and what came of it.
@@ -160,7 +160,7 @@ impl Lookup {
             }
         };
         self.families[index(record_type)] = family;
-        self.decide();
+        self.decide(servers);
     }
 
     /// The lookup's own time is up. Addresses that came stay valid, and are still to be taken.
@@ -225,7 +225,7 @@ impl Lookup {
     }
 
     /// Once both families of a candidate are settled: the end, or the next candidate.
-    fn decide(&mut self) {
+    fn decide(&mut self, servers: &[Nameserver]) {
         let is_settled = |family: &Family| !matches!(family, Family::ToAsk(_) | Family::Asked);
         if !self.families.iter().all(is_settled) {
             return;
@@ -239,13 +239,12 @@ impl Lookup {
             return self.finish(failed.map_or(Ok(()), Err));
         }
         self.saw_no_data |= self.families.contains(&Family::NoData);
-        match failed {
-            // One candidate's nameservers may fail where the next one's do not, so the search goes
-            // on, as in the C library (res_search: "try next" on SERVFAIL), but its end is then
-            // never "not found".
-            Some(LookupErrorKind::ServerFailure) => self.failed = failed,
-            Some(kind) => return self.finish(Err(kind)),
-            None => {}
+        if let Some(kind) = failed {
+            // The first failure is the one that is told: what fails later may fail because of it.
+            self.failed.get_or_insert(kind);
+            if !self.may_go_on(kind, servers) {
+                return self.finish(Err(kind));
+            }
         }
         if !self.next_candidate() {
             self.finish(Err(match self.failed {
@@ -254,6 +253,24 @@ impl Lookup {
                 None => LookupErrorKind::NotFound,
             }));
         }
+    }
+
+    /// Whether the next candidate may fare better than this one, which failed.
+    ///
+    /// One domain's nameservers may fail where the next one's do not, so the search goes on, as in
+    /// the C library (`res_search`: "try next" on SERVFAIL); its end is then never "not found". But
+    /// where nobody has been heard at all, nobody would be heard about the next candidate either, and
+    /// each would cost the whole timeout again.
+    fn may_go_on(&self, kind: LookupErrorKind, servers: &[Nameserver]) -> bool {
+        let was_heard = |family: &Family| {
+            use LookupErrorKind::{BadResponse, ServerFailure};
+            matches!(
+                family,
+                Family::NoData | Family::NxDomain | Family::Failed(ServerFailure | BadResponse)
+            )
+        };
+        let is_known_alive = || servers.iter().any(Nameserver::is_proven);
+        self.families.iter().any(was_heard) || kind == LookupErrorKind::Timeout && is_known_alive()
     }
 
     fn next_candidate(&mut self) -> bool {
@@ -267,6 +284,7 @@ impl Lookup {
             }
         }
         self.candidate = Some(candidate);
+        self.alias_queries = 0;
         true
     }
 
