@@ -1,13 +1,13 @@
 //! One response to results: the alias chain, its addresses, and for how long they hold.
 //!
-//! An address counts when three things are so: it stands in the answer section, it has the type
-//! and the class of the question, and its owner is the name of the question or a name that the
-//! aliases in the same section lead to from there. Everything else that a response may carry, such as
+//! An address counts when three things are so: it stands in the answer section, it has the type and
+//! the class of the question, and its owner is the name of the question or a name that the aliases
+//! in the same section lead to from there. Everything else that a response may carry, such as
 //! addresses in the additional section or of another owner, says something that nobody asked for,
 //! and is a way to plant addresses in a cache ([RFC 5452 section 6]).
 //!
-//! The work is linear in the size of the message: an answer section is walked twice, a name is
-//! read to its end once each time, and the number of aliases looked at is bounded.
+//! The work is linear in the size of the message: an answer section is walked twice, a name is read
+//! to its end once each time, and the number of aliases looked at is bounded.
 //!
 //! [RFC 5452 section 6]: https://www.rfc-editor.org/rfc/rfc5452#section-6
 
@@ -33,8 +33,8 @@ pub(crate) const MAX_ALIAS_LINKS: usize = 11;
 /// How many CNAME records of one response are looked at.
 ///
 /// A response holds the aliases on the way to its addresses and no others, so no honest one has
-/// more than [`MAX_ALIAS_LINKS`]. The rest is room for a nameserver that adds or repeats some. The bound
-/// keeps the search for the next link from growing with the square of a hostile message.
+/// more than [`MAX_ALIAS_LINKS`]. The rest is room for a nameserver that adds or repeats some. The
+/// bound keeps the search for the next link from growing with the square of a hostile message.
 const MAX_CNAME_RECORDS: usize = 32;
 
 /// A name inside a message, already checked: pointers lead backwards, no more than 255 octets.
@@ -48,9 +48,9 @@ pub(crate) struct Answer {
     pub(crate) canonical: QueryName,
     /// The links of the alias chain followed in this response, at most [`MAX_ALIAS_LINKS`].
     pub(crate) links: usize,
-    /// For how many seconds the outcome may be cached: the least TTL of the aliases and addresses used,
-    /// and for a negative answer of the SOA record too (RFC 2308 section 5). `None`: not at all, since it is
-    /// a negative answer without a SOA record, or the chain cannot be followed.
+    /// For how many seconds the outcome may be cached: the least TTL of the aliases and addresses
+    /// used, and for a negative answer of the SOA record too (RFC 2308 section 5). `None`: not at
+    /// all, since it is a negative answer without a SOA record, or the chain cannot be followed.
     pub(crate) ttl: Option<u32>,
     /// What the end of the alias chain has.
     pub(crate) outcome: Outcome,
@@ -206,8 +206,8 @@ struct Addresses {
 }
 
 impl Addresses {
-    /// Up to here a look through the list is as quick as one into the tree; beyond, a message of 64 KiB
-    /// with 4,000 addresses would cost 8,000,000 comparisons.
+    /// Up to here a look through the list is as quick as one into the tree; beyond, a message of 64
+    /// KiB with 4,000 addresses would cost 8,000,000 comparisons.
     const LIST_LIMIT: usize = 32;
 
     fn push(&mut self, address: IpAddr, ttl: u32) {
@@ -346,3 +346,6 @@ impl AuthoritySection {
         Ok((section, rest.expect("the additional section follows the authority section")))
     }
 }
+
+#[cfg(test)]
+mod tests;

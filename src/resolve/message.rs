@@ -1,9 +1,9 @@
 //! Queries and responses on the wire (RFC 1035 section 4, EDNS as in RFC 6891).
 //!
 //! Nothing here keeps state: [`write_query`] makes bytes from its arguments alone, and
-//! [`read_response`] says what one message means for one outstanding question. What it says depends on the
-//! message and the question alone; whether the message came from the right peer is known to the caller,
-//! who read it from a connected socket.
+//! [`read_response`] says what one message means for one outstanding question. What it says depends
+//! on the message and the question alone; whether the message came from the right peer is known to
+//! the caller, who read it from a connected socket.
 //!
 //! The rule that the whole file serves: nothing that arrives may end a query attempt but a message
 //! that answers the question asked. All that is not one is [`Ignored`], is counted, and leaves the
@@ -21,9 +21,9 @@ use super::{Rcode, RecordType, Transport};
 
 /// The size of a UDP response that a query with EDNS allows, in octets.
 ///
-/// 1232 fits the smallest IPv6 packet (1280 less 40 of IPv6 and 8 of UDP header), so that responses are
-/// never fragmented: fragments get lost, and the later ones carry nothing that a forger has to guess
-/// ([RFC 9715]). The value that DNS Flag Day 2020 agreed on.
+/// 1232 fits the smallest IPv6 packet (1280 less 40 of IPv6 and 8 of UDP header), so that responses
+/// are never fragmented: fragments get lost, and the later ones carry nothing that a forger has to
+/// guess ([RFC 9715]). The value that DNS Flag Day 2020 agreed on.
 ///
 /// [RFC 9715]: https://www.rfc-editor.org/rfc/rfc9715
 pub(crate) const UDP_PAYLOAD_SIZE: u16 = 1232;
@@ -38,14 +38,15 @@ const MIN_RECORD_LEN: usize = 11;
 pub(crate) struct QueryOptions {
     /// Whether to add an OPT record, with a UDP payload size of [`UDP_PAYLOAD_SIZE`].
     pub(crate) edns: bool,
-    /// Whether to set the AD bit: "please tell whether the data is authentic" (RFC 6840 section 5.7).
+    /// Whether to set the AD bit: "please tell whether the data is authentic" (RFC 6840 section
+    /// 5.7).
     pub(crate) trust_ad: bool,
 }
 
 /// Writes a query in place of what `buf` holds.
 ///
-/// The bytes are a function of the arguments and of nothing else: no padding and no memory of an earlier
-/// query can leak into them.
+/// The bytes are a function of the arguments and of nothing else: no padding and no memory of an
+/// earlier query can leak into them.
 pub(crate) fn write_query(
     buf: &mut Vec<u8>,
     id: u16,
@@ -88,8 +89,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) record_type: RecordType,
     /// How the query went out and the response came in.
     pub(crate) transport: Transport,
-    /// Whether the letters of the name must have come back in the case in which they were sent, because it
-    /// was chosen at random (draft-vixie-dnsext-dns0x20).
+    /// Whether the letters of the name must have come back in the case in which they were sent,
+    /// because it was chosen at random (draft-vixie-dnsext-dns0x20).
     pub(crate) exact_case: bool,
 }
 
@@ -98,19 +99,20 @@ pub(crate) struct Expected<'a> {
 pub(crate) enum Response {
     /// A whole and valid NOERROR or NXDOMAIN.
     Answer(Answer),
-    /// Truncated, over UDP: its records are not used, the same question is asked over TCP. (Over TCP the bit
-    /// has no meaning and the records are used.)
+    /// Truncated, over UDP: its records are not used, the same question is asked over TCP. (Over
+    /// TCP the bit has no meaning and the records are used.)
     Truncated,
     /// Another code than NOERROR and NXDOMAIN, the extended bits of EDNS included.
     Failure(Rcode),
     /// FORMERR: a nameserver that does not know EDNS may say so; the same query without EDNS may be
     /// answered (RFC 6891 section 7).
     FormErr,
-    /// BADVERS: the nameserver knows EDNS, but not version 0; the same query without EDNS may be answered.
+    /// BADVERS: the nameserver knows EDNS, but not version 0; the same query without EDNS may be
+    /// answered.
     BadVers,
     /// An error without a question, so that nothing but the id ties it to the query: not proof
-    /// enough to end the attempt. Good as a hint to ask the next nameserver (after FORMERR and BADVERS: to ask
-    /// without EDNS) and to keep on listening.
+    /// enough to end the attempt. Good as a hint to ask the next nameserver (after FORMERR and
+    /// BADVERS: to ask without EDNS) and to keep on listening.
     Hint(Rcode),
     /// NOERROR that neither answers nor denies, from a nameserver that does not recurse.
     LameReferral,
@@ -238,8 +240,8 @@ pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Re
 
 /// The code of an error that names no question: a header alone, or one with an OPT record.
 ///
-/// Nameservers that cannot or will not read a query answer so. NOERROR and NXDOMAIN are not among the
-/// codes: they would be an answer, and a forger would have nothing to guess but the id.
+/// Nameservers that cannot or will not read a query answer so. NOERROR and NXDOMAIN are not among
+/// the codes: they would be an answer, and a forger would have nothing to guess but the id.
 fn read_hint(message: &Message<[u8]>) -> Option<Rcode> {
     let counts = message.header_counts();
     let header_rcode = u16::from(message.header().rcode().to_int());
@@ -266,8 +268,8 @@ fn counts_are_plausible(counts: HeaderCounts, octets: usize) -> bool {
     records.map(usize::from).iter().sum::<usize>() <= octets / MIN_RECORD_LEN
 }
 
-/// Walks the additional section, up to `end`, where the message has to end too, and returns the upper
-/// eight bits of the extended rcode: those of the OPT record, zero without one.
+/// Walks the additional section, up to `end`, where the message has to end too, and returns the
+/// upper eight bits of the extended rcode: those of the OPT record, zero without one.
 fn read_additional(mut records: RecordSection<'_, [u8]>, end: usize) -> Result<u16, Ignored> {
     let mut extended_bits = None;
     for record in &mut records {
@@ -275,9 +277,9 @@ fn read_additional(mut records: RecordSection<'_, [u8]>, end: usize) -> Result<u
         if record.rtype() != Rtype::OPT {
             continue;
         }
-        // "The NAME field MUST be 0 (root domain)" and "If a query message with more than one OPT RR is
-        // received, a FORMERR (RCODE=1) MUST be returned" (RFC 6891 section 6.1): what must not be
-        // sent one way is not believed the other way.
+        // "The NAME field MUST be 0 (root domain)" and "If a query message with more than one OPT
+        // RR is received, a FORMERR (RCODE=1) MUST be returned" (RFC 6891 section 6.1): what must
+        // not be sent one way is not believed the other way.
         if extended_bits.is_some() || !record.owner().is_root() {
             return Err(Ignored::Malformed);
         }
@@ -294,8 +296,9 @@ fn read_additional(mut records: RecordSection<'_, [u8]>, end: usize) -> Result<u
 ///
 /// glibc and Go pass on to the next nameserver when a NOERROR is neither authoritative nor from a
 /// recursive resolver, and all sections but the question are empty. Here also when NS records stand
-/// in its authority section, which is what a referral proper looks like. A SOA record makes it NODATA
-/// (RFC 2308 section 2.2), and so does an OPT record without NS records: such a nameserver only forgot to set RA.
+/// in its authority section, which is what a referral proper looks like. A SOA record makes it
+/// NODATA (RFC 2308 section 2.2), and so does an OPT record without NS records: such a nameserver
+/// only forgot to set RA.
 fn is_lame_referral(header: Header, counts: HeaderCounts, authority: &AuthoritySection) -> bool {
     !header.aa()
         && !header.ra()
@@ -304,5 +307,9 @@ fn is_lame_referral(header: Header, counts: HeaderCounts, authority: &AuthorityS
         && (counts.arcount() == 0 || authority.has_ns)
 }
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+pub(super) mod test_message;
 #[cfg(test)]
 mod tests;

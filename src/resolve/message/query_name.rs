@@ -67,7 +67,7 @@ impl QueryName {
         *name == self.0
     }
 
-    fn from_wire(wire: &[u8]) -> Self {
+    pub(super) fn from_wire(wire: &[u8]) -> Self {
         let name = Name::from_octets(Arc::from(wire));
         Self(name.expect("labels of a host name or of a parsed name form an absolute name"))
     }

@@ -1,0 +1,149 @@
+//! What holds for every sequence of octets: no panic, and no answer taken that is none.
+//!
+//! A failure prints the octets; `PROPTEST_RNG_SEED` replays a whole run.
+
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::test_message::message;
+use super::*;
+use crate::resolve::answer::Outcome;
+
+const ID: u16 = 0x1234;
+const NAME: &[u8] = b"\x03www\x07example\0";
+
+fn read(octets: &[u8], transport: Transport) -> Result<Response, Ignored> {
+    let name = QueryName::from_wire(NAME);
+    let record_type = RecordType::A;
+    read_response(
+        octets,
+        Expected { id: ID, name: &name, record_type, transport, exact_case: false },
+    )
+}
+
+/// Checks on the octets themselves what [`read_response`] found by parsing.
+fn check(octets: &[u8]) -> Result<(), TestCaseError> {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let Ok(response) = read(octets, transport) else { continue };
+        prop_assert_eq!(&octets[..2], &ID.to_be_bytes(), "the id");
+        prop_assert_eq!(octets[2] & 0xf8, 0x80, "QR and opcode");
+        if matches!(response, Response::Hint(_)) {
+            prop_assert!(octets.len() == 12 || octets[4..10] == [0; 6], "no question, no answer");
+            continue;
+        }
+        prop_assert_eq!(&octets[4..6], &[0, 1], "one question");
+        prop_assert!(octets[12..25].eq_ignore_ascii_case(NAME), "the name");
+        prop_assert_eq!(&octets[25..29], &[0, 1, 0, 1], "type A, class IN");
+        if let Response::Answer(answer) = response {
+            prop_assert!(transport == Transport::Tcp || octets[2] & 2 == 0, "not truncated");
+            prop_assert!(matches!(octets[3] & 15, 0 | 3), "NOERROR or NXDOMAIN");
+            prop_assert!(answer.links <= 11);
+            if let Outcome::Addresses(addresses) = answer.outcome {
+                prop_assert!(!addresses.is_empty());
+                for address in addresses {
+                    let IpAddr::V4(address) = address else { panic!("an AAAA record for A") };
+                    let data = [&[0, 4][..], &address.octets()].concat();
+                    let is_there = octets.windows(6).any(|window| window == data);
+                    prop_assert!(is_there, "{address} stands nowhere");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Valid messages to begin with, one of each kind.
+fn valid() -> impl Strategy<Value = Vec<u8>> {
+    let question = "question www.example A";
+    prop::sample::select(vec![
+        message(&format!("{question}; answer www.example 300 A 192.0.2.1; additional OPT 0")),
+        message(&format!(
+            "{question}; answer www.example 300 CNAME web.example; \
+             answer web.example 60 A 192.0.2.1; answer web.example 60 A 192.0.2.2; \
+             authority example 60 NS ns.example; \
+             additional ns.example 60 A 192.0.2.53; additional OPT 0"
+        )),
+        message(&format!("header 1234 ra NXDOMAIN; {question}; authority example 900 SOA 60")),
+        message(&format!("header 1234 tc; {question}")),
+        message("header 1234 REFUSED; additional OPT 0"),
+    ])
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Set(prop::sample::Index, u8),
+    FlipBit(prop::sample::Index, u8),
+    Point(prop::sample::Index, u16),
+    Insert(prop::sample::Index, Vec<u8>),
+    Remove(prop::sample::Index),
+    Cut(prop::sample::Index),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let at = any::<prop::sample::Index>;
+    prop_oneof![
+        (at(), any::<u8>()).prop_map(|(at, octet)| Change::Set(at, octet)),
+        (at(), 0..8_u8).prop_map(|(at, bit)| Change::FlipBit(at, bit)),
+        (at(), 0..256_u16).prop_map(|(at, target)| Change::Point(at, target)),
+        (at(), prop::collection::vec(any::<u8>(), 1..8))
+            .prop_map(|(at, new)| Change::Insert(at, new)),
+        at().prop_map(Change::Remove),
+        at().prop_map(Change::Cut),
+    ]
+}
+
+fn apply(octets: &mut Vec<u8>, change: Change) {
+    if octets.len() < 2 {
+        return;
+    }
+    match change {
+        Change::Set(at, octet) => *at.get_mut(octets) = octet,
+        Change::FlipBit(at, bit) => *at.get_mut(octets) ^= 1 << bit,
+        Change::Point(at, target) => {
+            let at = at.index(octets.len() - 1);
+            octets[at..at + 2].copy_from_slice(&(0xc000 | target).to_be_bytes());
+        }
+        Change::Insert(at, new) => {
+            let at = at.index(octets.len());
+            octets.splice(at..at, new);
+        }
+        Change::Remove(at) => {
+            octets.remove(at.index(octets.len()));
+        }
+        Change::Cut(at) => octets.truncate(at.index(octets.len())),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2048))]
+
+    #[test]
+    fn no_octets_panic(octets in prop::collection::vec(any::<u8>(), 0..600)) {
+        check(&octets)?;
+    }
+
+    #[test]
+    fn no_octets_after_a_true_header_and_question_panic(
+        counts in [0..4_u8, 0..4_u8, 0..4_u8],
+        rest in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let mut octets = message("question www.example A");
+        for (place, count) in [7, 9, 11].into_iter().zip(counts) {
+            octets[place] = count;
+        }
+        octets.extend(rest);
+        check(&octets)?;
+    }
+
+    #[test]
+    fn a_changed_message_is_taken_only_for_what_it_is(
+        mut octets in valid(),
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        for change in changes {
+            apply(&mut octets, change);
+        }
+        check(&octets)?;
+    }
+}
