@@ -17,8 +17,8 @@ const PREFIX_LEN: usize = 2;
 impl Framing {
     /// Takes in what was read from the connection.
     pub(crate) fn handle_bytes(&mut self, bytes: &[u8]) {
-        // What was handed out goes before there is more: the buffer holds one unfinished message and
-        // one read at most, and every octet is moved at most once for each read after it.
+        // What was handed out goes before there is more: the buffer holds one unfinished message
+        // and one read at most, and every octet is moved at most once for each read after it.
         self.received.drain(..self.start);
         self.start = 0;
         self.received.extend_from_slice(bytes);
@@ -53,3 +53,6 @@ pub(crate) fn write_framed(out: &mut Vec<u8>, message: &[u8]) {
     out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(message);
 }
+
+#[cfg(test)]
+mod tests;
