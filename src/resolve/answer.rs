@@ -11,17 +11,10 @@
 //!
 //! [RFC 5452 section 6]: https://www.rfc-editor.org/rfc/rfc5452#section-6
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use domain::base::iana::{Class, Rtype};
-use domain::base::message::RecordSection;
-use domain::base::name::{ParsedName, ToLabelIter, ToName};
-use domain::base::record::{ParsedRecord, Ttl};
-use domain::base::wire::ParseError;
-use domain::rdata::{A, Aaaa, Cname, Soa};
-
 use super::message::{QueryName, is_host_name};
+use super::wire::{CLASS_IN, Malformed, Name, Reader, Record, rtype, ttl_seconds};
 use super::{Rcode, RecordType};
 
 /// The longest chain of aliases that is followed, in links.
@@ -36,9 +29,6 @@ pub(crate) const MAX_ALIAS_LINKS: usize = 11;
 /// more than [`MAX_ALIAS_LINKS`]. The rest is room for a nameserver that adds or repeats some. The
 /// bound keeps the search for the next link from growing with the square of a hostile message.
 const MAX_CNAME_RECORDS: usize = 32;
-
-/// A name inside a message, already checked: pointers lead backwards, no more than 255 octets.
-pub(super) type WireName<'a> = ParsedName<&'a [u8]>;
 
 /// What a valid response (NOERROR or NXDOMAIN) says about its question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,47 +66,45 @@ pub(crate) enum Outcome {
     AliasChainTooLong,
 }
 
-/// The answer section, walked once: every record is well formed, and the alias chain is known.
+/// The answer section, read once: every record is well formed, and the alias chain is known.
 pub(super) struct AnswerSection<'a> {
-    records: RecordSection<'a, [u8]>,
+    /// At the first record.
+    reader: Reader<'a>,
+    records: u16,
     record_type: RecordType,
     chain: AliasChain<'a>,
 }
 
 impl<'a> AnswerSection<'a> {
-    /// Walks the section, and returns it with what comes after it.
-    ///
-    /// # Errors
-    ///
-    /// A record is malformed.
+    /// Reads the section, and leaves the reader behind it.
     pub(super) fn read(
-        question: WireName<'a>,
+        question: Name<'a>,
         record_type: RecordType,
-        records: RecordSection<'a, [u8]>,
-    ) -> Result<(Self, RecordSection<'a, [u8]>), ParseError> {
+        reader: &mut Reader<'a>,
+        records: u16,
+    ) -> Result<Self, Malformed> {
+        let at_start = *reader;
         let mut cnames = Vec::new();
         let mut too_many_cnames = false;
-        let mut rest = records;
-        for record in &mut rest {
-            let record = record?;
-            if record.class() != Class::IN || record.rtype() != Rtype::CNAME {
+        for _ in 0..records {
+            let mut record = reader.read_record()?;
+            if (record.class, record.rtype) != (CLASS_IN, rtype::CNAME) {
                 continue;
             }
-            let Some(cname) = record.to_record::<Cname<WireName<'_>>>()? else { continue };
+            let target = record.data.read_name()?;
+            record.data.expect_end()?;
             if cnames.len() < MAX_CNAME_RECORDS {
-                let (ttl, target) = (seconds(cname.ttl()), cname.into_data().into_cname());
-                cnames.push(Link { owner: record.owner(), target, ttl });
+                cnames.push(Link { owner: record.owner, target, ttl: ttl_seconds(record.ttl) });
             } else {
                 too_many_cnames = true;
             }
         }
-        let rest = rest.next_section()?.expect("the authority section follows the answer section");
         let chain = AliasChain::follow(question, &cnames, too_many_cnames);
-        Ok((Self { records, record_type, chain }, rest))
+        Ok(Self { reader: at_start, records, record_type, chain })
     }
 
     /// The name at the end of the alias chain.
-    pub(super) fn end_of_chain(&self) -> WireName<'a> {
+    pub(super) fn end_of_chain(&self) -> Name<'a> {
         self.chain.last()
     }
 
@@ -127,123 +115,96 @@ impl<'a> AnswerSection<'a> {
         rcode: Rcode,
         authority: &AuthoritySection,
     ) -> Answer {
-        let addresses =
-            if rcode == Rcode::NXDOMAIN { Addresses::default() } else { self.addresses() };
+        let (addresses, least_ttl) = self.addresses();
         let chain = self.chain;
         let negative_ttl = authority.negative_ttl.map(|ttl| ttl.min(chain.ttl));
         let (outcome, ttl) = if rcode == Rcode::NXDOMAIN {
             (Outcome::NxDomain, negative_ttl)
-        } else if !addresses.in_order.is_empty() {
-            (Outcome::Addresses(addresses.in_order), Some(addresses.ttl.min(chain.ttl)))
+        } else if !addresses.is_empty() {
+            (Outcome::Addresses(addresses), Some(least_ttl.min(chain.ttl)))
         } else if chain.end == ChainEnd::Loop {
             (Outcome::AliasLoop, None)
         } else if chain.end == ChainEnd::TooLong {
             (Outcome::AliasChainTooLong, None)
-        } else if let (Some(target), None) = (chain.targets.last(), authority.negative_ttl) {
+        } else if let (Some(&target), None) = (chain.targets.last(), authority.negative_ttl) {
             // "NODATA is indicated by an answer with the RCODE set to NOERROR and no relevant
             // answers in the answer section. The authority section will contain an SOA record, or
             // there will be no NS records there." (RFC 2308 section 2.2) After an alias only the
             // SOA record tells that the nameserver followed it to the end, so without one the
             // target is asked for.
-            (Outcome::Alias { target: QueryName::from_parsed(target) }, Some(chain.ttl))
+            (Outcome::Alias { target: QueryName::from_message(target) }, Some(chain.ttl))
         } else {
             (Outcome::NoData, negative_ttl)
         };
         Answer { canonical: chain.canonical(name), links: chain.targets.len(), ttl, outcome }
     }
 
-    fn addresses(&self) -> Addresses {
-        let mut addresses = Addresses::default();
-        for record in self.records.flatten() {
+    /// The addresses of the names on the chain, each once, and the least of their TTLs.
+    fn addresses(&self) -> (Vec<IpAddr>, u32) {
+        /// Up to here comparing an address with each before it is quicker than sorting. A message
+        /// of 64 KiB with 4,000 addresses would take 8,000,000 comparisons.
+        const COMPARE_LIMIT: usize = 16;
+
+        let (mut addresses, mut least_ttl) = (Vec::new(), u32::MAX);
+        let mut reader = self.reader;
+        for _ in 0..self.records {
+            // Every record was read once, so this one can be read again.
+            let Ok(record) = reader.read_record() else { break };
             if let Some(address) = read_address(&record, self.record_type)
-                && self.chain.contains(&record.owner())
+                && self.chain.contains(record.owner)
             {
-                addresses.push(address, seconds(record.ttl()));
+                if addresses.len() >= COMPARE_LIMIT || !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+                least_ttl = least_ttl.min(ttl_seconds(record.ttl));
             }
         }
-        addresses
+        if addresses.len() > COMPARE_LIMIT {
+            addresses = without_duplicates(addresses);
+        }
+        (addresses, least_ttl)
     }
 }
 
 /// The address in a record, if it is of the type asked for, of class IN and of the right length.
 ///
 /// A record with a wrong length is passed over, and the others of the message are used.
-fn read_address(record: &ParsedRecord<'_, [u8]>, record_type: RecordType) -> Option<IpAddr> {
-    if record.class() != Class::IN || record.rtype() != rtype(record_type) {
+fn read_address(record: &Record<'_>, record_type: RecordType) -> Option<IpAddr> {
+    if (record.class, record.rtype) != (CLASS_IN, record_type.code()) {
         return None;
     }
-    match record_type {
-        RecordType::A => Some(record.to_record::<A>().ok()??.data().addr().into()),
-        RecordType::Aaaa => Some(record.to_record::<Aaaa>().ok()??.data().addr().into()),
-    }
+    let mut data = record.data;
+    let address = match record_type {
+        RecordType::A => IpAddr::from(data.read_array::<4>().ok()?),
+        RecordType::Aaaa => IpAddr::from(data.read_array::<16>().ok()?),
+    };
+    data.expect_end().ok()?;
+    Some(address)
 }
 
-/// The type of `domain` for a type of ours.
-pub(super) fn rtype(record_type: RecordType) -> Rtype {
-    match record_type {
-        RecordType::A => Rtype::A,
-        RecordType::Aaaa => Rtype::AAAA,
-    }
-}
-
-/// A TTL in seconds.
-///
-/// "Implementations should treat TTL values received with the most significant bit set as if the
-/// entire value received was zero." ([RFC 2181 section 8])
-///
-/// [RFC 2181 section 8]: https://www.rfc-editor.org/rfc/rfc2181#section-8
-fn seconds(ttl: Ttl) -> u32 {
-    let seconds = ttl.as_secs();
-    if seconds >> 31 == 0 { seconds } else { 0 }
-}
-
-/// Addresses in the order of the packet, each once.
-struct Addresses {
-    in_order: Vec<IpAddr>,
-    /// The same addresses, from the number on at which looking through the list becomes slower.
-    seen: BTreeSet<IpAddr>,
-    ttl: u32,
-}
-
-impl Addresses {
-    /// Up to here a look through the list is as quick as one into the tree; beyond, a message of 64
-    /// KiB with 4,000 addresses would cost 8,000,000 comparisons.
-    const LIST_LIMIT: usize = 32;
-
-    fn push(&mut self, address: IpAddr, ttl: u32) {
-        self.ttl = self.ttl.min(ttl);
-        if self.in_order.len() == Self::LIST_LIMIT && self.seen.is_empty() {
-            self.seen.extend(&self.in_order);
-        }
-        let is_new = if self.in_order.len() < Self::LIST_LIMIT {
-            !self.in_order.contains(&address)
-        } else {
-            self.seen.insert(address)
-        };
-        if is_new {
-            self.in_order.push(address);
-        }
-    }
-}
-
-impl Default for Addresses {
-    fn default() -> Self {
-        Self { in_order: Vec::new(), seen: BTreeSet::new(), ttl: u32::MAX }
-    }
+/// The addresses in their order, each where it came first.
+fn without_duplicates(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let mut sorted: Vec<_> = addresses.into_iter().zip(0_usize..).collect();
+    sorted.sort_unstable();
+    sorted.dedup_by_key(|(address, _)| *address);
+    sorted.sort_unstable_by_key(|&(_, place)| place);
+    sorted.into_iter().map(|(address, _)| address).collect()
 }
 
 /// One CNAME record.
 struct Link<'a> {
-    owner: WireName<'a>,
-    target: WireName<'a>,
+    owner: Name<'a>,
+    target: Name<'a>,
     ttl: u32,
 }
 
 /// The names that the aliases of one response lead to, beginning with the question's.
 struct AliasChain<'a> {
-    question: WireName<'a>,
+    question: Name<'a>,
     /// Empty without an alias, and then without an allocation.
-    targets: Vec<WireName<'a>>,
+    targets: Vec<Name<'a>>,
+    /// The hash of each name, the question's first; empty without an alias.
+    hashes: Vec<u64>,
     /// The least TTL of the links, `u32::MAX` without a link.
     ttl: u32,
     end: ChainEnd,
@@ -261,41 +222,56 @@ impl<'a> AliasChain<'a> {
     ///
     /// RFC 1034 section 4.3.2 has a nameserver add them in order, but some rotate the records of an
     /// answer and take the aliases along.
-    fn follow(question: WireName<'a>, cnames: &[Link<'a>], too_many_cnames: bool) -> Self {
-        let mut chain = Self { question, targets: Vec::new(), ttl: u32::MAX, end: ChainEnd::Name };
-        while let Some(link) = cnames.iter().find(|link| link.owner == chain.last()) {
-            if chain.names().any(|name| *name == link.target) {
-                chain.end = ChainEnd::Loop;
-                return chain;
+    fn follow(question: Name<'a>, cnames: &[Link<'a>], too_many_cnames: bool) -> Self {
+        let (mut targets, mut ttl, mut end) = (Vec::new(), u32::MAX, ChainEnd::Name);
+        let mut last = question;
+        while let Some(link) = cnames.iter().find(|link| link.owner == last) {
+            if link.target == question || targets.contains(&link.target) {
+                end = ChainEnd::Loop;
+                break;
             }
-            if chain.targets.len() == MAX_ALIAS_LINKS {
-                chain.end = ChainEnd::TooLong;
-                return chain;
+            if targets.len() == MAX_ALIAS_LINKS {
+                end = ChainEnd::TooLong;
+                break;
             }
-            chain.targets.push(link.target);
-            chain.ttl = chain.ttl.min(link.ttl);
+            targets.push(link.target);
+            ttl = ttl.min(link.ttl);
+            last = link.target;
         }
-        if too_many_cnames {
-            chain.end = ChainEnd::TooLong;
+        if too_many_cnames && end == ChainEnd::Name {
+            // The next link may be among those that were not looked at.
+            end = ChainEnd::TooLong;
+        }
+        let mut chain = Self { question, targets, hashes: Vec::new(), ttl, end };
+        if !chain.targets.is_empty() {
+            chain.hashes = chain.names().map(Name::hash).collect();
         }
         chain
     }
 
-    fn names(&self) -> impl Iterator<Item = &WireName<'a>> {
-        std::iter::once(&self.question).chain(&self.targets)
+    fn names(&self) -> impl Iterator<Item = Name<'a>> {
+        std::iter::once(self.question).chain(self.targets.iter().copied())
     }
 
-    fn last(&self) -> WireName<'a> {
+    fn last(&self) -> Name<'a> {
         *self.targets.last().unwrap_or(&self.question)
     }
 
-    fn contains(&self, owner: &WireName<'a>) -> bool {
-        self.names().any(|name| name.compose_len() == owner.compose_len() && name.name_eq(owner))
+    fn contains(&self, owner: Name<'a>) -> bool {
+        if self.targets.is_empty() {
+            return owner == self.question;
+        }
+        // Nearly always the owner is a pointer to the target of the alias. If it is not, a hash
+        // takes one look at the owner, where comparing would take one for each name on the chain.
+        self.names().any(|name| name.is_same_place(owner)) || {
+            let hash = owner.hash();
+            self.names().zip(&self.hashes).any(|(name, &other)| other == hash && name == owner)
+        }
     }
 
     fn canonical(&self, question: &QueryName) -> QueryName {
-        match self.targets.iter().rev().find(|target| is_host_name(*target)) {
-            Some(target) => QueryName::from_parsed(target),
+        match self.targets.iter().rev().find(|target| is_host_name(target.labels())) {
+            Some(&target) => QueryName::from_message(target),
             None => question.clone(),
         }
     }
@@ -312,29 +288,26 @@ pub(super) struct AuthoritySection {
 }
 
 impl AuthoritySection {
-    /// Walks the section, and returns it with what comes after it.
-    ///
-    /// # Errors
-    ///
-    /// A record is malformed.
-    pub(super) fn read<'a>(
-        end_of_chain: &WireName<'_>,
-        mut records: RecordSection<'a, [u8]>,
-    ) -> Result<(Self, RecordSection<'a, [u8]>), ParseError> {
+    /// Reads the section, and leaves the reader behind it.
+    pub(super) fn read(
+        end_of_chain: Name<'_>,
+        reader: &mut Reader<'_>,
+        records: u16,
+    ) -> Result<Self, Malformed> {
         let mut section = Self::default();
-        for record in &mut records {
-            let record = record?;
-            if record.class() != Class::IN {
+        for _ in 0..records {
+            let mut record = reader.read_record()?;
+            if record.class != CLASS_IN {
                 continue;
             }
-            match record.rtype() {
-                Rtype::NS => section.has_ns = true,
-                Rtype::SOA => {
-                    let Some(soa) = record.to_record::<Soa<WireName<'_>>>()? else { continue };
-                    // "the TTL of this record is set from the minimum of the MINIMUM field of the
+            match record.rtype {
+                rtype::NS => section.has_ns = true,
+                rtype::SOA => {
+                    let minimum = read_soa_minimum(&mut record.data)?;
+                    // "The TTL of this record is set from the minimum of the MINIMUM field of the
                     // SOA record and the TTL of the SOA itself" (RFC 2308 section 3)
-                    let ttl = seconds(soa.ttl()).min(seconds(soa.data().minimum()));
-                    if end_of_chain.ends_with(&record.owner()) {
+                    let ttl = ttl_seconds(record.ttl).min(ttl_seconds(minimum));
+                    if end_of_chain.is_at_or_below(record.owner) {
                         let least = section.negative_ttl.map_or(ttl, |other| other.min(ttl));
                         section.negative_ttl = Some(least);
                     }
@@ -342,9 +315,18 @@ impl AuthoritySection {
                 _ => {}
             }
         }
-        let rest = records.next_section()?;
-        Ok((section, rest.expect("the additional section follows the authority section")))
+        Ok(section)
     }
+}
+
+/// The last field of the data of a SOA record (RFC 1035 section 3.3.13).
+fn read_soa_minimum(data: &mut Reader<'_>) -> Result<u32, Malformed> {
+    let (_mname, _rname) = (data.read_name()?, data.read_name()?);
+    let [_serial, _refresh, _retry, _expire] =
+        [data.read_u32()?, data.read_u32()?, data.read_u32()?, data.read_u32()?];
+    let minimum = data.read_u32()?;
+    data.expect_end()?;
+    Ok(minimum)
 }
 
 #[cfg(test)]

@@ -11,12 +11,10 @@
 
 mod query_name;
 
-use domain::base::header::{Header, HeaderCounts};
-use domain::base::iana::{Class, Opcode, Rtype};
-use domain::base::message::{Message, RecordSection};
-
-pub(crate) use self::query_name::{QueryName, is_host_name};
-use super::answer::{Answer, AnswerSection, AuthoritySection, rtype};
+pub(crate) use self::query_name::QueryName;
+pub(super) use self::query_name::is_host_name;
+use super::answer::{Answer, AnswerSection, AuthoritySection};
+use super::wire::{CLASS_IN, Malformed, Reader, rtype};
 use super::{Rcode, RecordType, Transport};
 
 /// The size of a UDP response that a query with EDNS allows, in octets.
@@ -29,6 +27,16 @@ use super::{Rcode, RecordType, Transport};
 pub(crate) const UDP_PAYLOAD_SIZE: u16 = 1232;
 
 const HEADER_LEN: usize = 12;
+
+// The flags of a header (RFC 1035 section 4.1.1, RFC 6840 section 5.7 for AD).
+const QR: u16 = 1 << 15;
+const OPCODE: u16 = 0xf << 11;
+const AA: u16 = 1 << 10;
+const TC: u16 = 1 << 9;
+const RD: u16 = 1 << 8;
+const RA: u16 = 1 << 7;
+const AD: u16 = 1 << 5;
+const RCODE: u16 = 0xf;
 
 /// The fewest octets that a record takes: the root as owner, type, class, TTL and length.
 const MIN_RECORD_LEN: usize = 11;
@@ -54,25 +62,19 @@ pub(crate) fn write_query(
     record_type: RecordType,
     options: QueryOptions,
 ) {
-    let mut header = Header::new();
-    header.set_id(id);
-    header.set_rd(true);
-    header.set_ad(options.trust_ad);
-    let mut counts = HeaderCounts::new();
-    counts.set_qdcount(1);
-    counts.set_arcount(u16::from(options.edns));
-
+    let flags = if options.trust_ad { RD | AD } else { RD };
     buf.clear();
-    buf.extend_from_slice(header.as_slice());
-    buf.extend_from_slice(counts.as_slice());
+    for field in [id, flags, 1, 0, 0, u16::from(options.edns)] {
+        buf.extend_from_slice(&field.to_be_bytes());
+    }
     buf.extend_from_slice(name.as_wire());
-    buf.extend_from_slice(&rtype(record_type).to_int().to_be_bytes());
-    buf.extend_from_slice(&Class::IN.to_int().to_be_bytes());
+    buf.extend_from_slice(&record_type.code().to_be_bytes());
+    buf.extend_from_slice(&CLASS_IN.to_be_bytes());
     if options.edns {
         // The OPT record of RFC 6891 section 6.1.2: owner root, type, payload size in place of the
         // class, then extended rcode, version and flags in place of the TTL, and no options.
         buf.push(0);
-        buf.extend_from_slice(&Rtype::OPT.to_int().to_be_bytes());
+        buf.extend_from_slice(&rtype::OPT.to_be_bytes());
         buf.extend_from_slice(&UDP_PAYLOAD_SIZE.to_be_bytes());
         buf.extend_from_slice(&[0; 6]);
     }
@@ -160,8 +162,8 @@ impl Ignored {
     }
 }
 
-impl From<domain::base::wire::ParseError> for Ignored {
-    fn from(_: domain::base::wire::ParseError) -> Self {
+impl From<Malformed> for Ignored {
+    fn from(Malformed: Malformed) -> Self {
         Self::Malformed
     }
 }
@@ -169,7 +171,7 @@ impl From<domain::base::wire::ParseError> for Ignored {
 /// The id of a message, to find the outstanding question it may belong to; `None` if it is shorter
 /// than a header.
 pub(crate) fn message_id(message: &[u8]) -> Option<u16> {
-    Some(Message::from_slice(message).ok()?.header().id())
+    Some(Header::read(&mut Reader::new(message)).ok()?.id)
 }
 
 /// Reads a message as the response to a question.
@@ -178,58 +180,53 @@ pub(crate) fn message_id(message: &[u8]) -> Option<u16> {
 ///
 /// The message is no response to this question; see [`Ignored`].
 pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Response, Ignored> {
-    let message = Message::from_slice(message).map_err(|_| Ignored::TooShort)?;
-    let header = message.header();
-    if header.id() != expected.id {
+    let mut reader = Reader::new(message);
+    let header = Header::read(&mut reader).map_err(|Malformed| Ignored::TooShort)?;
+    if header.id != expected.id {
         return Err(Ignored::WrongId);
     }
-    if !header.qr() {
+    if header.flags & QR == 0 {
         return Err(Ignored::NotAResponse);
     }
-    if header.opcode() != Opcode::QUERY {
+    if header.flags & OPCODE != 0 {
         return Err(Ignored::WrongOpcode);
     }
-    if let Some(rcode) = read_hint(message) {
+    if let Some(rcode) = read_hint(&header, reader) {
         return Ok(Response::Hint(rcode));
     }
 
-    let counts = message.header_counts();
-    if counts.qdcount() != 1 {
+    if header.questions != 1 {
         return Err(Ignored::WrongQuestion);
     }
-    let mut questions = message.question();
-    let question = questions.next().ok_or(Ignored::WrongQuestion)??;
-    if question.qclass() != Class::IN
-        || question.qtype() != rtype(expected.record_type)
-        || !expected.name.eq_parsed(question.qname())
+    let name = reader.read_name()?;
+    let (record_type, class) = (reader.read_u16()?, reader.read_u16()?);
+    if class != CLASS_IN
+        || record_type != expected.record_type.code()
+        || !expected.name.eq_in_message(name)
     {
         return Err(Ignored::WrongQuestion);
     }
-    if expected.exact_case && !expected.name.eq_exact_case(question.qname()) {
+    if expected.exact_case && !expected.name.eq_exact_case(name) {
         return Err(Ignored::WrongCase);
     }
 
-    let header_rcode = Rcode(u16::from(header.rcode().to_int()));
-    if header.tc()
-        && expected.transport == Transport::Udp
-        && matches!(header_rcode, Rcode::NOERROR | Rcode::NXDOMAIN)
-    {
+    let is_answer = matches!(header.rcode(0), Rcode::NOERROR | Rcode::NXDOMAIN);
+    if header.flags & TC != 0 && expected.transport == Transport::Udp && is_answer {
         // Not one record is looked at: a nameserver may cut the message in the middle of one.
         return Ok(Response::Truncated);
     }
 
-    if !counts_are_plausible(counts, message.as_slice().len() - questions.pos()) {
+    if header.records() > reader.remaining() / MIN_RECORD_LEN {
         return Err(Ignored::Malformed);
     }
-    let answer = questions.answer()?;
-    let (answer, authority) = AnswerSection::read(*question.qname(), expected.record_type, answer)?;
-    let (authority, additional) = AuthoritySection::read(&answer.end_of_chain(), authority)?;
-    let extended_bits = read_additional(additional, message.as_slice().len())?;
+    let answer = AnswerSection::read(name, expected.record_type, &mut reader, header.answers)?;
+    let authority = AuthoritySection::read(answer.end_of_chain(), &mut reader, header.authorities)?;
+    let extended_bits = read_additional(&mut reader, header.additionals)?;
+    reader.expect_end()?;
 
-    let rcode = Rcode(extended_bits << 4 | header_rcode.0);
-    Ok(match rcode {
-        Rcode::NOERROR if is_lame_referral(header, counts, &authority) => Response::LameReferral,
-        Rcode::NOERROR | Rcode::NXDOMAIN => {
+    Ok(match header.rcode(extended_bits) {
+        Rcode::NOERROR if is_lame_referral(&header, &authority) => Response::LameReferral,
+        rcode @ (Rcode::NOERROR | Rcode::NXDOMAIN) => {
             Response::Answer(answer.into_answer(expected.name, rcode, &authority))
         }
         Rcode::FORMERR => Response::FormErr,
@@ -238,20 +235,54 @@ pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Re
     })
 }
 
+/// The header of a message (RFC 1035 section 4.1.1).
+struct Header {
+    id: u16,
+    flags: u16,
+    questions: u16,
+    answers: u16,
+    authorities: u16,
+    additionals: u16,
+}
+
+impl Header {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        if reader.remaining() < HEADER_LEN {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            id: reader.read_u16()?,
+            flags: reader.read_u16()?,
+            questions: reader.read_u16()?,
+            answers: reader.read_u16()?,
+            authorities: reader.read_u16()?,
+            additionals: reader.read_u16()?,
+        })
+    }
+
+    /// How many records the message claims to have.
+    fn records(&self) -> usize {
+        [self.answers, self.authorities, self.additionals].map(usize::from).iter().sum()
+    }
+
+    /// The code, with the eight upper bits that an OPT record may have (RFC 6891 section 6.1.3).
+    fn rcode(&self, extended_bits: u16) -> Rcode {
+        Rcode(extended_bits << 4 | self.flags & RCODE)
+    }
+}
+
 /// The code of an error that names no question: a header alone, or one with an OPT record.
 ///
 /// Nameservers that cannot or will not read a query answer so. NOERROR and NXDOMAIN are not among
 /// the codes: they would be an answer, and a forger would have nothing to guess but the id.
-fn read_hint(message: &Message<[u8]>) -> Option<Rcode> {
-    let counts = message.header_counts();
-    let header_rcode = u16::from(message.header().rcode().to_int());
-    let rcode = if message.as_slice().len() == HEADER_LEN {
+fn read_hint(header: &Header, mut rest: Reader<'_>) -> Option<Rcode> {
+    let rcode = if rest.remaining() == 0 {
         // The counts may still be those of the query.
-        Rcode(header_rcode)
-    } else if (counts.qdcount(), counts.ancount(), counts.nscount()) == (0, 0, 0) {
-        let additional = message.additional().ok()?;
-        let extended_bits = read_additional(additional, message.as_slice().len()).ok()?;
-        Rcode(extended_bits << 4 | header_rcode)
+        header.rcode(0)
+    } else if (header.questions, header.answers, header.authorities) == (0, 0, 0) {
+        let extended_bits = read_additional(&mut rest, header.additionals).ok()?;
+        rest.expect_end().ok()?;
+        header.rcode(extended_bits)
     } else {
         return None;
     };
@@ -262,32 +293,23 @@ fn read_hint(message: &Message<[u8]>) -> Option<Rcode> {
     is_error.then_some(rcode)
 }
 
-/// Whether as many records as the header counts can stand in the octets after the question.
-fn counts_are_plausible(counts: HeaderCounts, octets: usize) -> bool {
-    let records = [counts.ancount(), counts.nscount(), counts.arcount()];
-    records.map(usize::from).iter().sum::<usize>() <= octets / MIN_RECORD_LEN
-}
-
-/// Walks the additional section, up to `end`, where the message has to end too, and returns the
-/// upper eight bits of the extended rcode: those of the OPT record, zero without one.
-fn read_additional(mut records: RecordSection<'_, [u8]>, end: usize) -> Result<u16, Ignored> {
+/// Reads the additional section, and returns the upper eight bits of the extended rcode: those of
+/// the OPT record, zero without one.
+fn read_additional(reader: &mut Reader<'_>, records: u16) -> Result<u16, Malformed> {
     let mut extended_bits = None;
-    for record in &mut records {
-        let record = record?;
-        if record.rtype() != Rtype::OPT {
+    for _ in 0..records {
+        let record = reader.read_record()?;
+        if record.rtype != rtype::OPT {
             continue;
         }
-        // "The NAME field MUST be 0 (root domain)" and "If a query message with more than one OPT
-        // RR is received, a FORMERR (RCODE=1) MUST be returned" (RFC 6891 section 6.1): what must
-        // not be sent one way is not believed the other way.
-        if extended_bits.is_some() || !record.owner().is_root() {
-            return Err(Ignored::Malformed);
+        // Its NAME "MUST be 0 (root domain)" (RFC 6891 section 6.1.2), and "If a query message with
+        // more than one OPT RR is received, a FORMERR (RCODE=1) MUST be returned." (section 6.1.1)
+        // What must not be sent one way is not believed the other way.
+        if extended_bits.is_some() || !record.owner.is_root() {
+            return Err(Malformed);
         }
-        let [upper, ..] = record.ttl().as_secs().to_be_bytes();
+        let [upper, ..] = record.ttl.to_be_bytes();
         extended_bits = Some(u16::from(upper));
-    }
-    if records.pos() != end {
-        return Err(Ignored::Malformed);
     }
     Ok(extended_bits.unwrap_or(0))
 }
@@ -299,12 +321,11 @@ fn read_additional(mut records: RecordSection<'_, [u8]>, end: usize) -> Result<u
 /// in its authority section, which is what a referral proper looks like. A SOA record makes it
 /// NODATA (RFC 2308 section 2.2), and so does an OPT record without NS records: such a nameserver
 /// only forgot to set RA.
-fn is_lame_referral(header: Header, counts: HeaderCounts, authority: &AuthoritySection) -> bool {
-    !header.aa()
-        && !header.ra()
-        && counts.ancount() == 0
+fn is_lame_referral(header: &Header, authority: &AuthoritySection) -> bool {
+    header.flags & (AA | RA) == 0
+        && header.answers == 0
         && authority.negative_ttl.is_none()
-        && (counts.arcount() == 0 || authority.has_ns)
+        && (header.additionals == 0 || authority.has_ns)
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ mod stats;
 mod stub;
 mod system;
 mod thread;
+mod wire;
 
 pub use builder::ResolverBuilder;
 pub use diagnostic::{ConfigSource, Diagnostic, DiagnosticCause};

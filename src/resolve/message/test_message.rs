@@ -11,8 +11,9 @@ use domain::base::rdata::{ComposeRecordData, UnknownRecordData};
 use domain::base::record::Ttl;
 use domain::rdata::{A, Aaaa, Cname, Dname, Ns, Soa};
 
-use super::{Ignored, Response};
+use super::{Ignored, QueryName, Response};
 use crate::resolve::answer::Outcome;
+use crate::resolve::wire::Reader;
 
 /// Builds a message, compressed as nameservers compress, from lines parted by `;` or a newline:
 ///
@@ -74,6 +75,11 @@ pub(in crate::resolve) fn message(text: &str) -> Vec<u8> {
     let mut additionals = authorities.additional();
     section("additional").for_each(|words| push(&mut additionals, words));
     additionals.finish().into_target()
+}
+
+/// A name from its octets.
+pub(in crate::resolve) fn query_name(wire: &[u8]) -> QueryName {
+    QueryName::from_message(Reader::new(wire).read_name().expect("a name"))
 }
 
 /// What a message was read as, in one line.

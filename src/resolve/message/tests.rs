@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use super::test_message::{for_each_row, message, summary};
+use super::test_message::{for_each_row, message, query_name, summary};
 use super::*;
 use crate::HostName;
 
@@ -338,7 +338,7 @@ fn rv15_names() {
     }
 }
 
-/// A pointer may lead to a pointer (Knot DNS writes such), but not without end: after 255 a name is
+/// A pointer may lead to a pointer (Knot DNS writes such), but not without end: after 127 a name is
 /// malformed, so that a long row of pointers cannot be walked anew for each of thousands of
 /// records.
 #[test]
@@ -346,8 +346,8 @@ fn rv15_chains_of_pointers() {
     for (pointers, meaning) in [
         (1, GOOD_SUMMARY),
         (126, GOOD_SUMMARY),
-        (255, GOOD_SUMMARY),
-        (256, "ignored: malformed"),
+        (127, GOOD_SUMMARY),
+        (128, "ignored: malformed"),
         (8000, "ignored: malformed"),
     ] {
         let mut message = message("question www.example A");
@@ -419,8 +419,8 @@ fn names_compare_and_hash_without_case() {
 #[test]
 fn er08_names_from_the_network_print_no_control_bytes() {
     let wire = b"\x07a\x1b[31m\n\x04b.\\ \x02\xff\x7f\0";
-    let name = QueryName::from_wire(wire);
-    assert_eq!(name.to_string(), "a\\027[31m\\010.b\\.\\\\\\ .\\255\\127");
+    let name = query_name(wire);
+    assert_eq!(name.to_string(), "a\\027[31m\\010.b\\.\\\\\\032.\\255\\127");
     assert_eq!(format!("{name:?}"), name.to_string());
     assert_eq!(name.to_host_name(), None);
 }
@@ -438,7 +438,7 @@ fn b21_only_a_host_name_becomes_one() {
         (b"\x03a b\0", None),
     ];
     for (wire, text) in rows {
-        let host_name = QueryName::from_wire(wire).to_host_name();
+        let host_name = query_name(wire).to_host_name();
         assert_eq!(host_name.as_ref().map(HostName::as_str), *text, "{wire:x?}");
     }
 }
