@@ -242,6 +242,9 @@ pub enum TargetError {
     /// The port is no number from 0 to 65535.
     #[error("the port is not a number from 0 to 65535")]
     Port,
+    /// A connect needs a port, and the text had none.
+    #[error("the port is missing")]
+    NoPort,
 }
 
 impl From<std::convert::Infallible> for TargetError {
