@@ -1,5 +1,157 @@
 //! [`Connector`]: for hyper-util, hyper-rustls, tonic and tower.
 
-/// A tower `Service<Uri>` that races connects.
+mod stream;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper_util::rt::TokioIo;
+use tower_service::Service;
+
+pub use stream::RacedStream;
+
+use crate::happy_eyeballs::{self, ConnectOptions, UriError};
+use crate::{ConnectError, LookupStream, Resolver, Target};
+
+/// A tower `Service<Uri>` that looks a host up and races its addresses as they stream in.
+///
+/// Takes the place of hyper-util's `HttpConnector`: in its legacy `Client`, under hyper-rustls'
+/// `HttpsConnector`, in tonic's `connect_with_connector`, and within tower's layers. Like
+/// `HttpConnector` it takes only `http` URIs unless told otherwise ([`enforce_http`]), connects to
+/// port 80, or 443 for `https`, where the URI has none, and never looks up an IP address.
+///
+/// A response of hyper-util's `Client` carries hyper-util's `HttpInfo` in its extensions, as with
+/// `HttpConnector`, and [`ConnectInfo`](crate::happy_eyeballs::ConnectInfo) beside it.
+///
+/// Clones share the resolver and the options, and cost two reference counts.
+///
+/// [`enforce_http`]: Self::enforce_http
+///
+/// # Examples
+///
+/// ```
+/// use hyper_util::client::legacy::Client;
+/// use hyper_util::rt::TokioExecutor;
+///
+/// let client = Client::builder(TokioExecutor::new()).build::<_, String>(outrace::Connector::new());
+/// # let _ = client;
+/// ```
+///
+/// # Common issues
+///
+/// *`the scheme of the URI is not http`*: a TLS connector on top takes `https` URIs and passes them
+/// on as they are. Give it a connector with `enforce_http(false)`.
 #[derive(Clone, Debug)]
-pub struct Connector {}
+pub struct Connector {
+    resolver: Resolver,
+    options: Arc<ConnectOptions>,
+    enforce_http: bool,
+}
+
+impl Connector {
+    /// A connector over the resolver of this process.
+    pub fn new() -> Self {
+        Self::with_resolver(Resolver::system())
+    }
+
+    /// A connector over `resolver`.
+    pub fn with_resolver(resolver: Resolver) -> Self {
+        Self { resolver, options: Arc::default(), enforce_http: true }
+    }
+
+    /// Sets the delays and limits of the race, the set-up of sockets and the lookup.
+    #[must_use]
+    pub fn options(mut self, options: ConnectOptions) -> Self {
+        self.options = Arc::new(options);
+        self
+    }
+
+    /// Whether a URI with a scheme other than `http` is an error (default: true).
+    ///
+    /// It is there against requests that someone believes to be encrypted. A connector under a TLS
+    /// layer needs `false`.
+    #[must_use]
+    pub fn enforce_http(mut self, enforce: bool) -> Self {
+        self.enforce_http = enforce;
+        self
+    }
+
+    /// The host and port of `uri`: an IPv6 address stands in brackets there (RFC 3986 section
+    /// 3.2.2), and user information is of no interest here.
+    fn target(&self, uri: &Uri) -> Result<Target, ConnectError> {
+        let scheme = uri.scheme();
+        if self.enforce_http && scheme != Some(&Scheme::HTTP) {
+            return Err(ConnectError::invalid_uri(UriError::NotHttp));
+        }
+        if scheme.is_none() {
+            return Err(ConnectError::invalid_uri(UriError::NoScheme));
+        }
+        let host = uri.host().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| ConnectError::invalid_uri(UriError::NoHost))?;
+        let default_port = if scheme == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default_port);
+        Target::try_from((host, port)).map_err(ConnectError::invalid_target)
+    }
+}
+
+impl Default for Connector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<RacedStream>;
+    type Error = ConnectError;
+    type Future = Connecting;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Connecting {
+        Connecting(match self.target(&uri) {
+            Ok(target) => {
+                let results = self.resolver.lookup_with(target, &self.options.lookup);
+                let options = Arc::clone(&self.options);
+                State::Racing(happy_eyeballs::Connecting::new(results, options))
+            }
+            Err(error) => State::Failed(Some(error)),
+        })
+    }
+}
+
+/// A connection on its way: the future of [`Connector`].
+///
+/// # Cancel safety
+///
+/// Dropping it cancels the lookup and closes every socket at once.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Connecting(State);
+
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "the small variant is for calls that fail at once")]
+enum State {
+    Racing(happy_eyeballs::Connecting<LookupStream>),
+    Failed(Option<ConnectError>),
+}
+
+impl Future for Connecting {
+    type Output = Result<TokioIo<RacedStream>, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = match &mut self.0 {
+            State::Racing(race) => ready!(Pin::new(race).poll(cx)),
+            State::Failed(error) => Err(error.take().expect("not polled after it was ready")),
+        };
+        Poll::Ready(result.map(|(stream, info)| TokioIo::new(RacedStream::new(stream, info))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

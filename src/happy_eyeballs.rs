@@ -137,7 +137,7 @@ where
 {
     let target = target.try_into().map_err(|e| ConnectError::invalid_target(e.into()))?;
     if target.port().is_none() {
-        return Err(ConnectError::invalid_target(TargetError::Port));
+        return Err(ConnectError::invalid_target(TargetError::NoPort));
     }
     let results = resolver.lookup_with(target, &options.lookup);
     connect_results(results, options).await

@@ -68,7 +68,7 @@ pub mod happy_eyeballs;
 pub mod resolve;
 
 #[cfg(feature = "hyper")]
-mod connector;
+pub mod connector;
 mod host_name;
 mod scope;
 mod stream;

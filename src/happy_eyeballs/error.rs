@@ -241,7 +241,13 @@ impl ConnectError {
         let attempts = self.0.attempts.len();
         let s = if attempts == 1 { "" } else { "s" };
         let verb = match self.kind() {
-            ConnectErrorKind::InvalidTarget => return f.write_str("no target to connect to"),
+            ConnectErrorKind::InvalidTarget => {
+                return match self.0.end {
+                    End::InvalidTarget(cause) => write!(f, "no target to connect to: {cause}"),
+                    End::InvalidUri(cause) => write!(f, "no target to connect to: {cause}"),
+                    End::Lost | End::TimedOut => f.write_str("no target to connect to"),
+                };
+            }
             ConnectErrorKind::NoAddress => return f.write_str("the results held no address"),
             ConnectErrorKind::Dns(kind) => {
                 f.write_str("lookup failed")?;

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -28,13 +29,12 @@ fn check(rows: &[(&str, &str, &str, &str)]) {
 #[track_caller]
 fn check_with(config: &Config, rows: &[(&str, &str, &str, &str)]) {
     for &(rule, lookup, network, expected) in rows {
-        let mut options = ConnectOptions::default();
-        options.race = config.clone();
+        let options = ConnectOptions { race: config.clone(), ..ConnectOptions::default() };
         let (told, open) = virtual_time(async {
             let script = Script::new(network, options);
             let open = Rc::clone(&script.open);
             let result = drive(Driver::new(results(lookup), script)).await;
-            (tell(result.map(|(stream, info)| (stream.addr, info))), open.get())
+            (tell(&result.map(|(stream, info)| (stream.addr, info))), open.get())
         });
         assert_eq!(told, expected, "{rule}: {lookup} | {network}");
         assert_eq!(open, 0, "{rule}: no socket is left");
@@ -255,7 +255,7 @@ fn an_address_that_must_not_be_dialled_takes_no_turn() {
         let told = virtual_time(async {
             let script = Script::new(network, options);
             let result = drive(Driver::new(results(lookup), script)).await;
-            tell(result.map(|(stream, info)| (stream.addr, info)))
+            tell(&result.map(|(stream, info)| (stream.addr, info)))
         });
         assert_eq!(told, expected, "{rule}");
     }
@@ -400,11 +400,11 @@ fn results(text: &str) -> impl Stream<Item = LookupResult> + use<> {
             _ => LookupResult::Address(address(what)),
         })
     });
-    let forever = (!closes).then(|| stream::pending());
+    let forever = (!closes).then(stream::pending);
     Box::pin(items.chain(stream::iter(forever).flatten()))
 }
 
-/// `4a` is 192.0.2.10, `6a` is 2001:db8::a, `mapped4a` is ::ffff:192.0.2.10.
+/// `4a` is `192.0.2.10`, `6a` is `2001:db8::a`, `mapped4a` is `::ffff:192.0.2.10`.
 fn address(name: &str) -> SocketAddr {
     let (family, letter) = name.split_at(name.len() - 1);
     let number = letter.bytes().next().unwrap() - b'a' + 10;
@@ -427,8 +427,8 @@ fn millis(text: &str) -> Duration {
 }
 
 /// The outcome in the words of the table.
-fn tell(result: Result<(SocketAddr, ConnectInfo), ConnectError>) -> String {
-    let (attempts, end) = match &result {
+fn tell(result: &Result<(SocketAddr, ConnectInfo), ConnectError>) -> String {
+    let (attempts, end) = match result {
         Ok((addr, info)) => {
             assert_eq!(*addr, info.addr());
             (info.attempts(), format!("{}@{}", name_of(*addr), info.connected().as_millis()))
@@ -455,7 +455,8 @@ fn tell(result: Result<(SocketAddr, ConnectInfo), ConnectError>) -> String {
             },
         };
         let (start, life) = (attempt.started.as_millis(), attempt.lived.as_millis());
-        told += &format!("{}@{start}+{life}:{outcome} ", name_of(attempt.addr));
+        let name = name_of(attempt.addr);
+        write!(told, "{name}@{start}+{life}:{outcome} ").expect("a String takes all");
     }
     told + "= " + &end
 }
