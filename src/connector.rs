@@ -1,5 +1,6 @@
 //! [`Connector`]: for hyper-util, hyper-rustls, tonic and tower.
 
+mod name_service;
 mod stream;
 
 use std::future::Future;
@@ -12,6 +13,7 @@ use http::uri::Scheme;
 use hyper_util::rt::TokioIo;
 use tower_service::Service;
 
+pub use name_service::{Addresses, ResolveName};
 pub use stream::RacedStream;
 
 use crate::happy_eyeballs::{self, ConnectOptions, UriError};

@@ -14,6 +14,8 @@
 //! answers, and it does not race TLS or QUIC handshakes.
 
 mod attempt;
+#[cfg(feature = "hyper")]
+mod collecting;
 mod config;
 mod connecting;
 mod error;
@@ -33,6 +35,8 @@ use futures_core::Stream;
 use tokio::net::TcpStream;
 
 pub use attempt::{BorrowedSocket, SocketOptions};
+#[cfg(feature = "hyper")]
+pub(crate) use collecting::Collecting;
 pub use config::{Config, FailFast, Order};
 pub use connecting::Connecting;
 pub use error::{ConnectError, ConnectErrorKind};
