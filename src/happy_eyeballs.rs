@@ -25,6 +25,7 @@ mod policy;
 #[allow(dead_code, reason = "a stage after TCP awaits a driver that has one")]
 mod race;
 mod report;
+mod socket_options;
 mod sources;
 
 use std::fmt;
@@ -34,7 +35,6 @@ use std::sync::Arc;
 use futures_core::Stream;
 use tokio::net::TcpStream;
 
-pub use attempt::{BorrowedSocket, SocketOptions};
 #[cfg(feature = "hyper")]
 pub(crate) use collecting::Collecting;
 pub use config::{Config, FailFast, Order};
@@ -45,28 +45,57 @@ pub use policy::{AddressPolicy, DenyReason, PublicOnly};
 pub use report::{
     AttemptError, AttemptOutcome, ConnectInfo, ConnectionAttempt, SkipReason, SkippedAddress, Stage,
 };
+pub use socket_options::{BorrowedSocket, SocketOptions};
 
 use crate::{LookupOptions, LookupResult, Resolver, Target, TargetError};
 
 /// Settings of one connect, or of all connects of a [`Connector`](crate::Connector).
+///
+/// ```
+/// use std::time::Duration;
+/// use outrace::happy_eyeballs::{Config, ConnectOptions, SocketOptions};
+///
+/// let options = ConnectOptions::default()
+///     .race(Config::default().connect_timeout(Some(Duration::from_secs(10))))
+///     .socket(SocketOptions::default().nodelay(true));
+/// # let _ = options;
+/// ```
 #[derive(Clone, Default)]
-#[non_exhaustive]
 pub struct ConnectOptions {
-    /// Delays and limits of the race.
-    pub race: Config,
-    /// The set-up of each socket.
-    pub socket: SocketOptions,
-    /// The lookup.
-    pub lookup: LookupOptions,
-    policy: Option<Arc<dyn AddressPolicy>>,
+    pub(crate) race: Config,
+    pub(crate) socket: SocketOptions,
+    pub(crate) lookup: LookupOptions,
+    pub(crate) policy: Option<Arc<dyn AddressPolicy>>,
 }
 
 impl ConnectOptions {
-    /// Dials only what `policy` lets through (default: everything).
+    /// The delays and limits of the race, and how long all of it may take. Default: RFC 8305's.
+    #[must_use]
+    pub fn race(mut self, config: Config) -> Self {
+        self.race = config;
+        self
+    }
+
+    /// How each socket is set up. Default: as the system does.
+    #[must_use]
+    pub fn socket(mut self, options: SocketOptions) -> Self {
+        self.socket = options;
+        self
+    }
+
+    /// How this lookup differs from what the resolver usually does. Default: not at all.
+    #[must_use]
+    pub fn lookup(mut self, options: LookupOptions) -> Self {
+        self.lookup = options;
+        self
+    }
+
+    /// Dials only what `policy` lets through. Default: everything.
     ///
     /// It sees each address when it arrives and before anything is done with it, in the form in
     /// which it would be dialled: an IPv4-mapped IPv6 address is an IPv4 address here.
-    pub fn policy<P: AddressPolicy + 'static>(&mut self, policy: P) -> &mut Self {
+    #[must_use]
+    pub fn policy<P: AddressPolicy + 'static>(mut self, policy: P) -> Self {
         self.policy = Some(Arc::new(policy));
         self
     }

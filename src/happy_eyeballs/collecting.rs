@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::attempt::SocketOptions;
+use super::SocketOptions;
 use super::config::Config;
 use super::order::{Family, Rank};
 use super::sources::source_towards;

@@ -82,7 +82,7 @@ impl Dial for System {
     }
 
     fn dial(&mut self, addr: SocketAddr) -> Result<Attempt, AttemptError> {
-        self.options.socket.connect(addr)
+        Attempt::start(&self.options.socket, addr)
     }
 
     fn source(&mut self, addr: SocketAddr) -> Option<Source> {

@@ -13,11 +13,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// use std::net::SocketAddr;
 /// use outrace::happy_eyeballs::{ConnectOptions, DenyReason, PublicOnly, AddressPolicy};
 ///
-/// let mut options = ConnectOptions::default();
-/// options.policy(|addr: SocketAddr| match addr.port() {
+/// let options = ConnectOptions::default().policy(|addr: SocketAddr| match addr.port() {
 ///     80 | 443 => PublicOnly.check(addr),
 ///     _ => Err(DenyReason::Custom),
 /// });
+/// # let _ = options;
 /// ```
 pub trait AddressPolicy: Send + Sync {
     /// Says whether `addr` may be dialled. Is called on the task that connects: it must not block.

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::attempt::SocketOptions;
+use super::SocketOptions;
 use super::order::{Family, Source};
 
 /// What the system would send from towards `destination`; `None` if it has no route there.

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 
 use super::*;
 use crate::LookupErrorKind;
-use crate::happy_eyeballs::{Config, ConnectErrorKind, DenyReason, Stage};
+use crate::happy_eyeballs::{Config, ConnectErrorKind, DenyReason, SocketOptions, Stage};
 
 /// Each row: what the lookup gives, what the network does, what comes of it.
 ///
@@ -29,7 +29,7 @@ fn check(rows: &[(&str, &str, &str, &str)]) {
 #[track_caller]
 fn check_with(config: &Config, rows: &[(&str, &str, &str, &str)]) {
     for &(rule, lookup, network, expected) in rows {
-        let options = ConnectOptions { race: config.clone(), ..ConnectOptions::default() };
+        let options = ConnectOptions::default().race(config.clone());
         let (told, open) = virtual_time(async {
             let script = Script::new(network, options);
             let open = Rc::clone(&script.open);
@@ -237,12 +237,10 @@ fn an_endless_stream_does_not_hold_the_thread() {
 
 #[test]
 fn an_address_that_must_not_be_dialled_takes_no_turn() {
-    let mut options = ConnectOptions::default();
-    options.socket.local_ipv4 = Some(Ipv4Addr::LOCALHOST);
-    options.policy(|addr: SocketAddr| match addr {
-        _ if addr == address("4a") => Err(DenyReason::Custom),
-        _ => Ok(()),
-    });
+    let not_4a = |addr| if addr == address("4a") { Err(DenyReason::Custom) } else { Ok(()) };
+    let options = ConnectOptions::default()
+        .socket(SocketOptions::default().local_ipv4(Ipv4Addr::LOCALHOST))
+        .policy(not_4a);
     let rows = [
         ("he53_local_address", "6a@0 4b@0 end@0", "4b=ok+5", "4b@0+5:won = 4b@5"),
         ("t15_policy", "4a@0 4b@0 end@0", "4b=ok+5", "4b@0+5:won = 4b@5"),

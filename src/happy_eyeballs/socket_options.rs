@@ -1,0 +1,400 @@
+//! [`SocketOptions`]: how the socket of each connection attempt is set up.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Socket, TcpKeepalive};
+
+use super::{AttemptError, Stage};
+
+/// A borrowed socket, as the hook of [`SocketOptions::before_connect`] gets it.
+#[cfg(unix)]
+pub type BorrowedSocket<'a> = std::os::fd::BorrowedFd<'a>;
+/// A borrowed socket, as the hook of [`SocketOptions::before_connect`] gets it.
+#[cfg(windows)]
+pub type BorrowedSocket<'a> = std::os::windows::io::BorrowedSocket<'a>;
+
+type Hook = dyn Fn(BorrowedSocket<'_>, SocketAddr) -> io::Result<()> + Send + Sync;
+
+/// How the socket of each connection attempt is set up before it connects.
+///
+/// The defaults are the operating system's. An option that decides where packets go (`interface`,
+/// `mark`, the local addresses) or that the caller brought along (`before_connect`) fails its
+/// attempt if it cannot be set, and only that attempt: the race goes on with the next address. An
+/// option that merely tunes is a wish: where the system refuses it, the attempt goes on without.
+#[derive(Clone, Default)]
+pub struct SocketOptions {
+    keepalive_time: Option<Duration>,
+    keepalive_interval: Option<Duration>,
+    keepalive_retries: Option<u32>,
+    nodelay: bool,
+    reuse_address: bool,
+    send_buffer_size: Option<usize>,
+    recv_buffer_size: Option<usize>,
+    local_ipv4: Option<Ipv4Addr>,
+    local_ipv6: Option<Ipv6Addr>,
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    interface: Option<String>,
+    #[cfg(any(
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "macos",
+        target_os = "solaris",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+    ))]
+    interface: Option<std::num::NonZeroU32>,
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    mark: Option<u32>,
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    user_timeout: Option<Duration>,
+    #[cfg(all(feature = "fast-open", target_os = "linux"))]
+    fast_open: bool,
+    before_connect: Option<Arc<Hook>>,
+}
+
+impl SocketOptions {
+    /// Idle time before the first TCP keepalive probe. Default: keepalive is off.
+    #[must_use]
+    pub fn keepalive_time(mut self, time: Duration) -> Self {
+        self.keepalive_time = Some(time);
+        self
+    }
+
+    /// Time between two keepalive probes. Default: the system's. Turns keepalive on by itself.
+    #[must_use]
+    pub fn keepalive_interval(mut self, interval: Duration) -> Self {
+        self.keepalive_interval = Some(interval);
+        self
+    }
+
+    /// Unanswered keepalive probes until the connection counts as dead. Default: the system's. Turns
+    /// keepalive on by itself.
+    #[must_use]
+    pub fn keepalive_retries(mut self, retries: u32) -> Self {
+        self.keepalive_retries = Some(retries);
+        self
+    }
+
+    /// `TCP_NODELAY`: small writes leave at once, without Nagle's algorithm. Default: false.
+    #[must_use]
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.nodelay = nodelay;
+        self
+    }
+
+    /// `SO_REUSEADDR`. Default: false.
+    #[must_use]
+    pub fn reuse_address(mut self, reuse: bool) -> Self {
+        self.reuse_address = reuse;
+        self
+    }
+
+    /// `SO_SNDBUF`, in bytes. Default: the system's, which adapts to the connection; a fixed size
+    /// ends that.
+    #[must_use]
+    pub fn send_buffer_size(mut self, bytes: usize) -> Self {
+        self.send_buffer_size = Some(bytes);
+        self
+    }
+
+    /// `SO_RCVBUF`, in bytes. Default: the system's, which adapts to the connection; a fixed size
+    /// ends that.
+    #[must_use]
+    pub fn recv_buffer_size(mut self, bytes: usize) -> Self {
+        self.recv_buffer_size = Some(bytes);
+        self
+    }
+
+    /// The local address of IPv4 connections. Default: the system chooses.
+    ///
+    /// With a local address for one family and none for the other, addresses of the other family
+    /// are passed over: the caller has said where packets shall come from.
+    #[must_use]
+    pub fn local_ipv4(mut self, ip: Ipv4Addr) -> Self {
+        self.local_ipv4 = Some(ip);
+        self
+    }
+
+    /// The local address of IPv6 connections; see [`local_ipv4`](Self::local_ipv4).
+    #[must_use]
+    pub fn local_ipv6(mut self, ip: Ipv6Addr) -> Self {
+        self.local_ipv6 = Some(ip);
+        self
+    }
+
+    /// The name of the network interface that all packets use: `SO_BINDTODEVICE`. Default: any.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    #[must_use]
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.interface = Some(name.into());
+        self
+    }
+
+    /// The index of the network interface that all packets use: `IP_BOUND_IF`. Default: any.
+    #[cfg(any(
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "macos",
+        target_os = "solaris",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+    ))]
+    #[must_use]
+    pub fn interface(mut self, index: std::num::NonZeroU32) -> Self {
+        self.interface = Some(index);
+        self
+    }
+
+    /// `SO_MARK`, for policy routing and packet filters. Default: none. Needs `CAP_NET_ADMIN`.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    #[must_use]
+    pub fn mark(mut self, mark: u32) -> Self {
+        self.mark = Some(mark);
+        self
+    }
+
+    /// `TCP_USER_TIMEOUT`: how long sent data may stay unacknowledged. Default: the system's.
+    ///
+    /// It holds for the handshake as well, so a value below the time of one SYN retransmission
+    /// (1 s) makes a single lost packet fatal to the attempt.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    #[must_use]
+    pub fn user_timeout(mut self, timeout: Duration) -> Self {
+        self.user_timeout = Some(timeout);
+        self
+    }
+
+    /// `TCP_FASTOPEN_CONNECT`: with a cookie from an earlier connection, the first bytes written
+    /// travel in the SYN (RFC 7413). Default: false.
+    ///
+    /// With such a cookie the system reports a connection before the peer has answered, so the race
+    /// ends with the first address that is tried, and a dead peer shows at the first read. Only for
+    /// where a round trip saved is worth more than that.
+    #[cfg(all(feature = "fast-open", target_os = "linux"))]
+    #[must_use]
+    pub fn fast_open(mut self, fast_open: bool) -> Self {
+        self.fast_open = fast_open;
+        self
+    }
+
+    /// Calls `hook` with every socket and the address it is about to connect to, after all other
+    /// options are set and the local address is bound.
+    ///
+    /// For options that this type does not know. An error fails this attempt, and no other. The
+    /// hook runs on the task that connects and must not block.
+    #[must_use]
+    pub fn before_connect<F>(mut self, hook: F) -> Self
+    where
+        F: Fn(BorrowedSocket<'_>, SocketAddr) -> io::Result<()> + Send + Sync + 'static,
+    {
+        self.before_connect = Some(Arc::new(hook));
+        self
+    }
+
+    /// Whether an attempt to `addr` can be made at all: not if the caller gave a local address of
+    /// the other family only.
+    pub(super) fn can_reach(&self, addr: SocketAddr) -> bool {
+        match addr {
+            SocketAddr::V4(_) => self.local_ipv4.is_some() || self.local_ipv6.is_none(),
+            SocketAddr::V6(_) => self.local_ipv6.is_some() || self.local_ipv4.is_none(),
+        }
+    }
+
+    /// Sets the options that decide which way packets take, the local address last.
+    ///
+    /// The socket that learns a source address goes through the same steps, so that it learns the
+    /// address the attempt will have.
+    pub(super) fn route(&self, socket: &Socket, addr: SocketAddr) -> Result<(), AttemptError> {
+        self.bind_interface(socket, addr).map_err(|e| AttemptError::new(Stage::Interface, e))?;
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        if let Some(mark) = self.mark {
+            socket.set_mark(mark).map_err(|e| AttemptError::new(Stage::Mark, e))?;
+        }
+        if let Some(local) = self.local_addr(addr) {
+            socket.bind(&local.into()).map_err(|e| AttemptError::new(Stage::Bind, e))?;
+        }
+        Ok(())
+    }
+
+    /// The local address for a connection to `addr`, if the caller gave one.
+    fn local_addr(&self, addr: SocketAddr) -> Option<SocketAddr> {
+        match addr {
+            SocketAddr::V4(_) => self.local_ipv4.map(|ip| SocketAddrV4::new(ip, 0).into()),
+            SocketAddr::V6(addr) => self.local_ipv6.map(|ip| {
+                // A link-local address means nothing without its zone (RFC 4007 section 6), which
+                // is that of the destination: link-local packets do not change zones.
+                let scope_id = if ip.is_unicast_link_local() { addr.scope_id() } else { 0 };
+                SocketAddrV6::new(ip, 0, 0, scope_id).into()
+            }),
+        }
+    }
+
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    fn bind_interface(&self, socket: &Socket, _: SocketAddr) -> io::Result<()> {
+        match &self.interface {
+            Some(name) => socket.bind_device(Some(name.as_bytes())),
+            None => Ok(()),
+        }
+    }
+
+    #[cfg(any(
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "macos",
+        target_os = "solaris",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+    ))]
+    fn bind_interface(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+        match (self.interface, addr) {
+            (None, _) => Ok(()),
+            (index, SocketAddr::V4(_)) => socket.bind_device_by_index_v4(index),
+            (index, SocketAddr::V6(_)) => socket.bind_device_by_index_v6(index),
+        }
+    }
+
+    #[cfg(not(any(
+        target_os = "android",
+        target_os = "fuchsia",
+        target_os = "linux",
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "macos",
+        target_os = "solaris",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+    )))]
+    fn bind_interface(&self, _: &Socket, _: SocketAddr) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Sets the options that only tune. What the system refuses is left out: a connection that is
+    /// not tuned is worth more than none, and the next address would meet the same refusal.
+    pub(super) fn tune(&self, socket: &Socket) {
+        if let Some(keepalive) = self.keepalive() {
+            note_refusal("keepalive", &socket.set_tcp_keepalive(&keepalive));
+        }
+        if self.nodelay {
+            note_refusal("nodelay", &socket.set_tcp_nodelay(true));
+        }
+        if self.reuse_address {
+            note_refusal("reuse_address", &socket.set_reuse_address(true));
+        }
+        if let Some(size) = self.send_buffer_size {
+            note_refusal("send_buffer_size", &socket.set_send_buffer_size(size));
+        }
+        if let Some(size) = self.recv_buffer_size {
+            note_refusal("recv_buffer_size", &socket.set_recv_buffer_size(size));
+        }
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        if self.user_timeout.is_some() {
+            note_refusal("user_timeout", &socket.set_tcp_user_timeout(self.user_timeout));
+        }
+        #[cfg(all(feature = "fast-open", target_os = "linux"))]
+        if self.fast_open {
+            use nix::sys::socket::{setsockopt, sockopt::TcpFastOpenConnect};
+            let set = setsockopt(socket, TcpFastOpenConnect, &true);
+            note_refusal("fast_open", &set.map_err(io::Error::from));
+        }
+    }
+
+    fn keepalive(&self) -> Option<TcpKeepalive> {
+        let mut keepalive = TcpKeepalive::new();
+        let mut wanted = false;
+        if let Some(time) = self.keepalive_time {
+            keepalive = keepalive.with_time(time);
+            wanted = true;
+        }
+        // The two below exist where socket2 has them; elsewhere the system's values stand.
+        #[cfg(any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "illumos",
+            target_os = "ios",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            target_os = "tvos",
+            target_os = "visionos",
+            target_os = "watchos",
+            target_os = "windows",
+        ))]
+        if let Some(interval) = self.keepalive_interval {
+            keepalive = keepalive.with_interval(interval);
+            wanted = true;
+        }
+        #[cfg(any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "illumos",
+            target_os = "ios",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            target_os = "tvos",
+            target_os = "visionos",
+            target_os = "watchos",
+        ))]
+        if let Some(retries) = self.keepalive_retries {
+            keepalive = keepalive.with_retries(retries);
+            wanted = true;
+        }
+        wanted.then_some(keepalive)
+    }
+
+    #[cfg(unix)]
+    pub(super) fn run_hook(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+        use std::os::fd::AsFd;
+        self.before_connect.as_ref().map_or(Ok(()), |hook| hook(socket.as_fd(), addr))
+    }
+
+    #[cfg(windows)]
+    pub(super) fn run_hook(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+        use std::os::windows::io::AsSocket;
+        self.before_connect.as_ref().map_or(Ok(()), |hook| hook(socket.as_socket(), addr))
+    }
+}
+
+impl fmt::Debug for SocketOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut s = f.debug_struct("SocketOptions");
+        s.field("keepalive_time", &self.keepalive_time)
+            .field("keepalive_interval", &self.keepalive_interval)
+            .field("keepalive_retries", &self.keepalive_retries)
+            .field("nodelay", &self.nodelay)
+            .field("reuse_address", &self.reuse_address)
+            .field("send_buffer_size", &self.send_buffer_size)
+            .field("recv_buffer_size", &self.recv_buffer_size)
+            .field("local_ipv4", &self.local_ipv4)
+            .field("local_ipv6", &self.local_ipv6);
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        s.field("interface", &self.interface)
+            .field("mark", &self.mark)
+            .field("user_timeout", &self.user_timeout);
+        #[cfg(all(feature = "fast-open", target_os = "linux"))]
+        s.field("fast_open", &self.fast_open);
+        s.field("before_connect", &self.before_connect.as_ref().map(|_| ".."))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells of an option that the system refused.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn note_refusal(option: &'static str, result: &io::Result<()>) {
+    #[cfg(feature = "tracing")]
+    if let Err(error) = result {
+        tracing::debug!(option, %error, "socket option refused");
+    }
+}
