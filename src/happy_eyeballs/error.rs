@@ -103,10 +103,12 @@ impl ConnectError {
     pub fn kind(&self) -> ConnectErrorKind {
         match self.0.end {
             End::InvalidTarget(_) | End::InvalidUri(_) => ConnectErrorKind::InvalidTarget,
-            End::TimedOut => ConnectErrorKind::Timeout,
-            End::Lost => match self.decisive_failure() {
-                Some((_, error)) => kind_of(error),
-                None => self.kind_without_attempt(),
+            End::Lost | End::TimedOut => match (self.0.end, self.decisive_failure()) {
+                // No deadline would have been long enough.
+                (_, Some((_, error))) if error.is_out_of_resources() => ConnectErrorKind::Resources,
+                (End::Lost, Some((_, error))) => kind_of(error),
+                (End::Lost, None) => self.kind_without_attempt(),
+                _ => ConnectErrorKind::Timeout,
             },
         }
     }

@@ -1,0 +1,380 @@
+//! What a connect promises to its user, on real sockets: who wins, what becomes of the others, and
+//! what is told of it.
+
+mod support;
+
+use std::future::Future;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_util::{Stream, StreamExt, stream};
+use outrace::happy_eyeballs::{
+    AttemptOutcome, Config, ConnectErrorKind, ConnectOptions, PublicOnly, SkipReason,
+    SocketOptions, Stage, connect_results, connect_with,
+};
+use outrace::{LookupErrorKind, LookupResult, Resolver};
+use socket2::SockRef;
+use support::{Behaviour, Web, World};
+use tokio::io::AsyncReadExt;
+
+const V4_1: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V4_2: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const V4_3: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+/// A lookup that is complete before it is asked.
+fn known(addrs: impl IntoIterator<Item = SocketAddr>) -> impl Stream<Item = LookupResult> + Unpin {
+    let addrs: Vec<_> = addrs.into_iter().map(LookupResult::Address).collect();
+    stream::iter(addrs).chain(stream::iter([LookupResult::End(Ok(()))]))
+}
+
+/// Every row: the addresses with what happens there; who wins, or how it ends; how many were tried.
+#[tokio::test]
+async fn he78_dial_parallel() {
+    use Behaviour::{Close, Refuse, Serve};
+    type Row<'a> = (&'a [(IpAddr, Behaviour)], Result<IpAddr, ConnectErrorKind>, usize);
+    let rows: &[Row<'_>] = &[
+        (&[(V4_1, Serve)], Ok(V4_1), 1),
+        (&[(V4_1, Refuse), (V4_2, Serve)], Ok(V4_2), 2),
+        (&[(V6, Refuse), (V4_1, Serve)], Ok(V4_1), 2),
+        (&[(V6, Serve), (V4_1, Refuse)], Ok(V6), 1),
+        (&[(V4_1, Refuse), (V4_2, Refuse), (V6, Refuse)], Err(ConnectErrorKind::Refused), 3),
+        (&[(V4_1, Close)], Ok(V4_1), 1),
+        (&[], Err(ConnectErrorKind::NoAddress), 0),
+    ];
+    for &(places, expected, attempts) in rows {
+        let web = Web::start(places.iter().copied());
+        let addrs = places.iter().map(|&(ip, _)| SocketAddr::new(ip, web.port()));
+        let begin = Instant::now();
+        let result = connect_results(known(addrs), &ConnectOptions::default()).await;
+        let took = begin.elapsed();
+        match result {
+            Ok((stream, info)) => {
+                assert_eq!(Ok(info.addr().ip()), expected, "{places:?}");
+                assert_eq!(stream.peer_addr().unwrap(), info.addr());
+                assert_eq!(info.attempts().len(), attempts, "{info:?}");
+            }
+            Err(error) => {
+                assert_eq!(Err(error.kind()), expected, "{places:?}: {error:#}");
+                assert_eq!(error.attempts().len(), attempts, "{error:#}");
+            }
+        }
+        assert!(took < Duration::from_millis(200), "no delay ran out, yet it took {took:?}");
+    }
+}
+
+/// The runtime turns only between the two polls, so both connections stand when the second looks.
+#[tokio::test]
+async fn he79_he87_of_two_connections_in_one_tick_one_is_kept_and_one_is_closed() {
+    let [first, second] = [V4_1, V4_2].map(|ip| TcpListener::bind((ip, 0)).unwrap());
+    let addrs = [&first, &second].map(|listener| listener.local_addr().unwrap());
+    let config = Config::default().connection_attempt_delay(Duration::from_millis(10));
+    let mut race = pin!(connect_results(known(addrs), &ConnectOptions::default().race(config)));
+
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(race.as_mut().poll(&mut context).is_pending());
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(11) {
+        std::hint::spin_loop();
+    }
+    assert!(race.as_mut().poll(&mut context).is_pending(), "the second has just started");
+    let mut peers = [&first, &second].map(|listener| listener.accept().unwrap().0);
+    for peer in &mut peers {
+        peer.write_all(b"hello").unwrap();
+    }
+
+    let (mut stream, info) = race.await.unwrap();
+    assert_eq!(info.addr(), addrs[0], "the first to start is the first to be asked");
+    assert_eq!(info.attempts()[1].outcome, AttemptOutcome::Canceled);
+    let mut greeting = [0; 5];
+    stream.read_exact(&mut greeting).await.unwrap();
+    assert_eq!(&greeting, b"hello", "nothing that the winner said is lost");
+    assert!(is_closed(&mut peers[1]), "the other is closed");
+    stream.into_std().unwrap().set_nonblocking(false).unwrap();
+}
+
+/// Whether the peer has closed: no byte of ours comes, then the end, or a reset as what it sent was
+/// never read.
+fn is_closed(peer: &mut std::net::TcpStream) -> bool {
+    peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    match peer.read(&mut [0; 16]) {
+        Ok(0) => true,
+        Ok(_) => false,
+        Err(e) => e.kind() == ErrorKind::ConnectionReset,
+    }
+}
+
+#[tokio::test]
+async fn dropping_a_race_closes_its_sockets_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut race = Box::pin(connect_results(
+        known([listener.local_addr().unwrap()]),
+        &ConnectOptions::default(),
+    ));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(race.as_mut().poll(&mut context).is_pending());
+    let (mut peer, _) = listener.accept().unwrap();
+    drop(race);
+    assert_eq!(peer.read(&mut [0; 1]).unwrap(), 0, "end of the stream, with no byte before it");
+}
+
+/// HE24, the start of it: a dead address costs the Connection Attempt Delay and no more.
+#[tokio::test]
+async fn a_black_hole_costs_one_delay() {
+    let web = Web::start([(V4_1, Behaviour::BlackHole), (V4_2, Behaviour::Serve)]);
+    let addrs = [V4_1, V4_2].map(|ip| SocketAddr::new(ip, web.port()));
+    let (_stream, info) = connect_results(known(addrs), &ConnectOptions::default()).await.unwrap();
+    assert_eq!(info.addr(), addrs[1]);
+    assert_eq!(info.winner_index(), 1);
+    let connected = info.connected();
+    let expected = Duration::from_millis(250)..Duration::from_millis(350);
+    assert!(expected.contains(&connected), "connected after {connected:?}");
+}
+
+/// One address whose handshake takes longer than any delay: nothing gives it up. (Its first SYN is
+/// lost; the kernel repeats it after a second.)
+#[tokio::test]
+async fn he85_he86_a_slow_address_is_not_aborted_by_a_delay() {
+    let web = Web::start([(V4_1, Behaviour::AcceptAfter(Duration::from_millis(300)))]);
+    let addr = SocketAddr::new(V4_1, web.port());
+    let (_stream, info) = connect_results(known([addr]), &ConnectOptions::default()).await.unwrap();
+    assert_eq!(info.attempts().len(), 1);
+    assert!(info.connected() > Duration::from_millis(900), "{info:?}");
+}
+
+#[tokio::test]
+async fn the_deadline_ends_everything_and_tells_what_was_tried() {
+    let web = Web::start([(V4_1, Behaviour::BlackHole), (V4_2, Behaviour::BlackHole)]);
+    let addrs = [V4_1, V4_2].map(|ip| SocketAddr::new(ip, web.port()));
+    let config = Config::default().connect_timeout(Some(Duration::from_millis(300)));
+    let options = ConnectOptions::default().race(config);
+    let begin = Instant::now();
+    let error = connect_results(known(addrs), &options).await.unwrap_err();
+    let took = begin.elapsed();
+    assert!(error.is_timeout() && !error.is_refused() && !error.is_dns(), "{error:?}");
+    assert!((300..400).contains(&took.as_millis()), "{took:?}");
+    assert!(error.attempts().iter().all(|a| a.outcome == AttemptOutcome::Canceled));
+    let line = error.to_string();
+    assert!(line.starts_with("no connection within 3"), "{line}");
+    assert!(line.ends_with(" ms (2 attempts)"), "{line}");
+    let lines: Vec<String> = format!("{error:#}").lines().map(String::from).collect();
+    assert_eq!(lines.len(), 4, "one more a line for each attempt and the lookup: {error:#}");
+    assert!(lines[1].trim().starts_with(&format!("{}: canceled after", addrs[0])), "{error:#}");
+    assert_eq!(lines[3].trim(), "lookup: complete");
+}
+
+#[tokio::test]
+async fn refused_everywhere_says_so_and_names_one() {
+    let web = Web::start([(V4_1, Behaviour::Refuse), (V4_2, Behaviour::Refuse)]);
+    let addrs = [V4_1, V4_2].map(|ip| SocketAddr::new(ip, web.port()));
+    let error = connect_results(known(addrs), &ConnectOptions::default()).await.unwrap_err();
+    assert!(error.is_refused() && !error.is_timeout() && !error.is_unreachable());
+    assert_eq!(error.decisive().unwrap().addr, addrs[0]);
+    let line = error.to_string();
+    let start = format!("connection refused, {} (2 attempts in ", addrs[0]);
+    assert!(line.starts_with(&start), "{line}");
+    let source = std::error::Error::source(&error).unwrap();
+    assert!(source.to_string().starts_with("Connection refused"), "{source}");
+}
+
+#[tokio::test]
+async fn t15_public_only_dials_nothing_on_this_host() {
+    let web = Web::start([(V4_1, Behaviour::Serve), (V6, Behaviour::Serve)]);
+    let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
+    let addrs = [V4_1, V6, mapped, Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    let addrs = addrs.map(|ip| SocketAddr::new(ip, web.port()));
+    let options = ConnectOptions::default().policy(PublicOnly);
+    let error = connect_results(known(addrs), &options).await.unwrap_err();
+    assert!(error.is_denied(), "{error:?}");
+    assert!(error.attempts().is_empty());
+    assert_eq!(error.skipped().len(), 4, "the mapped address is the first again: {error:#}");
+    assert!(error.skipped().iter().all(|s| matches!(s.reason, SkipReason::Denied(_))));
+    assert_eq!(web.visits().connections, []);
+}
+
+#[tokio::test]
+async fn the_hook_has_the_socket_before_it_connects_and_may_refuse() {
+    let web = Web::start([(V4_1, Behaviour::Serve), (V4_2, Behaviour::Serve)]);
+    let addrs = [V4_1, V4_2].map(|ip| SocketAddr::new(ip, web.port()));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let socket = SocketOptions::default().before_connect({
+        let seen = Arc::clone(&seen);
+        move |socket, addr| {
+            seen.lock().unwrap().push(addr);
+            assert!(SockRef::from(&socket).peer_addr().is_err(), "not connected yet");
+            if addr.ip() == V4_1 { Err(ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+        }
+    });
+    let options = ConnectOptions::default().socket(socket);
+    let (_stream, info) = connect_results(known(addrs), &options).await.unwrap();
+    assert_eq!(info.addr(), addrs[1]);
+    assert_eq!(*seen.lock().unwrap(), addrs);
+    let AttemptOutcome::Failed(error) = &info.attempts()[0].outcome else { panic!("{info:?}") };
+    assert_eq!(
+        (error.stage(), error.io_error().kind()),
+        (Stage::Hook, ErrorKind::PermissionDenied)
+    );
+}
+
+#[tokio::test]
+async fn socket_options_are_on_the_socket() {
+    let web = Web::start([(V4_1, Behaviour::Serve)]);
+    let addr = SocketAddr::new(V4_1, web.port());
+    let seconds = Duration::from_secs;
+    let socket = SocketOptions::default()
+        .keepalive_time(seconds(61))
+        .keepalive_interval(seconds(7))
+        .keepalive_retries(5)
+        .nodelay(true)
+        .reuse_address(true)
+        .send_buffer_size(20_000)
+        .recv_buffer_size(30_000)
+        .local_ipv4(Ipv4Addr::new(127, 0, 0, 9));
+    #[cfg(target_os = "linux")]
+    let socket = socket.user_timeout(seconds(33)).interface("lo");
+    let options = ConnectOptions::default().socket(socket);
+    let (stream, _) = connect_results(known([addr]), &options).await.unwrap();
+
+    assert_eq!(stream.local_addr().unwrap().ip(), Ipv4Addr::new(127, 0, 0, 9));
+    let socket = SockRef::from(&stream);
+    assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+    assert!(socket.reuse_address().unwrap());
+    assert_eq!(socket.tcp_keepalive_time().unwrap(), seconds(61));
+    assert_eq!(socket.tcp_keepalive_interval().unwrap(), seconds(7));
+    assert_eq!(socket.tcp_keepalive_retries().unwrap(), 5);
+    // Linux reserves twice what is asked for, for its own bookkeeping.
+    assert!((20_000..=40_000).contains(&socket.send_buffer_size().unwrap()));
+    assert!((30_000..=60_000).contains(&socket.recv_buffer_size().unwrap()));
+    #[cfg(target_os = "linux")]
+    {
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(seconds(33)));
+        assert_eq!(socket.device().unwrap(), Some(b"lo".to_vec()));
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_cannot_be_bound_fails_its_attempt_alone() {
+    let web = Web::start([(V4_1, Behaviour::Serve), (V6, Behaviour::Serve)]);
+    let addrs = [V6, V4_1].map(|ip| SocketAddr::new(ip, web.port()));
+    // An IPv6 address that this host does not have, and an IPv4 address that it has.
+    let socket = SocketOptions::default()
+        .local_ipv6("2001:db8::1".parse().unwrap())
+        .local_ipv4(Ipv4Addr::LOCALHOST);
+    let options = ConnectOptions::default().socket(socket);
+    let (_stream, info) = connect_results(known(addrs), &options).await.unwrap();
+    assert_eq!(info.addr(), addrs[1]);
+
+    let only_v6 = connect_results(known([addrs[0]]), &options).await.unwrap_err();
+    let AttemptOutcome::Failed(error) = &only_v6.attempts()[0].outcome else { panic!() };
+    assert_eq!(
+        (error.stage(), error.io_error().kind()),
+        (Stage::Bind, ErrorKind::AddrNotAvailable)
+    );
+}
+
+#[tokio::test]
+async fn he53_a_local_address_of_one_family_rules_the_other_out() {
+    let web = Web::start([(V4_1, Behaviour::Serve), (V6, Behaviour::Serve)]);
+    let addrs = [V6, V4_1].map(|ip| SocketAddr::new(ip, web.port()));
+    let socket = SocketOptions::default().local_ipv4(Ipv4Addr::LOCALHOST);
+    let options = ConnectOptions::default().socket(socket);
+    let (_stream, info) = connect_results(known(addrs), &options).await.unwrap();
+    assert_eq!((info.addr(), info.attempts().len()), (addrs[1], 1));
+    assert_eq!(info.skipped()[0].reason, SkipReason::NoLocalAddress);
+}
+
+fn resolver(world: &World) -> Resolver {
+    Resolver::builder().without_system_configuration().nameservers(world.nameserver_addrs()).build()
+}
+
+/// CO06: the address that came first hangs, the other family's comes while it does.
+#[tokio::test]
+async fn co06_a_late_family_joins_the_race() {
+    let web = Web::start([(V4_1, Behaviour::BlackHole), (V6, Behaviour::Serve)]);
+    let world = World::new(
+        ["late.example.test. A    -> answer 127.0.0.1
+          late.example.test. AAAA -> delay 150ms, answer ::1"],
+        web,
+    );
+    let target = world.target("late.example.test");
+    let (_stream, info) =
+        connect_with(target, &resolver(&world), &ConnectOptions::default()).await.unwrap();
+    assert_eq!(info.addr().ip(), V6);
+    let [first, second] = info.attempts() else { panic!("{info:?}") };
+    // The first waits for the Resolution Delay where this host has good IPv6, and not at all where it
+    // has none. The second waits for the Connection Attempt Delay.
+    assert!(first.started.as_millis() < 90, "{info:?}");
+    let between = second.started.checked_sub(first.started).unwrap();
+    assert!((250..350).contains(&between.as_millis()), "{info:?}");
+    assert!(info.first_answer() < Duration::from_millis(40), "{info:?}");
+}
+
+#[tokio::test]
+async fn an_ip_literal_needs_no_nameserver() {
+    let world =
+        World::new(["unused.example.test. A -> drop"], Web::start([(V4_3, Behaviour::Serve)]));
+    let target = world.target("127.0.0.3");
+    let resolver = resolver(&world);
+    let (_stream, info) =
+        connect_with(target, &resolver, &ConnectOptions::default()).await.unwrap();
+    assert_eq!(info.addr().ip(), V4_3);
+    assert!(world.journal().queries().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_a_dns_error() {
+    let world = World::demo();
+    let target = world.target("gone.example.test");
+    let resolver = resolver(&world);
+    let error = connect_with(target, &resolver, &ConnectOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ConnectErrorKind::Dns(LookupErrorKind::NotFound));
+    assert!(error.is_dns() && !error.is_temporary());
+    assert_eq!(error.to_string(), "lookup failed, gone.example.test: the name does not exist");
+}
+
+#[tokio::test]
+async fn a_target_that_is_none_is_refused_before_anything_is_sent() {
+    for (target, line) in [
+        ("example.com", "no target to connect to: the port is missing"),
+        ("example.com:70000", "no target to connect to: the port is not a number from 0 to 65535"),
+    ] {
+        let error = outrace::connect(target).await.unwrap_err();
+        assert!(error.is_invalid_target(), "{target}");
+        assert_eq!(error.to_string(), line);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_race_may_move_between_threads() {
+    let web = Web::start([(V4_1, Behaviour::Refuse), (V4_2, Behaviour::Serve)]);
+    let addrs = [V4_1, V4_2].map(|ip| SocketAddr::new(ip, web.port()));
+    let races =
+        (0..20).map(|_| tokio::spawn(connect_results(known(addrs), &ConnectOptions::default())));
+    for race in futures_util::future::join_all(races).await {
+        assert_eq!(race.unwrap().unwrap().1.addr(), addrs[1]);
+    }
+}
+
+/// Under a clock that stands still, a connect that needs no delay takes no time.
+#[tokio::test(start_paused = true)]
+async fn a_stopped_clock_does_not_stop_a_connect() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (_stream, info) = connect_results(known([addr]), &ConnectOptions::default()).await.unwrap();
+    assert_eq!(info.connected(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_race_is_ready_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut race = pin!(connect_results(known([addr]), &ConnectOptions::default()));
+    let first = std::future::poll_fn(|cx| race.as_mut().poll(cx)).await;
+    assert!(first.is_ok());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(matches!(race.as_mut().poll(&mut context), Poll::Pending), "never a second result");
+}

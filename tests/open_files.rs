@@ -1,0 +1,56 @@
+//! What races do to the table of open files: nothing that stays, and nothing silly when it is full.
+//! One test alone, as it counts and limits the files of the whole process.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::stream;
+use outrace::LookupResult;
+use outrace::happy_eyeballs::{ConnectErrorKind, ConnectOptions, connect_results};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use support::{Behaviour, Web};
+
+#[test]
+fn he80_co03_co05_open_files() {
+    let places = [Behaviour::BlackHole, Behaviour::Refuse, Behaviour::Serve];
+    let ips = (1..).map(|last| Ipv4Addr::new(127, 0, 0, last).into());
+    let web = Web::start(ips.clone().zip(places));
+    let addrs: Vec<_> = ips.take(3).map(|ip| SocketAddr::new(ip, web.port())).collect();
+    let race = || {
+        let results: Vec<_> = addrs.iter().copied().map(LookupResult::Address).collect();
+        connect_results(stream::iter(results), &ConnectOptions::default())
+    };
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().unwrap();
+
+    let before = open_files();
+    runtime.block_on(async {
+        let winners = futures_util::future::join_all((0..10).map(|_| race())).await;
+        assert!(winners.iter().all(|winner| winner.as_ref().unwrap().1.addr() == addrs[2]));
+        // The server shares this process: wait until its ends are there before counting.
+        web.wait_until("ten connections", |visits| visits.open() == 10);
+        assert_eq!(open_files(), before + 20, "ten winners and their peers, and no loser");
+    });
+    web.wait_until("the winners are gone", |visits| visits.open() == 0);
+    assert_eq!(open_files(), before, "nothing is left");
+
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();
+    let full = runtime.block_on(race()).unwrap_err();
+    setrlimit(Resource::Nofile, limit).unwrap();
+    assert_eq!(full.kind(), ConnectErrorKind::Resources, "{full:#}");
+    let starts: Vec<_> = full.attempts().iter().map(|attempt| attempt.started).collect();
+    let delay = Duration::from_millis(250);
+    assert!(starts.windows(2).all(|pair| pair[1] >= pair[0] + delay), "no list is burnt: {full:#}");
+
+    assert!(runtime.block_on(race()).is_ok(), "and it heals");
+}
+
+/// How many files this process has open, apart from the one that counts them.
+fn open_files() -> u64 {
+    let count = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    u64::try_from(count).unwrap() - 1
+}
