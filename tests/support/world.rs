@@ -1,6 +1,6 @@
 //! [`World`]: nameservers and web servers together, ready made.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{Behaviour, Journal, Nameserver, Script, Web};
 
@@ -13,34 +13,42 @@ pub struct World {
 }
 
 /// The names of [`World::demo`].
-///
-/// `www` is well. The AAAA response of `slow` comes late. `rough` has a black hole, an address
-/// that refuses, and one that serves. `alias` is an alias of `www`, `gone` does not exist.
 const DEMO: &str = "
     www.example.test.    A     -> answer 127.0.0.1 ttl 300
     www.example.test.    AAAA  -> answer ::1 ttl 300
     slow.example.test.   A     -> delay 5ms, answer 127.0.0.1 ttl 300
     slow.example.test.   AAAA  -> delay 300ms, answer ::1 ttl 300
-    rough.example.test.  A     -> delay 20ms, answer 127.0.0.4 127.0.0.2 127.0.0.3 ttl 300
-    rough.example.test.  AAAA  -> delay 5ms, nodata authority at example.test. soa 30
     alias.example.test.  A     -> answer cname www.example.test. 127.0.0.1 ttl 300
     alias.example.test.  AAAA  -> answer cname www.example.test. ::1 ttl 300
     gone.example.test.   *     -> nxdomain authority at example.test. soa 30
 ";
 
+/// The name of [`World::rough`].
+const ROUGH: &str = "
+    rough.example.test.  AAAA  -> delay 10ms, answer ::1 ttl 300
+    rough.example.test.  A     -> delay 40ms, answer 127.0.0.1 127.0.0.2 ttl 300
+";
+
 impl World {
-    /// The world of the examples: one nameserver, and web servers on 127.0.0.1, 127.0.0.3 and `::1`;
-    /// 127.0.0.2 refuses, 127.0.0.4 is a black hole.
+    /// All is well, but that the AAAA response of `slow.example.test` is late: one nameserver, and
+    /// web servers on 127.0.0.1 and `::1`.
     pub fn demo() -> Self {
-        let v4 = |last| IpAddr::from(Ipv4Addr::new(127, 0, 0, last));
         let web = Web::start([
-            (v4(1), Behaviour::Serve),
-            (v4(2), Behaviour::Refuse),
-            (v4(3), Behaviour::Serve),
-            (v4(4), Behaviour::BlackHole),
+            (Ipv4Addr::LOCALHOST.into(), Behaviour::Serve),
             (Ipv6Addr::LOCALHOST.into(), Behaviour::Serve),
         ]);
         Self::new([DEMO], web)
+    }
+
+    /// Of the addresses of `rough.example.test` the first is a black hole, the second refuses, and
+    /// only the third serves.
+    pub fn rough() -> Self {
+        let web = Web::start([
+            (Ipv4Addr::LOCALHOST.into(), Behaviour::Refuse),
+            (Ipv4Addr::new(127, 0, 0, 2).into(), Behaviour::Serve),
+            (Ipv6Addr::LOCALHOST.into(), Behaviour::BlackHole),
+        ]);
+        Self::new([ROUGH], web)
     }
 
     /// A nameserver for each script, on 127.0.0.1, 127.0.0.2 and so on, with one journal.

@@ -1,0 +1,43 @@
+# Shared by the scripts beside it: `source .ci/steps.bash`.
+
+fail() {
+  printf '%s: %s\n' "$0" "$1" >&2
+  exit 1
+}
+
+# step NAME COMMAND..: runs the command, and tells how long it took.
+step() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n=== %s: %s\n' "$name" "$*"
+  "$@" || fail "$name failed"
+  printf -- '--- %s: %d s\n' "$name" "$((SECONDS - start))"
+}
+
+# tests COMMAND..: runs a `cargo test` command; that no test ran is a failure too, as with a filter
+# that no longer fits.
+tests() {
+  local log passed
+  log=$(mktemp)
+  if ! "$@" 2>&1 | tee "$log"; then
+    rm "$log"
+    return 1
+  fi
+  passed=$(awk '/^test result: ok/ { sum += $4 } END { print sum + 0 }' "$log")
+  rm "$log"
+  printf '%s tests passed\n' "$passed"
+  [[ $passed -gt 0 ]] || fail "no test ran: $*"
+}
+
+# install COMMAND=PACKAGE..: installs the Debian packages whose commands are missing.
+install() {
+  local pair packages=()
+  for pair; do
+    PATH="$PATH:/usr/sbin" command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
+  done
+  [[ ${#packages[@]} -gt 0 ]] || return 0
+  export DEBIAN_FRONTEND=noninteractive
+  # Another installation may be under way: wait for its lock instead of failing.
+  apt-get -o DPkg::Lock::Timeout=500 update -q
+  apt-get -o DPkg::Lock::Timeout=500 install -q -y --no-install-recommends "${packages[@]}"
+}
