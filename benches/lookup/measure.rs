@@ -1,0 +1,203 @@
+//! What is measured of a contestant, in its own process; printed as `figure value` lines.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::contestant::Contestant;
+
+const SEQUENTIAL: usize = 2000;
+const CONCURRENT: usize = 10_000;
+const LATE: usize = 3;
+const PENDING: usize = 1000;
+
+/// Runs one part of the measurements, and ends the process: what still hangs is not waited for.
+pub fn part(part: &str, contestant: impl FnOnce() -> Contestant) -> ! {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let contestant = contestant();
+        // On a worker, where a server's tasks run, and not on this thread, which would add a hop.
+        let measurements = match part {
+            "answered" => tokio::spawn(answered(contestant)),
+            "pending" => tokio::spawn(pending(contestant)),
+            _ => panic!("`{part}` is none of {PARTS:?}"),
+        };
+        measurements.await.expect("no panic");
+    });
+    std::process::exit(0);
+}
+
+/// What is measured with answers, and without: threads that the first part has left behind would
+/// make the second look better.
+pub const PARTS: [&str; 2] = ["answered", "pending"];
+
+async fn answered(contestant: Contestant) {
+    warm_up(&contestant).await;
+    sequential(&contestant).await;
+    same_name(&contestant).await;
+    for tasks in [64, 1000] {
+        concurrent(&contestant, tasks).await;
+    }
+    late(&contestant).await;
+}
+
+async fn warm_up(contestant: &Contestant) {
+    for i in 0..100 {
+        let found = contestant.lookup(&format!("warm-{i}.new.test.")).await;
+        assert!(found.is_some(), "the nameserver answers");
+    }
+}
+
+/// One lookup after the other, each of a name never asked for before.
+async fn sequential(contestant: &Contestant) {
+    let mut times = Vec::new();
+    for i in 0..SEQUENTIAL {
+        let name = format!("seq-{i}.new.test.");
+        let start = Instant::now();
+        let found = contestant.lookup(&name).await;
+        times.push(start.elapsed());
+        assert!(found.is_some(), "the nameserver answers");
+    }
+    times.sort();
+    figure("sequential: median us", micros(times[times.len() / 2]));
+    figure("sequential: 99th percentile us", micros(times[times.len() * 99 / 100]));
+}
+
+async fn same_name(contestant: &Contestant) {
+    let mut times = Vec::new();
+    for _ in 0..SEQUENTIAL {
+        let start = Instant::now();
+        contestant.lookup("same.new.test.").await;
+        times.push(start.elapsed());
+    }
+    times.sort();
+    figure("the same name: median us", micros(times[times.len() / 2]));
+}
+
+/// So many tasks that look new names up, one after the other each.
+async fn concurrent(contestant: &Contestant, tasks: usize) {
+    let next = Arc::new(AtomicUsize::new(0));
+    let failed = Arc::new(AtomicUsize::new(0));
+    let (start, cpu) = (Instant::now(), cpu_time());
+    let tasks: Vec<_> = (0..tasks)
+        .map(|_| {
+            let (next, failed) = (Arc::clone(&next), Arc::clone(&failed));
+            let (contestant, count) = (contestant.clone(), tasks);
+            tokio::spawn(async move {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    if i >= CONCURRENT {
+                        break;
+                    }
+                    let found = contestant.lookup(&format!("c{count}-{i}.new.test.")).await;
+                    failed.fetch_add(usize::from(found.is_none()), Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let count = tasks.len();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    let lookups = CONCURRENT as f64;
+    figure(&format!("{count} at a time: CPU us each"), micros(cpu_time() - cpu) / lookups);
+    figure(&format!("{count} at a time: lookups/s"), lookups / start.elapsed().as_secs_f64());
+    figure(&format!("{count} at a time: failed"), failed.load(Ordering::Relaxed) as f64);
+}
+
+/// The AAAA response is 500 ms late.
+async fn late(contestant: &Contestant) {
+    let mut times = Vec::new();
+    for i in 0..LATE {
+        let first = contestant.lookup(&format!("late-{i}.late.test.")).await;
+        times.push(first.expect("the nameserver answers"));
+    }
+    times.sort();
+    figure("AAAA 500 ms late: first address ms", micros(times[LATE / 2]) / 1e3);
+}
+
+/// What lookups hold that no nameserver answers.
+async fn pending(contestant: Contestant) {
+    raise_file_limit();
+    // What the first lookup starts is not the pending ones'.
+    contestant.lookup("first.new.test.").await;
+    COUNTING.store(true, Ordering::Relaxed);
+    let before = (ALLOCATED.load(Ordering::Relaxed), entries("task"), entries("fd"));
+    let tasks: Vec<_> = (0..PENDING)
+        .map(|i| {
+            let contestant = contestant.clone();
+            tokio::spawn(async move { contestant.lookup(&format!("p{i}.mute.test.")).await })
+        })
+        .collect();
+    // Long enough for all to be sent, and shorter than any timeout that ends one.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let after = (ALLOCATED.load(Ordering::Relaxed), entries("task"), entries("fd"));
+    let finished = tasks.iter().filter(|task| task.is_finished()).count();
+    figure("1000 pending: heap bytes each", (after.0 - before.0) as f64 / PENDING as f64);
+    figure("1000 pending: threads more", after.1 - before.1);
+    figure("1000 pending: files more", after.2 - before.2);
+    figure("1000 pending: failed already", finished as f64);
+}
+
+fn figure(name: &str, value: f64) {
+    println!("{name}\t{value}");
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+/// The CPU time of all threads of this process, in the kernel too.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).expect("CPU time is not negative")
+}
+
+/// The number of entries of a directory of `/proc/self`.
+fn entries(dir: &str) -> f64 {
+    std::fs::read_dir(format!("/proc/self/{dir}")).map_or(f64::NAN, |dir| dir.count() as f64)
+}
+
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+        .expect("up to the hard limit");
+}
+
+/// The system's allocator, which counts bytes while [`COUNTING`] is set.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: both methods pass their arguments on to `System` unchanged; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size().cast_signed());
+        // SAFETY: the caller keeps the contract of `alloc`, which is that of `System` too.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
+        // SAFETY: `ptr` came from `System`, since `alloc` above gave it.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+/// Off while CPU is measured: a shared counter would cost those most that allocate most.
+fn count(bytes: isize) {
+    if COUNTING.load(Ordering::Relaxed) {
+        ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
