@@ -15,7 +15,8 @@ pub(crate) struct Framing {
 const PREFIX_LEN: usize = 2;
 
 impl Framing {
-    /// Takes in what was read from the connection.
+    /// Takes in what was read from the connection; then [`poll_message`](Self::poll_message) until
+    /// `None`.
     pub(crate) fn handle_bytes(&mut self, bytes: &[u8]) {
         // What was handed out goes before there is more: the buffer holds one unfinished message
         // and one read at most, and every octet is moved at most once for each read after it.

@@ -41,13 +41,13 @@ const RCODE: u16 = 0xf;
 /// The fewest octets that a record takes: the root as owner, type, class, TTL and length.
 const MIN_RECORD_LEN: usize = 11;
 
-/// What a query says beside its question.
+/// What a query says beside its question. Recursion is always desired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QueryOptions {
     /// Whether to add an OPT record, with a UDP payload size of [`UDP_PAYLOAD_SIZE`].
     pub(crate) edns: bool,
-    /// Whether to set the AD bit: "please tell whether the data is authentic" (RFC 6840 section
-    /// 5.7).
+    /// Whether to set the AD bit, by which a nameserver that validates is asked to say so in its
+    /// response (RFC 6840 section 5.7).
     pub(crate) trust_ad: bool,
 }
 

@@ -36,7 +36,8 @@ fn a_name_is_read_by_way_of_its_pointers() {
 
 #[test]
 fn a_pointer_leads_to_before_the_labels_that_end_in_it() {
-    // Both would end, at the root label at the end, were they followed once.
+    // The second would end, were it followed: with the label `a` that stands inside the label of
+    // three octets before it.
     assert!(name_at(b"\x01a\xc0\x00\0", 0).is_err(), "to its own first label");
     assert!(name_at(b"\x03\x01a\0\xc0\x01\0", 0).is_err(), "into its own first label");
     assert!(name_at(b"\0\x01a\xc0\x00", 1).is_ok(), "to the octet before");
