@@ -5,7 +5,7 @@
 //! it is handed over. What decides all this is `race`, a state machine without sockets or a
 //! clock; what runs it is [`Connecting`], one future without a task of its own.
 //!
-//! [`connect`](crate::connect) is all that most programs need. [`connect_with`] takes options, and
+//! [`connect`] is all that most programs need. [`connect_with`] takes options, and
 //! [`connect_results`] takes addresses from anything that streams them.
 //!
 //! # What it does not do

@@ -70,6 +70,7 @@ pub mod resolve;
 #[cfg(feature = "hyper")]
 pub mod connector;
 mod host_name;
+mod os;
 mod scope;
 mod stream;
 mod target;

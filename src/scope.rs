@@ -34,20 +34,3 @@ pub(crate) fn parse_scoped_ip(
     };
     Ok((IpAddr::V6(ip), scope.ok_or(ScopedIpError::Zone)?))
 }
-
-/// Asks the operating system for the index of an interface: one system call on a socket made for
-/// it, so it needs neither a mounted `/sys` nor a name made into a path.
-#[cfg(target_os = "linux")]
-pub(crate) fn interface_index(name: &str) -> Option<u32> {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
-
-    let socket =
-        socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
-    netdevice::name_to_index(socket, name).ok()
-}
-
-/// Elsewhere there is no way to ask without `unsafe`: a zone is given by its number.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn interface_index(_name: &str) -> Option<u32> {
-    None
-}

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::str::FromStr;
 
-use crate::scope::{InterfaceIndex, ScopedIpError, interface_index, parse_scoped_ip};
+use crate::os::interface_index;
+use crate::scope::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
 use crate::{HostName, NameError};
 
 /// A host and a port, as in `example.com:443`.

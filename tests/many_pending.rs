@@ -16,11 +16,11 @@ const LOOKUPS: usize = 10_000;
 #[cfg(unix)]
 #[tokio::test]
 async fn t20_ten_thousand_pending_lookups_all_succeed_and_delay_nobody() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = Some(1024);
-    setrlimit(Resource::Nofile, limit).expect("a limit may be lowered");
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit to read");
+
+    setrlimit(Resource::RLIMIT_NOFILE, 1024, hard).expect("a limit may be lowered");
 
     // The answers wait until everyone has asked, and an ordinary name is answered meanwhile.
     let nameserver = Nameserver::at(

@@ -8,9 +8,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::stream;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use outrace::LookupResult;
 use outrace::happy_eyeballs::{ConnectErrorKind, ConnectOptions, connect_results};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::{Behaviour, Web};
 
 #[test]
@@ -37,10 +37,10 @@ fn he80_co03_co05_open_files() {
     web.wait_until("the winners are gone", |visits| visits.open() == 0);
     assert_eq!(open_files(), before, "nothing is left");
 
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
     let full = runtime.block_on(race()).unwrap_err();
-    setrlimit(Resource::Nofile, limit).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
     assert_eq!(full.kind(), ConnectErrorKind::Resources, "{full:#}");
     let starts: Vec<_> = full.attempts().iter().map(|attempt| attempt.started).collect();
     let delay = Duration::from_millis(250);

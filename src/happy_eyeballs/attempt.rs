@@ -1,7 +1,6 @@
 //! One TCP connection attempt: socket options, bind, connect.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,6 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
 use super::{AttemptError, SocketOptions, Stage};
+use crate::os::is_in_progress;
 
 /// A handshake under way. Dropping it closes the socket.
 #[derive(Debug)]
@@ -56,12 +56,4 @@ impl Future for Attempt {
         self.stream = None;
         Poll::Ready(result)
     }
-}
-
-/// Whether a connect on a nonblocking socket has begun well.
-fn is_in_progress(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    return error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error());
-    #[cfg(not(unix))]
-    return error.kind() == io::ErrorKind::WouldBlock;
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DenyReason;
+use crate::os::is_out_of_resources;
 
 /// One connection attempt of a race, as it is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,21 +99,6 @@ impl AttemptError {
     pub fn is_out_of_resources(&self) -> bool {
         self.stage != Stage::Hook && is_out_of_resources(&self.error)
     }
-}
-
-#[cfg(unix)]
-fn is_out_of_resources(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS]
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
-
-#[cfg(not(unix))]
-fn is_out_of_resources(error: &io::Error) -> bool {
-    // WSAEMFILE and WSAENOBUFS.
-    matches!(error.raw_os_error(), Some(10024 | 10055))
-        || error.kind() == io::ErrorKind::OutOfMemory
 }
 
 /// Two are equal if the same step failed for the same cause, as far as the system can tell causes

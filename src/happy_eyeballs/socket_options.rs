@@ -52,7 +52,7 @@ pub struct SocketOptions {
     mark: Option<u32>,
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     user_timeout: Option<Duration>,
-    #[cfg(all(feature = "fast-open", target_os = "linux"))]
+    #[cfg(target_os = "linux")]
     fast_open: bool,
     before_connect: Option<Arc<Hook>>,
 }
@@ -176,7 +176,7 @@ impl SocketOptions {
     /// With such a cookie the system reports a connection before the peer has answered, so the race
     /// ends with the first address that is tried, and a dead peer shows at the first read. Only for
     /// where a round trip saved is worth more than that.
-    #[cfg(all(feature = "fast-open", target_os = "linux"))]
+    #[cfg(target_os = "linux")]
     #[must_use]
     pub fn fast_open(mut self, fast_open: bool) -> Self {
         self.fast_open = fast_open;
@@ -298,7 +298,7 @@ impl SocketOptions {
         if self.user_timeout.is_some() {
             note_refusal("user_timeout", &socket.set_tcp_user_timeout(self.user_timeout));
         }
-        #[cfg(all(feature = "fast-open", target_os = "linux"))]
+        #[cfg(target_os = "linux")]
         if self.fast_open {
             use nix::sys::socket::{setsockopt, sockopt::TcpFastOpenConnect};
             let set = setsockopt(socket, TcpFastOpenConnect, &true);
@@ -383,7 +383,7 @@ impl fmt::Debug for SocketOptions {
         s.field("interface", &self.interface)
             .field("mark", &self.mark)
             .field("user_timeout", &self.user_timeout);
-        #[cfg(all(feature = "fast-open", target_os = "linux"))]
+        #[cfg(target_os = "linux")]
         s.field("fast_open", &self.fast_open);
         s.field("before_connect", &self.before_connect.as_ref().map(|_| ".."))
             .finish_non_exhaustive()

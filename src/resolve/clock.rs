@@ -18,15 +18,14 @@ pub(crate) struct BootClock {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod imp {
     use std::io;
-    use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+    use std::os::fd::{AsFd, AsRawFd};
     use std::time::{Duration, Instant};
 
     use mio::unix::SourceFd;
     use mio::{Interest, Registry, Token};
-    use rustix::time::{
-        ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec,
-        clock_gettime, timerfd_create, timerfd_settime,
-    };
+    use nix::sys::time::TimeSpec;
+    use nix::sys::timerfd::{self, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+    use nix::time::{ClockId, clock_gettime};
 
     use super::BootClock;
 
@@ -45,22 +44,22 @@ mod imp {
     }
 
     fn boot_time() -> Duration {
-        let time = clock_gettime(ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+        clock_gettime(ClockId::CLOCK_BOOTTIME)
+            .expect("every Linux that Rust supports has the boot clock")
+            .into()
     }
 
     /// A timerfd on the boot clock: it wakes a machine's resolver as soon as it is out of suspend.
     #[derive(Debug)]
     pub(crate) struct Alarm {
-        fd: OwnedFd,
+        fd: TimerFd,
         armed: Option<Instant>,
     }
 
     impl Alarm {
         pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
-            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-            let fd = timerfd_create(TimerfdClockId::Boottime, flags)?;
+            let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+            let fd = TimerFd::new(timerfd::ClockId::CLOCK_BOOTTIME, flags)?;
             registry.register(&mut SourceFd(&fd.as_fd().as_raw_fd()), token, Interest::READABLE)?;
             Ok(Self { fd, armed: None })
         }
@@ -80,15 +79,9 @@ mod imp {
             if self.armed.is_some_and(|armed| armed <= deadline) {
                 return None;
             }
-            let at = clock.boot_time_at(deadline);
-            let value = Timespec {
-                tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: i64::from(at.subsec_nanos()),
-            };
-            let interval = Timespec { tv_sec: 0, tv_nsec: 0 };
-            let timer = Itimerspec { it_interval: interval, it_value: value };
-            match timerfd_settime(&self.fd, TimerfdTimerFlags::ABSTIME, &timer) {
-                Ok(_) => {
+            let at = Expiration::OneShot(TimeSpec::from(clock.boot_time_at(deadline)));
+            match self.fd.set(at, TimerSetTimeFlags::TFD_TIMER_ABSTIME) {
+                Ok(()) => {
                     self.armed = Some(deadline);
                     None
                 }

@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::sockets::SocketId;
 use super::stub::{Stub, Transmit};
+use crate::os::is_out_of_resources;
 
 /// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.
 const MAX_MESSAGE: usize = 65_535;
@@ -303,13 +304,5 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 /// The error's kind; for what this process or host has run out of, a kind that says so. std has no
 /// stable kind of its own for those.
 fn kind_of(error: &io::Error) -> io::ErrorKind {
-    #[cfg(unix)]
-    {
-        use rustix::io::Errno;
-        let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-        if exhausted.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
-            return io::ErrorKind::QuotaExceeded;
-        }
-    }
-    error.kind()
+    if is_out_of_resources(error) { io::ErrorKind::QuotaExceeded } else { error.kind() }
 }

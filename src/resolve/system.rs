@@ -7,7 +7,7 @@ use std::path::Path;
 use super::diagnostic::{ConfigSource, Diagnostic};
 use super::hosts::Hosts;
 use super::resolv_conf::{self, Env, ResolvConf};
-use crate::scope::interface_index;
+use crate::os::{hostname, interface_index};
 
 /// Reads a resolv.conf. `None`, or a file that is not there, gives the defaults of resolv.conf(5);
 /// a file that cannot be read gives them too, and a diagnostic.
@@ -44,14 +44,4 @@ fn read(path: Option<&Path>, source: ConfigSource) -> (Vec<u8>, Option<Diagnosti
         Err(error) if error.kind() == io::ErrorKind::NotFound => Default::default(),
         Err(error) => (Vec::new(), Some(Diagnostic::unreadable(source, &error))),
     }
-}
-
-#[cfg(unix)]
-fn hostname() -> Option<String> {
-    rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
-}
-
-#[cfg(not(unix))]
-fn hostname() -> Option<String> {
-    None
 }

@@ -335,7 +335,7 @@ impl Dial for Script {
     }
 }
 
-const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
+const EMFILE: i32 = nix::errno::Errno::EMFILE as i32;
 
 /// A socket, connected or not yet; counted while it is open.
 #[derive(Debug)]
