@@ -97,6 +97,25 @@ fn query_attempts_are_counted_by_name_type_and_transport() {
 }
 
 #[test]
+fn a_rule_can_be_for_queries_with_or_without_edns() {
+    let server = Nameserver::start(
+        "a.test. A edns    -> formerr no-edns
+         a.test. A no-edns -> answer 192.0.2.1",
+    );
+    let client = Client::new(&server);
+    let mut with_opt = query(1, "a.test", 1);
+    with_opt[11] = 1;
+    with_opt.extend([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
+    client.socket.send(&with_opt).unwrap();
+    let response = client.receive();
+    assert_eq!((response[3] & 15, response[11]), (1, 0));
+    client.ask(1, "a.test", 1);
+    assert_eq!(client.receive()[3] & 15, 0);
+    let sizes: Vec<_> = server.journal().queries().iter().map(|query| query.edns_size).collect();
+    assert_eq!(sizes, [Some(1232), None]);
+}
+
+#[test]
 fn the_first_rule_that_fits_decides_and_a_star_covers_what_is_below() {
     let server = Nameserver::start(
         "a.test.   A -> answer 192.0.2.1

@@ -18,7 +18,7 @@ use mio::{Events, Poll, Token, Waker};
 use self::reply::Asked;
 use self::tcp::{ConnectionId, Tcp};
 use self::udp::Udp;
-use super::script::{Message, Origin, Script, Step};
+use super::script::{Asks, Message, Origin, Script, Step};
 use super::timers::Timers;
 use super::{Journal, Query, Transport};
 
@@ -267,11 +267,13 @@ impl Server {
             self.journal.enter(|entries| entries.queries.push(query));
         }
 
+        let (name, rtype, _) = key;
+        let asks = Asks { name, rtype, transport, edns: asked.edns_size.is_some(), attempt };
         let script = Arc::clone(&self.script);
         let script = script.lock().unwrap_or_else(PoisonError::into_inner);
-        match script.steps(&key.0, key.1, transport, attempt) {
+        match script.steps(&asks) {
             Some(steps) => self.follow(steps, &asked, client),
-            None => self.follow(script.default_step(&key.0, key.1).as_slice(), &asked, client),
+            None => self.follow(script.default_step(&asks).as_slice(), &asked, client),
         }
     }
 

@@ -18,9 +18,9 @@
 //! ```
 //!
 //! A rule is a name (`*.` for all below, `*` for all), a type (`*` for all), perhaps `udp` or
-//! `tcp`, perhaps the query attempts (`#1`, `#2-4`, `#3+`; counted by name, type and transport),
-//! an arrow, and steps with commas between (`then` is a filler word). No step waits for another
-//! except by `delay`. A name that no rule has gets NXDOMAIN, a name that has rules for other types
+//! `tcp`, perhaps `edns` or `no-edns` (whether the query has an OPT record), perhaps the query
+//! attempts (`#1`, `#2-4`, `#3+`; counted by name, type and transport), an arrow, and steps with
+//! commas between (`then` is a filler word). No step waits for another except by `delay`. A name that no rule has gets NXDOMAIN, a name that has rules for other types
 //! only gets NODATA, and a query attempt after the last that has a rule gets nothing.
 //!
 //! | step | what happens |
@@ -103,9 +103,22 @@ pub struct Rule {
     pub rtype: Option<Rtype>,
     /// `None`: either.
     pub transport: Option<Transport>,
+    /// Whether the query has an OPT record; `None`: either.
+    pub edns: Option<bool>,
     /// The first and the last query attempt.
     pub attempts: (usize, usize),
     pub steps: Vec<Step>,
+}
+
+/// A query as rules see it.
+#[derive(Clone, Debug)]
+pub struct Asks {
+    /// In lower case, without the final dot.
+    pub name: String,
+    pub rtype: Rtype,
+    pub transport: Transport,
+    pub edns: bool,
+    pub attempt: usize,
 }
 
 /// One thing that a nameserver does about a query.
@@ -216,30 +229,16 @@ impl Script {
     }
 
     /// What to do about a query: the steps of the first rule that fits, if any rule does.
-    pub fn steps(
-        &self,
-        name: &str,
-        rtype: Rtype,
-        transport: Transport,
-        attempt: usize,
-    ) -> Option<&[Step]> {
-        self.rules
-            .iter()
-            .find(|rule| {
-                rule.rtype.is_none_or(|wanted| wanted == rtype)
-                    && rule.transport.is_none_or(|wanted| wanted == transport)
-                    && (rule.attempts.0..=rule.attempts.1).contains(&attempt)
-                    && rule.has_name(name)
-            })
-            .map(|rule| rule.steps.as_slice())
+    pub fn steps(&self, query: &Asks) -> Option<&[Step]> {
+        self.rules.iter().find(|rule| rule.fits(query)).map(|rule| rule.steps.as_slice())
     }
 
     /// What is said about a question that no rule has.
-    pub fn default_step(&self, name: &str, rtype: Rtype) -> Option<Step> {
+    pub fn default_step(&self, query: &Asks) -> Option<Step> {
         let mut known = false;
-        for rule in self.rules.iter().filter(|rule| rule.has_name(name)) {
-            if rule.rtype.is_none_or(|wanted| wanted == rtype) {
-                // There are rules, for other query attempts or the other transport.
+        for rule in self.rules.iter().filter(|rule| rule.has_name(&query.name)) {
+            if rule.rtype.is_none_or(|wanted| wanted == query.rtype) {
+                // There are rules, for other query attempts, the other transport or the like.
                 return None;
             }
             known = true;
@@ -277,9 +276,18 @@ impl Rule {
             name: parse::owner(name).expect("a name"),
             rtype: parse::rtype(rtype).expect("a record type"),
             transport: None,
+            edns: None,
             attempts: (1, usize::MAX),
             steps: steps.into_iter().collect(),
         }
+    }
+
+    fn fits(&self, query: &Asks) -> bool {
+        self.rtype.is_none_or(|wanted| wanted == query.rtype)
+            && self.transport.is_none_or(|wanted| wanted == query.transport)
+            && self.edns.is_none_or(|wanted| wanted == query.edns)
+            && (self.attempts.0..=self.attempts.1).contains(&query.attempt)
+            && self.has_name(&query.name)
     }
 
     /// Names are kept and compared in lower case, without the final dot.

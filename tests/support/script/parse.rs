@@ -49,6 +49,7 @@ fn rule(text: &str) -> Result<Rule> {
         name: owner(words.next().ok_or("no name")?)?,
         rtype: rtype(words.next().ok_or("no type")?)?,
         transport: None,
+        edns: None,
         attempts: (1, usize::MAX),
         steps: Vec::new(),
     };
@@ -56,6 +57,8 @@ fn rule(text: &str) -> Result<Rule> {
         match word {
             "udp" => rule.transport = Some(Transport::Udp),
             "tcp" => rule.transport = Some(Transport::Tcp),
+            "edns" => rule.edns = Some(true),
+            "no-edns" => rule.edns = Some(false),
             _ => {
                 let range = word.strip_prefix('#').ok_or_else(|| unknown(word))?;
                 rule.attempts = attempts(range)?;
