@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::framing::Framing;
-use super::sockets::{Outstanding, unused_id};
+use super::sockets::{Outstanding, OutstandingTable};
 use super::stub::QueryId;
 
 /// RFC 7766 section 6.2.3: "DNS clients ... SHOULD close the TCP connection ... idle". Long enough
@@ -21,7 +21,9 @@ pub(crate) struct Connection {
     /// A question timed out on it: nothing new is asked here.
     pub(crate) is_stuck: bool,
     pub(crate) framing: Framing,
-    pub(crate) outstanding: Vec<Outstanding>,
+    pub(crate) outstanding: OutstandingTable,
+    /// How many questions wait for a response.
+    open: usize,
     pub(crate) idle_at: Option<Instant>,
 }
 
@@ -33,45 +35,51 @@ impl Connection {
             has_answered: false,
             is_stuck: false,
             framing: Framing::default(),
-            outstanding: Vec::new(),
+            outstanding: OutstandingTable::default(),
+            open: 0,
             idle_at: None,
         }
     }
 
+    /// Whether a question may be asked here. Ids whose responses never came are taken for as long
+    /// as the connection lives, so one that has lost too many is left to end.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.is_stuck && self.outstanding.has_room_for(1)
+    }
+
     /// Lets a question wait here, under an id that no other question has on this connection
     /// (RFC 7766 section 6.2.1: "they MUST take care ... not to reuse the Message ID").
-    pub(crate) fn add(
-        &mut self,
-        mut outstanding: Outstanding,
-        random: &mut dyn FnMut() -> u16,
-    ) -> u16 {
-        outstanding.id = unused_id(&self.outstanding, random);
-        self.outstanding.push(outstanding);
+    pub(crate) fn add(&mut self, outstanding: Outstanding, random: &mut dyn FnMut() -> u16) -> u16 {
         self.idle_at = None;
-        outstanding.id
+        self.open += 1;
+        self.outstanding.add(outstanding, random)
     }
 
-    /// The question that waits under `id`.
-    pub(crate) fn find(&self, id: u16) -> Option<&Outstanding> {
-        self.outstanding.iter().find(|o| o.id == id)
-    }
-
-    /// A question is settled, by a response from here (`answered`) or by anything else. An id stays
-    /// taken until its response is in: the nameserver may still send it.
-    pub(crate) fn settle(
-        &mut self,
-        query: QueryId,
-        question: usize,
-        timed_out: bool,
-        now: Instant,
-    ) {
-        for outstanding in &mut self.outstanding {
-            if outstanding.query == query && outstanding.question == question {
-                self.is_stuck |= timed_out && !outstanding.is_settled;
-                outstanding.is_settled = true;
-            }
+    /// The response to the query under `id` is in: the id is free.
+    pub(crate) fn handle_answered(&mut self, id: u16, now: Instant) {
+        self.has_answered = true;
+        if self.outstanding.remove(id).is_some_and(|outstanding| !outstanding.is_settled) {
+            self.open -= 1;
         }
-        if self.outstanding.iter().all(|o| o.is_settled) {
+        self.rest(now);
+    }
+
+    /// The question of `query` under `id` is settled by something else than a response from here.
+    /// The id stays taken: the nameserver may still send one. Nothing happens if the response is in;
+    /// the id may be another query's by now.
+    pub(crate) fn settle(&mut self, query: QueryId, id: u16, timed_out: bool, now: Instant) {
+        let outstanding = self.outstanding.get_mut(id);
+        let is_open = |o: &&mut Outstanding| o.query == query && !o.is_settled;
+        if let Some(outstanding) = outstanding.filter(is_open) {
+            outstanding.is_settled = true;
+            self.is_stuck |= timed_out;
+            self.open -= 1;
+        }
+        self.rest(now);
+    }
+
+    fn rest(&mut self, now: Instant) {
+        if self.open == 0 && self.idle_at.is_none() {
             self.idle_at = Some(if self.is_stuck { now } else { now + IDLE_TIMEOUT });
         }
     }

@@ -28,12 +28,14 @@ pub(crate) struct Nameserver {
     rtt: Option<(Duration, Duration)>,
     /// Set when a query to it went unanswered or its socket failed, cleared by any valid response.
     failed_at: Option<Instant>,
+    /// It has answered a query with EDNS.
+    knows_edns: bool,
     plain_until: Option<Instant>,
 }
 
 impl Nameserver {
     pub(crate) fn new(addr: SocketAddr) -> Self {
-        Self { addr, rtt: None, failed_at: None, plain_until: None }
+        Self { addr, rtt: None, failed_at: None, knows_edns: false, plain_until: None }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -50,9 +52,14 @@ impl Nameserver {
         self.rtt.is_some() && self.failed_at.is_none()
     }
 
-    /// Whether a failure lies long enough back to try it again, beside a proven one.
-    pub(crate) fn is_due_for_probe(&self, now: Instant) -> bool {
-        self.failed_at.is_some_and(|at| now >= at + PROBE_DELAY)
+    /// Whether a failure lies long enough back to try it again, beside a proven one. If so, nobody
+    /// else needs to before the next pause is over: of a thousand lookups, one asks.
+    pub(crate) fn start_probe(&mut self, now: Instant) -> bool {
+        let is_due = self.failed_at.is_some_and(|at| now >= at + PROBE_DELAY);
+        if is_due {
+            self.failed_at = Some(now);
+        }
+        is_due
     }
 
     /// After how long without a response a first query is sent again.
@@ -77,12 +84,14 @@ impl Nameserver {
         self.plain_until.is_none_or(|until| now >= until)
     }
 
-    /// A valid response came, `rtt` after its query was sent.
+    /// A valid answer came, `rtt` after its query was sent, with or without EDNS.
     ///
     /// Every send has its own socket or its own id, so a response always belongs to one send and
     /// the sample is unambiguous (RFC 6298 section 3, Karn's algorithm).
-    pub(crate) fn handle_response(&mut self, rtt: Duration) {
+    pub(crate) fn handle_response(&mut self, rtt: Option<Duration>, edns: bool) {
         self.failed_at = None;
+        self.knows_edns |= edns;
+        let Some(rtt) = rtt else { return };
         self.rtt = Some(match self.rtt {
             None => (rtt, rtt / 2),
             Some((smoothed, deviation)) => {
@@ -91,15 +100,21 @@ impl Nameserver {
         });
     }
 
-    /// A query went unanswered for longer than it should, or its socket failed.
+    /// A query went unanswered for longer than it should, its socket failed, or it was answered
+    /// with an error.
     pub(crate) fn handle_failure(&mut self, now: Instant) {
         // Each failure restarts the pause, so that a dead nameserver is probed once in a pause.
         self.failed_at = Some(now);
     }
 
-    /// It answered a query with EDNS as RFC 6891 section 7 describes for one that knows none.
-    pub(crate) fn handle_edns_refused(&mut self, now: Instant) {
-        self.plain_until = Some(now + PLAIN_DNS_PERIOD);
+    /// It answered a query without EDNS, and did not answer the same query with EDNS: it said so
+    /// (`has_refused`, RFC 6891 section 7), or something on the way dropped it. Silence alone proves
+    /// nothing of one that has answered with EDNS before.
+    pub(crate) fn handle_plain_answer(&mut self, has_refused: bool, now: Instant) {
+        if has_refused || !self.knows_edns {
+            self.knows_edns = false;
+            self.plain_until = Some(now + PLAIN_DNS_PERIOD);
+        }
     }
 }
 
@@ -120,7 +135,7 @@ mod tests {
     #[test]
     fn the_first_sample_sets_the_deviation_to_half_of_it() {
         let mut server = nameserver();
-        server.handle_response(Duration::from_millis(200));
+        server.handle_response(Some(Duration::from_millis(200)), true);
         assert_eq!(server.smoothed_rtt(), Some(Duration::from_millis(200)));
         assert_eq!(server.resend_delay(), Duration::from_millis(600), "200 + 4 * 100");
     }
@@ -128,22 +143,23 @@ mod tests {
     #[test]
     fn delays_stay_within_their_bounds() {
         let mut quick = nameserver();
-        quick.handle_response(Duration::from_micros(50));
+        quick.handle_response(Some(Duration::from_micros(50)), true);
         assert_eq!((quick.resend_delay(), quick.late_delay()), (MIN_RESEND_DELAY, MIN_LATE_DELAY));
         let mut slow = nameserver();
-        slow.handle_response(Duration::from_secs(4));
+        slow.handle_response(Some(Duration::from_secs(4)), true);
         assert_eq!((slow.resend_delay(), slow.late_delay()), (MAX_RESEND_DELAY, MAX_RESEND_DELAY));
     }
 
     #[test]
     fn a_failure_demotes_until_the_next_response_and_allows_a_probe_after_a_pause() {
         let (mut server, now) = (nameserver(), Instant::now());
-        server.handle_response(Duration::from_millis(1));
+        server.handle_response(Some(Duration::from_millis(1)), true);
         server.handle_failure(now);
         assert!(!server.is_proven());
-        assert!(!server.is_due_for_probe(now + PROBE_DELAY.mul_f32(0.99)));
-        assert!(server.is_due_for_probe(now + PROBE_DELAY));
-        server.handle_response(Duration::from_millis(1));
+        assert!(!server.start_probe(now + PROBE_DELAY.mul_f32(0.99)));
+        assert!(server.start_probe(now + PROBE_DELAY));
+        assert!(!server.start_probe(now + PROBE_DELAY), "one lookup probes, the others do not");
+        server.handle_response(Some(Duration::from_millis(1)), true);
         assert!(server.is_proven());
     }
 
@@ -151,8 +167,20 @@ mod tests {
     fn plain_dns_is_remembered_and_forgotten() {
         let (mut server, now) = (nameserver(), Instant::now());
         assert!(server.speaks_edns(now));
-        server.handle_edns_refused(now);
+        server.handle_plain_answer(true, now);
         assert!(!server.speaks_edns(now));
         assert!(server.speaks_edns(now + PLAIN_DNS_PERIOD));
+    }
+
+    #[test]
+    fn silence_after_edns_is_blamed_on_edns_only_if_it_never_worked() {
+        let (mut server, now) = (nameserver(), Instant::now());
+        server.handle_response(Some(Duration::from_millis(1)), true);
+        server.handle_plain_answer(false, now);
+        assert!(server.speaks_edns(now), "a packet was lost");
+        let mut behind_a_filter = nameserver();
+        behind_a_filter.handle_response(Some(Duration::from_millis(1)), false);
+        behind_a_filter.handle_plain_answer(false, now);
+        assert!(!behind_a_filter.speaks_edns(now));
     }
 }

@@ -10,6 +10,7 @@
 mod outcome;
 mod progress;
 mod rounds;
+mod sends;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use super::nameserver::Nameserver;
 
 pub(crate) use outcome::{Failure, ServerFailure, Settled, is_resource};
 pub(crate) use progress::Questions;
-use progress::{Progress, Standing};
+use progress::{Exchange, Progress, Standing};
 
 /// resolv.conf(5): "up to MAXNS (currently 3) may be listed".
 pub(crate) const MAX_NAMESERVERS: usize = 3;
@@ -32,14 +33,10 @@ pub(crate) const MAX_QUESTIONS: usize = 2;
 /// DNS transport more than twice (i.e., three queries in total) before considering the server
 /// address unresponsive over that transport for that query."
 const MAX_SENDS: u8 = 3;
-/// The second resend comes after three times the delay of the first: a loss of the first two
-/// packets costs little, and an outage of a second is still bridged by the third.
-const RESEND_GROWTH: u32 = 3;
-/// A TCP connection that has brought no answer for this long makes the other nameservers be asked:
-/// one lost SYN is sent again by the kernel after a second (RFC 6298 section 2).
-const TCP_LATE_DELAY: Duration = Duration::from_secs(1);
 /// A process without a free file descriptor tries again after this long.
 const RESOURCE_PAUSE: Duration = Duration::from_millis(100);
+
+const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
 
 /// How the nameservers share the questions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -59,13 +56,23 @@ pub enum Strategy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueryConfig {
     pub(crate) strategy: Strategy,
-    /// From the first send until every question is settled.
+    /// How long the nameservers have for one candidate name, aliases included.
     pub(crate) timeout: Duration,
     /// How often each nameserver may fail before a question fails.
     pub(crate) attempts: u8,
     pub(crate) edns: bool,
     /// No UDP at all.
     pub(crate) tcp_only: bool,
+}
+
+/// What was sent, when a response to it arrives or its socket fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) question: usize,
+    pub(crate) server: usize,
+    pub(crate) transport: Transport,
+    pub(crate) edns: bool,
+    pub(crate) at: Instant,
 }
 
 /// Something to send: these questions, to this nameserver, over one socket.
@@ -109,12 +116,14 @@ struct Question {
 }
 
 impl Query {
-    /// A query about `record_types`, started at `now`. `first_server` is where `InTurn` begins.
+    /// A query about `record_types`, started at `now`, over at `deadline`. `first_server` is where
+    /// `InTurn` begins.
     pub(crate) fn new(
         record_types: impl IntoIterator<Item = RecordType>,
         config: QueryConfig,
-        servers: &[Nameserver],
+        servers: &mut [Nameserver],
         first_server: usize,
+        deadline: Instant,
         now: Instant,
     ) -> Self {
         let mut questions = [None, None];
@@ -131,7 +140,7 @@ impl Query {
         let server_count = servers.len().min(MAX_NAMESERVERS);
         let mut query = Self {
             config,
-            deadline: now + config.timeout,
+            deadline,
             questions,
             servers: Default::default(),
             server_count,
@@ -142,22 +151,9 @@ impl Query {
         query
     }
 
-    fn start(&mut self, servers: &[Nameserver], now: Instant) {
-        let open = self.open();
-        let proven = |&s: &usize| servers[s].is_proven();
-        let best = (0..self.server_count).filter(proven).min_by_key(|&s| servers[s].smoothed_rtt());
-        match (self.config.strategy, best) {
-            (Strategy::Adaptive, Some(best)) if self.server_count > 1 => {
-                for (server, nameserver) in servers.iter().enumerate().take(self.server_count) {
-                    if server == best || nameserver.is_due_for_probe(now) {
-                        self.ask(server, open);
-                    }
-                }
-                self.widen_at = Some(now + servers[best].late_delay());
-            }
-            _ if self.is_in_turn() => self.ask(self.first_server, open),
-            _ => (0..self.server_count).for_each(|server| self.ask(server, open)),
-        }
+    /// When every question that is still open fails.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     /// The record type of a question.
@@ -183,81 +179,82 @@ impl Query {
         }
     }
 
-    /// A message about this question came from this nameserver and passed every check.
+    /// A message came that answers what was sent, and passed every check.
     pub(crate) fn handle_response(
         &mut self,
-        question: usize,
-        server: usize,
-        transport: Transport,
+        sent: Sent,
         response: Response,
         servers: &mut [Nameserver],
         now: Instant,
     ) {
+        let Sent { question, server, transport, edns, at } = sent;
         if !self.is_open(question) {
             return;
         }
         match response {
-            Response::Answer(answer) => match answer.outcome {
-                Outcome::AliasLoop => {
-                    self.fail_for_good(question, server, transport, FailureCause::AliasLoop, now);
+            Response::Answer(answer) => {
+                // Over TCP the time would be that of the handshake and the queue as well.
+                let rtt = (transport == Transport::Udp).then(|| now - at);
+                let tried_edns = self.config.edns && servers[server].speaks_edns(now);
+                servers[server].handle_response(rtt, edns);
+                if tried_edns && !edns {
+                    let has_refused = self.servers[server].is_plain;
+                    servers[server].handle_plain_answer(has_refused, now);
                 }
-                Outcome::AliasChainTooLong => {
-                    let cause = FailureCause::AliasChainTooLong;
-                    self.fail_for_good(question, server, transport, cause, now);
-                }
-                _ => self.settle(question, Settled::Answer(answer)),
-            },
-            Response::Truncated => self.ask_over_tcp(question, server, now),
-            Response::FormErr | Response::BadVers => {
-                if !self.ask_without_edns(question, server, transport, servers, now) {
-                    let rcode = match response {
-                        Response::BadVers => Rcode::BADVERS,
-                        _ => Rcode::FORMERR,
-                    };
-                    let cause = FailureCause::Rcode(rcode);
-                    self.fail(question, server, transport, cause, servers, now);
+                let cause = match answer.outcome {
+                    Outcome::AliasLoop => FailureCause::AliasLoop,
+                    Outcome::AliasChainTooLong => FailureCause::AliasChainTooLong,
+                    _ => return self.settle(question, Settled::Answer(answer)),
+                };
+                self.fail_for_good(question, server, transport, cause, now);
+            }
+            Response::Truncated => {
+                servers[server].handle_response(Some(now - at), edns);
+                self.ask_over_tcp(question, server, servers, now);
+            }
+            Response::FormErr => {
+                if !self.ask_without_edns(question, server, transport, edns) {
+                    self.fail_with(Rcode::FORMERR, sent, servers, now);
                 }
             }
-            Response::Failure(rcode) => {
-                self.fail(question, server, transport, FailureCause::Rcode(rcode), servers, now);
+            Response::BadVers => {
+                if !self.ask_without_edns(question, server, transport, edns) {
+                    self.fail_with(Rcode::BADVERS, sent, servers, now);
+                }
             }
+            Response::Failure(rcode) => self.fail_with(rcode, sent, servers, now),
             Response::LameReferral => {
                 self.fail(question, server, transport, FailureCause::LameReferral, servers, now);
             }
-            // Twelve bytes prove little: the others are asked at once, or this one without EDNS,
-            // and its true answer is still welcome.
-            Response::Hint(rcode) => {
-                if matches!(rcode, Rcode::FORMERR | Rcode::BADVERS | Rcode::NOTIMP) {
-                    self.ask_without_edns(question, server, transport, servers, now);
-                }
-                self.ask_unasked(Questions::one(question));
-            }
+            Response::Hint(rcode) => self.handle_hint(rcode, sent, servers, now),
         }
     }
 
-    /// RFC 6891 section 7: a responder that does not implement EDNS "MUST respond with a return
-    /// code (RCODE) of FORMERR". It gets the same question once more, in plain RFC 1035 form.
-    /// Returns whether that is still to be tried.
-    fn ask_without_edns(
-        &mut self,
-        question: usize,
-        server: usize,
-        transport: Transport,
-        servers: &mut [Nameserver],
-        now: Instant,
-    ) -> bool {
-        let progress = &mut self.servers[server];
-        if !self.config.edns || progress.plain.contains(question) {
-            return false;
+    fn fail_with(&mut self, rcode: Rcode, sent: Sent, servers: &mut [Nameserver], now: Instant) {
+        let Sent { question, server, transport, .. } = sent;
+        self.fail(question, server, transport, FailureCause::Rcode(rcode), servers, now);
+    }
+
+    /// An error that names no question. In a datagram it proves little: the others are asked at
+    /// once, or this one without EDNS or a little sooner than it would be, and its true answer is
+    /// still welcome. On a connection that the nameserver itself has accepted it is its answer.
+    fn handle_hint(&mut self, rcode: Rcode, sent: Sent, servers: &mut [Nameserver], now: Instant) {
+        let Sent { question, server, transport, edns, .. } = sent;
+        let may_be_edns = matches!(rcode, Rcode::FORMERR | Rcode::BADVERS | Rcode::NOTIMP);
+        let is_asked_anew = may_be_edns && self.ask_without_edns(question, server, transport, edns);
+        if transport == Transport::Tcp {
+            if !is_asked_anew {
+                self.fail_with(rcode, sent, servers, now);
+            }
+            return;
         }
-        progress.plain.insert(question);
-        servers[server].handle_edns_refused(now);
-        match transport {
-            Transport::Udp => progress.due_udp.insert(question),
-            Transport::Tcp => progress.due_tcp.insert(question),
+        let exchange = &mut self.servers[server].exchanges[question];
+        exchange.hint = Some(rcode);
+        let soon = now + servers[server].resend_delay();
+        if exchange.udp.standing == Standing::Waiting {
+            exchange.udp.next = exchange.udp.next.map(|at| at.min(soon));
         }
-        self.servers[server].drop_exhausted_sends();
-        true
+        self.ask_unasked(question);
     }
 
     /// A message with an id that was never sent came from this nameserver's address: somebody may
@@ -265,40 +262,60 @@ impl Query {
     /// the socket keeps listening (RFC 5452 section 9.2 asks for defence against such floods).
     pub(crate) fn handle_mismatch(&mut self, server: usize) {
         for question in self.open().iter() {
-            if self.servers[server].tcp_sends[question] == 0 {
-                self.servers[server].due_tcp.insert(question);
+            let Exchange { udp, tcp, .. } = &mut self.servers[server].exchanges[question];
+            if udp.sends > 0 && tcp.sends == 0 && tcp.standing == Standing::Unasked {
+                tcp.ask();
             }
         }
     }
 
-    /// The socket or connection that carries these questions could not be used.
+    /// The socket or connection that carries what was sent, or was to carry it, cannot be used.
+    /// `is_sent` is whether it went out before that.
     pub(crate) fn handle_socket_error(
         &mut self,
-        question: usize,
-        server: usize,
-        transport: Transport,
+        sent: Sent,
+        kind: io::ErrorKind,
+        is_sent: bool,
+        servers: &mut [Nameserver],
+        now: Instant,
+    ) {
+        let Sent { question, server, transport, .. } = sent;
+        if !self.is_open(question) {
+            return;
+        }
+        let cause = FailureCause::Socket(kind);
+        if !is_resource(kind) {
+            return self.fail(question, server, transport, cause, servers, now);
+        }
+        // Not the nameserver's fault, and soon over, or not: the question waits for a free
+        // descriptor until its deadline. The failure is kept for the error.
+        let leg = self.servers[server].exchanges[question].leg(transport);
+        if matches!(leg.standing, Standing::Waiting | Standing::Late) {
+            leg.sends -= u8::from(!is_sent);
+            leg.standing = Standing::Held;
+            leg.next = Some(now + RESOURCE_PAUSE);
+            self.record(question, server, transport, cause, now);
+        }
+    }
+
+    /// A connection that had brought answers was lost before it brought this one.
+    ///
+    /// RFC 7766 section 6.2.4: "If a server closes a TCP connection ... with pending queries ... the
+    /// client SHOULD retry". The nameserver was well a moment ago; the question goes out once more,
+    /// over a connection that has not answered yet, so that a second loss is a failure.
+    pub(crate) fn handle_connection_lost(
+        &mut self,
+        sent: Sent,
         kind: io::ErrorKind,
         servers: &mut [Nameserver],
         now: Instant,
     ) {
+        let Sent { question, server, transport, .. } = sent;
         if !self.is_open(question) {
             return;
         }
-        if is_resource(kind) {
-            // Not the nameserver's fault, and soon over, or not: the question waits for a free
-            // descriptor until its deadline. The failure is kept for the error.
-            let progress = &mut self.servers[server];
-            let (sends, elapsed) = match transport {
-                Transport::Udp => (&mut progress.udp_sends, progress.first_sent),
-                Transport::Tcp => (&mut progress.tcp_sends, progress.first_sent),
-            };
-            sends[question] = sends[question].saturating_sub(1);
-            progress.standing[question] = Standing::Waiting;
-            progress.next = Some(now + RESOURCE_PAUSE);
-            let elapsed = elapsed.map_or(Duration::ZERO, |at| now - at);
-            self.record(question, server, transport, FailureCause::Socket(kind), elapsed);
-        } else {
-            servers[server].handle_failure(now);
+        let leg = self.servers[server].exchanges[question].leg(transport);
+        if !leg.ask() {
             self.fail(question, server, transport, FailureCause::Socket(kind), servers, now);
         }
     }
@@ -313,7 +330,9 @@ impl Query {
         }
         if self.widen_at.is_some_and(|at| now >= at) {
             self.widen_at = None;
-            self.ask_unasked(self.open());
+            for question in self.open().iter() {
+                self.ask_unasked(question);
+            }
         }
         for question in self.open().iter() {
             let state = self.questions[question].as_mut().expect("an open question exists");
@@ -323,9 +342,15 @@ impl Query {
             }
         }
         for server in 0..self.server_count {
-            if self.servers[server].next.is_some_and(|at| now >= at) {
-                self.servers[server].next = None;
-                self.handle_overdue(server, servers, now);
+            for transport in TRANSPORTS {
+                // Both families together, so that they share a socket again.
+                for question in self.open().iter() {
+                    let leg = self.servers[server].exchanges[question].leg(transport);
+                    if leg.next.is_some_and(|at| now >= at) {
+                        leg.next = None;
+                        self.handle_overdue(question, server, transport, servers, now);
+                    }
+                }
             }
         }
     }
@@ -334,17 +359,18 @@ impl Query {
     pub(crate) fn poll_send(&mut self, servers: &[Nameserver], now: Instant) -> Option<Send> {
         let open = self.open();
         for server in 0..self.server_count {
-            let progress = &mut self.servers[server];
-            progress.due_udp.0 &= open.0;
-            progress.due_tcp.0 &= open.0;
-            let (transport, questions) = if !progress.due_udp.is_empty() {
-                (Transport::Udp, std::mem::take(&mut progress.due_udp))
-            } else if !progress.due_tcp.is_empty() {
-                (Transport::Tcp, std::mem::take(&mut progress.due_tcp))
-            } else {
-                continue;
-            };
-            return Some(self.note_send(server, transport, questions, servers, now));
+            for transport in TRANSPORTS {
+                let mut due = Questions::default();
+                for question in open.iter() {
+                    let leg = self.servers[server].exchanges[question].leg(transport);
+                    if leg.standing == Standing::Due {
+                        due.insert(question);
+                    }
+                }
+                if !due.is_empty() {
+                    return Some(self.note_send(server, transport, due, servers, now));
+                }
+            }
         }
         None
     }
@@ -359,12 +385,21 @@ impl Query {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        if self.open().is_empty() {
+        let open = self.open();
+        if open.is_empty() {
             return None;
         }
-        let retries = self.questions.iter().flatten().filter_map(|q| q.retry_at);
-        let nexts = self.servers[..self.server_count].iter().filter_map(|p| p.next);
-        retries.chain(nexts).chain(self.widen_at).chain([self.deadline]).min()
+        let mut first = self.deadline;
+        let mut consider = |at: Option<Instant>| first = at.map_or(first, |at| first.min(at));
+        consider(self.widen_at);
+        for question in open.iter() {
+            consider(self.questions[question].as_ref().and_then(|question| question.retry_at));
+            for progress in &self.servers[..self.server_count] {
+                consider(progress.exchanges[question].udp.next);
+                consider(progress.exchanges[question].tcp.next);
+            }
+        }
+        Some(first)
     }
 
     /// With one nameserver there is nobody to turn to: it gets its resends.
@@ -380,122 +415,6 @@ impl Query {
             }
         }
         open
-    }
-
-    fn note_send(
-        &mut self,
-        server: usize,
-        transport: Transport,
-        questions: Questions,
-        servers: &[Nameserver],
-        now: Instant,
-    ) -> Send {
-        let deadline = self.deadline;
-        let progress = &mut self.servers[server];
-        let mut number = 0;
-        for question in questions.iter() {
-            let sends = match transport {
-                Transport::Udp => &mut progress.udp_sends[question],
-                Transport::Tcp => &mut progress.tcp_sends[question],
-            };
-            *sends += 1;
-            number = number.max(*sends);
-            progress.standing[question] = match transport {
-                Transport::Udp => Standing::Waiting,
-                Transport::Tcp => Standing::WaitingTcp,
-            };
-        }
-        progress.first_sent.get_or_insert(now);
-        let delay = match transport {
-            Transport::Udp => {
-                servers[server].resend_delay() * RESEND_GROWTH.pow(u32::from(number - 1))
-            }
-            Transport::Tcp => TCP_LATE_DELAY,
-        };
-        // Half of what is left at most, so that a short timeout still sees its resends.
-        let delay = delay.min(deadline.saturating_duration_since(now) / 2);
-        progress.next = Some(progress.next.map_or(now + delay, |at| at.min(now + delay)));
-        // A path that drops EDNS in silence shows itself by silence alone, so the last send goes
-        // without (RFC 6891 section 6.2.5 allows for such middleboxes).
-        let edns = self.config.edns
-            && progress.plain.is_empty()
-            && servers[server].speaks_edns(now)
-            && !(transport == Transport::Udp && number == MAX_SENDS);
-        Send { server, transport, questions, edns }
-    }
-
-    /// Puts questions on the list of what is to be sent, as far as the limit allows.
-    fn ask(&mut self, server: usize, questions: Questions) {
-        let progress = &mut self.servers[server];
-        if self.config.tcp_only {
-            progress.due_tcp.0 |= questions.0;
-        } else {
-            progress.due_udp.0 |= questions.0;
-        }
-        self.servers[server].drop_exhausted_sends();
-    }
-
-    /// Asks nameservers that have not been asked these questions: all, or in turn the next one.
-    fn ask_unasked(&mut self, questions: Questions) {
-        for step in 0..self.server_count {
-            let server = (self.first_server + step) % self.server_count;
-            let mut unasked = Questions::default();
-            for question in questions.iter() {
-                if self.servers[server].standing[question] == Standing::Unasked
-                    && !self.servers[server].due_udp.contains(question)
-                    && !self.servers[server].due_tcp.contains(question)
-                {
-                    unasked.insert(question);
-                }
-            }
-            if unasked.is_empty() {
-                continue;
-            }
-            self.ask(server, unasked);
-            if self.is_in_turn() {
-                return;
-            }
-        }
-    }
-
-    fn ask_over_tcp(&mut self, question: usize, server: usize, now: Instant) {
-        let progress = &mut self.servers[server];
-        progress.due_udp.remove(question);
-        if progress.tcp_sends[question] == 0 {
-            progress.due_tcp.insert(question);
-            progress.standing[question] = Standing::WaitingTcp;
-            progress.next = Some(now + TCP_LATE_DELAY);
-        }
-    }
-
-    /// A nameserver has not answered what it was sent: once more, or never.
-    fn handle_overdue(&mut self, server: usize, servers: &mut [Nameserver], now: Instant) {
-        let in_turn = self.is_in_turn();
-        let mut again = Questions::default();
-        let mut overdue = Questions::default();
-        for question in self.open().iter() {
-            let progress = &mut self.servers[server];
-            match progress.standing[question] {
-                // In turn, the next nameserver is asked instead, and this one again next round.
-                Standing::Waiting if !in_turn && progress.udp_sends[question] < MAX_SENDS => {
-                    again.insert(question);
-                }
-                Standing::Waiting | Standing::WaitingTcp => {
-                    progress.standing[question] = Standing::Silent;
-                }
-                Standing::Unasked | Standing::Silent | Standing::Failed => continue,
-            }
-            overdue.insert(question);
-        }
-        if overdue.is_empty() {
-            return;
-        }
-        servers[server].handle_failure(now);
-        self.ask(server, again);
-        self.ask_unasked(overdue);
-        for question in overdue.iter() {
-            self.finish_round_if_over(question, servers, now);
-        }
     }
 
     fn settle(&mut self, question: usize, settled: Settled) {

@@ -1,40 +1,126 @@
 //! Which question waits on which socket, under which id.
 
-use std::collections::HashMap;
-use std::time::Instant;
-
+use super::message::Response;
+use super::query::{MAX_QUESTIONS, Sent};
 use super::stub::QueryId;
+use std::collections::HashMap;
 
 /// Names a socket or connection for as long as the resolver lives: ids are never used again, so an
 /// event that arrives for a socket already closed finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SocketId(pub(crate) u64);
 
-/// One query that was sent, and what its response is matched against.
+/// One query that was sent, or is about to be, and what its response is matched against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outstanding {
     pub(crate) id: u16,
     pub(crate) query: QueryId,
-    pub(crate) question: usize,
-    pub(crate) edns: bool,
-    pub(crate) sent_at: Instant,
-    /// Its question is settled. Kept, so that a late duplicate is not taken for a guess.
+    pub(crate) sent: Sent,
+    /// Whether it went out: its socket or connection may still be to be opened.
+    pub(crate) is_out: bool,
+    /// The weightiest message that came in response.
+    pub(crate) heard: Heard,
+    /// Its question is settled. Kept, so that a late duplicate is not taken for a guess, and an id
+    /// is not used again while a response may come.
     pub(crate) is_settled: bool,
+}
+
+impl Outstanding {
+    pub(crate) fn new(query: QueryId, sent: Sent) -> Self {
+        let (is_out, heard, is_settled) = (false, Heard::default(), false);
+        Self { id: 0, query, sent, is_out, heard, is_settled }
+    }
+}
+
+/// How much a message says. Of the responses to one query, each has to say more than those before:
+/// a duplicated datagram is not a second failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Heard {
+    #[default]
+    Nothing,
+    Hint,
+    Failure,
+    Answer,
+}
+
+impl From<&Response> for Heard {
+    fn from(response: &Response) -> Self {
+        match response {
+            Response::Hint(_) => Self::Hint,
+            Response::Answer(_) => Self::Answer,
+            _ => Self::Failure,
+        }
+    }
+}
+
+/// A quarter of all ids. Up to here a random id is free at the second try, on average, and a forger
+/// who sends one response has a chance of one in four at the worst to hit some question's id.
+const MAX_OUTSTANDING: usize = 1 << 14;
+
+/// The queries on one socket or connection, each under an id of its own: A and AAAA must differ, or
+/// the second is never matched.
+#[derive(Debug, Default)]
+pub(crate) struct OutstandingTable(Vec<Outstanding>);
+
+impl OutstandingTable {
+    /// Adds one under a random id that no other has.
+    pub(crate) fn add(
+        &mut self,
+        mut outstanding: Outstanding,
+        random: &mut dyn FnMut() -> u16,
+    ) -> u16 {
+        assert!(self.has_room_for(1), "a full table is not asked to take more");
+        let position = loop {
+            outstanding.id = random();
+            if let Err(position) = self.position(outstanding.id) {
+                break position;
+            }
+        };
+        self.0.insert(position, outstanding);
+        outstanding.id
+    }
+
+    pub(crate) fn has_room_for(&self, count: usize) -> bool {
+        self.0.len() + count <= MAX_OUTSTANDING
+    }
+
+    pub(crate) fn get_mut(&mut self, id: u16) -> Option<&mut Outstanding> {
+        let position = self.position(id).ok()?;
+        Some(&mut self.0[position])
+    }
+
+    pub(crate) fn remove(&mut self, id: u16) -> Option<Outstanding> {
+        let position = self.position(id).ok()?;
+        Some(self.0.remove(position))
+    }
+
+    pub(crate) fn forget_settled(&mut self) {
+        self.0.retain(|outstanding| !outstanding.is_settled);
+    }
+
+    /// Those that wait for a response, in the order of their ids.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Outstanding> {
+        self.0.iter().filter(|outstanding| !outstanding.is_settled)
+    }
+
+    pub(crate) fn first(&self) -> Option<&Outstanding> {
+        self.0.first()
+    }
+
+    fn position(&self, id: u16) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&id, |outstanding| outstanding.id)
+    }
 }
 
 /// One UDP socket, connected to one nameserver.
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(crate) server: usize,
-    pub(crate) outstanding: Vec<Outstanding>,
+    pub(crate) outstanding: OutstandingTable,
     /// Whether questions of more than one query wait here.
     pub(crate) is_shared: bool,
-}
-
-impl Socket {
-    fn is_idle(&self) -> bool {
-        self.outstanding.iter().all(|o| o.is_settled)
-    }
+    /// How many wait for a response.
+    open: usize,
 }
 
 /// The open UDP sockets.
@@ -81,53 +167,67 @@ impl Sockets {
         SocketId(self.next)
     }
 
-    /// A socket for one send to `server`; `random` picks among the open ones at the limit.
-    pub(crate) fn place(&mut self, server: usize, random: &mut dyn FnMut() -> u16) -> Place {
-        let peers = &self.by_server[server];
-        if peers.len() >= self.limit_per_server {
-            let socket = peers[usize::from(random()) % peers.len()];
-            return Place { socket, is_new: false };
+    /// A socket for one send to `server`; `random` picks among the open ones at the limit. `None`
+    /// if all of them carry as many questions as they can.
+    pub(crate) fn place(
+        &mut self,
+        server: usize,
+        random: &mut dyn FnMut() -> u16,
+    ) -> Option<Place> {
+        if self.by_server[server].len() >= self.limit_per_server {
+            let socket = self.any(server, random)?;
+            return Some(Place { socket, is_new: false });
         }
         let socket = self.next_id();
-        self.open.insert(socket, Socket { server, outstanding: Vec::new(), is_shared: false });
+        let outstanding = OutstandingTable::default();
+        self.open.insert(socket, Socket { server, outstanding, is_shared: false, open: 0 });
         self.by_server[server].push(socket);
-        Place { socket, is_new: true }
+        Some(Place { socket, is_new: true })
     }
 
-    /// An open socket to `server`.
-    pub(crate) fn any(&self, server: usize) -> Option<SocketId> {
-        self.by_server[server].first().copied()
+    /// An open socket to `server` with room, picked by `random`.
+    pub(crate) fn any(&self, server: usize, random: &mut dyn FnMut() -> u16) -> Option<SocketId> {
+        let peers = &self.by_server[server];
+        let first = usize::from(random()).checked_rem(peers.len())?;
+        let from_first = peers[first..].iter().chain(&peers[..first]).copied();
+        // Both families of a name go to one socket, so there has to be room for two.
+        let has_room =
+            |socket: &SocketId| self.open[socket].outstanding.has_room_for(MAX_QUESTIONS);
+        from_first.into_iter().find(has_room)
     }
 
     /// Lets a question wait on `socket`, under an id that no other question has there.
     pub(crate) fn add(
         &mut self,
         socket: SocketId,
-        mut outstanding: Outstanding,
+        outstanding: Outstanding,
         random: &mut dyn FnMut() -> u16,
     ) -> u16 {
         let socket = self.open.get_mut(&socket).expect("a place was given out for an open socket");
-        socket.is_shared |= socket.outstanding.iter().any(|o| o.query != outstanding.query);
-        outstanding.id = unused_id(&socket.outstanding, random);
-        socket.outstanding.push(outstanding);
-        outstanding.id
-    }
-
-    pub(crate) fn get(&self, socket: SocketId) -> Option<&Socket> {
-        self.open.get(&socket)
-    }
-
-    /// A question is settled: nothing waits for it on `socket` any longer. Returns whether the
-    /// socket has nobody left, and is to be closed.
-    pub(crate) fn settle(&mut self, socket: SocketId, query: QueryId, question: usize) -> bool {
-        let Some(entry) = self.open.get_mut(&socket) else { return false };
-        let matches = |o: &Outstanding| o.query == query && o.question == question;
-        if entry.is_shared {
-            entry.outstanding.retain(|o| !matches(o));
-        } else {
-            entry.outstanding.iter_mut().filter(|o| matches(o)).for_each(|o| o.is_settled = true);
+        let is_others = |other: &Outstanding| other.query != outstanding.query;
+        if !socket.is_shared && socket.outstanding.first().is_some_and(is_others) {
+            socket.is_shared = true;
+            socket.outstanding.forget_settled();
         }
-        entry.is_idle()
+        socket.open += 1;
+        socket.outstanding.add(outstanding, random)
+    }
+
+    pub(crate) fn get_mut(&mut self, socket: SocketId) -> Option<&mut Socket> {
+        self.open.get_mut(&socket)
+    }
+
+    /// A question is settled: nothing waits for it on `socket` under `id` any longer. Returns
+    /// whether the socket has nobody left, and is to be closed.
+    pub(crate) fn settle(&mut self, socket: SocketId, id: u16) -> bool {
+        let Some(entry) = self.open.get_mut(&socket) else { return false };
+        let Some(outstanding) = entry.outstanding.get_mut(id) else { return false };
+        outstanding.is_settled = true;
+        if entry.is_shared {
+            entry.outstanding.remove(id);
+        }
+        entry.open -= 1;
+        entry.open == 0
     }
 
     /// Forgets a socket, and returns what waited on it.
@@ -135,16 +235,5 @@ impl Sockets {
         let removed = self.open.remove(&socket)?;
         self.by_server[removed.server].retain(|&other| other != socket);
         Some(removed)
-    }
-}
-
-/// An id nobody uses among `outstanding`: A and AAAA on one socket must differ, or the second is
-/// never matched.
-pub(crate) fn unused_id(outstanding: &[Outstanding], random: &mut dyn FnMut() -> u16) -> u16 {
-    loop {
-        let id = random();
-        if outstanding.iter().all(|o| o.id != id) {
-            return id;
-        }
     }
 }

@@ -22,8 +22,8 @@ use super::message::{
     Expected, Ignored, QueryName, QueryOptions, Response, message_id, read_response, write_query,
 };
 use super::nameserver::Nameserver;
-use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Settled, is_resource};
-use super::sockets::{Outstanding, SocketId, Sockets};
+use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled, is_resource};
+use super::sockets::{Heard, Outstanding, Place, SocketId, Sockets};
 use super::stats::{Counters, add};
 
 /// Names a lookup for as long as the resolver lives.
@@ -118,22 +118,22 @@ struct QueryEntry {
     query: Query,
     name: QueryName,
     subscribers: [Vec<LookupId>; MAX_QUESTIONS],
-    sockets: Vec<SocketId>,
+    waits: Vec<Wait>,
     timer: Option<Instant>,
+}
+
+/// Where a question of a query waits for a response.
+struct Wait {
+    question: usize,
+    socket: SocketId,
+    id: u16,
 }
 
 /// A transmit that is still to be written.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Now(Transmit),
-    Query {
-        socket: SocketId,
-        transport: Transport,
-        query: QueryId,
-        question: usize,
-        id: u16,
-        edns: bool,
-    },
+    Query { socket: SocketId, query: Outstanding },
 }
 
 impl Stub {
@@ -205,24 +205,35 @@ impl Stub {
 
     /// A datagram arrived on a UDP socket, from the address it is connected to.
     pub(crate) fn handle_datagram(&mut self, socket: SocketId, datagram: &[u8], now: Instant) {
-        let Some(entry) = self.sockets.get(socket) else { return };
-        let (server, is_shared) = (entry.server, entry.is_shared);
+        let Some(entry) = self.sockets.get_mut(socket) else { return };
         let Some(id) = message_id(datagram) else {
             return self.counters.ignored(Ignored::TooShort);
         };
-        match entry.outstanding.iter().find(|o| o.id == id).copied() {
-            Some(outstanding) => {
-                self.handle_message(outstanding, server, Transport::Udp, datagram, now);
-            }
-            None => {
-                self.counters.ignored(Ignored::WrongId);
-                // On a socket of many, a late duplicate looks the same as a guess.
-                let query = entry.outstanding.first().filter(|_| !is_shared).map(|o| o.query);
-                if let Some(entry) = query.and_then(|query| self.queries.get_mut(&query)) {
-                    entry.query.handle_mismatch(server);
-                    self.advance_query(query.expect("just used"), now);
-                }
-            }
+        let Some(outstanding) = entry.outstanding.get_mut(id).copied() else {
+            return self.handle_unknown_id(socket, now);
+        };
+        if outstanding.is_settled {
+            return self.counters.duplicate();
+        }
+        let Some(response) = self.read(&outstanding, datagram) else { return };
+        let heard = Heard::from(&response);
+        if heard <= outstanding.heard {
+            return self.counters.duplicate();
+        }
+        let entry = self.sockets.get_mut(socket).expect("found above");
+        entry.outstanding.get_mut(id).expect("found above").heard = heard;
+        self.handle_response(&outstanding, response, now);
+    }
+
+    fn handle_unknown_id(&mut self, socket: SocketId, now: Instant) {
+        self.counters.ignored(Ignored::WrongId);
+        let Some(entry) = self.sockets.get_mut(socket) else { return };
+        // On a socket of many, a late duplicate looks the same as a guess.
+        let Some(query) = entry.outstanding.first().filter(|_| !entry.is_shared) else { return };
+        let (server, query) = (entry.server, query.query);
+        if let Some(entry) = self.queries.get_mut(&query) {
+            entry.query.handle_mismatch(server);
+            self.advance_query(query, now);
         }
     }
 
@@ -232,16 +243,18 @@ impl Stub {
         let Some(entry) = self.sockets.remove(socket) else { return };
         self.count_sockets();
         self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
-        match self.sockets.any(entry.server) {
+        for o in entry.outstanding.open() {
             // No descriptor is left for one more socket, so the open ones are shared.
-            Some(other) if is_resource(kind) => {
-                for o in entry.outstanding.iter().filter(|o| !o.is_settled) {
-                    self.send_over_udp(other, *o);
-                }
-            }
-            _ => {
-                let server = entry.server;
-                self.fail_outstanding(&entry.outstanding, server, Transport::Udp, kind, now);
+            let other = if is_resource(kind) && !o.is_out {
+                self.sockets.any(entry.server, &mut *self.random)
+            } else {
+                None
+            };
+            if let Some(other) = other {
+                self.send_over_udp(other, o.query, Sent { at: now, ..o.sent });
+            } else if let Some(entry) = self.queries.get_mut(&o.query) {
+                entry.query.handle_socket_error(o.sent, kind, o.is_out, &mut self.servers, now);
+                self.advance_query(o.query, now);
             }
         }
     }
@@ -280,31 +293,36 @@ impl Stub {
     /// The next thing for the driver to do. What is to be sent stands in `buf`.
     pub(crate) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
         while let Some(step) = self.transmits.pop_front() {
-            let Step::Query { socket, transport, query, question, id, edns } = step else {
-                let Step::Now(transmit) = step else { unreachable!("the other variant") };
-                return Some(transmit);
+            let (socket, Outstanding { id, query, sent, .. }) = match step {
+                Step::Now(transmit) => return Some(transmit),
+                Step::Query { socket, query } => (socket, query),
             };
             // Settled, abandoned, or its socket is gone since: nothing is sent for it any more.
             let Some(entry) = self.queries.get(&query) else { continue };
-            if !entry.query.is_open(question) {
+            let table = match sent.transport {
+                Transport::Udp => self.sockets.get_mut(socket).map(|s| &mut s.outstanding),
+                Transport::Tcp => self.connections.get_mut(&socket).map(|c| &mut c.outstanding),
+            };
+            let Some(outstanding) = table.and_then(|table| table.get_mut(id)) else { continue };
+            if outstanding.is_settled {
                 continue;
             }
-            let options = QueryOptions { edns, trust_ad: self.config.trust_ad };
-            let record_type = entry.query.record_type(question);
-            self.counters.query(transport);
-            match transport {
-                Transport::Udp if self.sockets.get(socket).is_some() => {
+            outstanding.is_out = true;
+            self.counters.query(sent.transport);
+            let options = QueryOptions { edns: sent.edns, trust_ad: self.config.trust_ad };
+            let record_type = entry.query.record_type(sent.question);
+            match sent.transport {
+                Transport::Udp => {
                     write_query(buf, id, &entry.name, record_type, options);
                     return Some(Transmit::SendUdp { socket });
                 }
-                Transport::Tcp if self.connections.contains_key(&socket) => {
+                Transport::Tcp => {
                     let mut query = Vec::new();
                     write_query(&mut query, id, &entry.name, record_type, options);
                     buf.clear();
                     write_framed(buf, &query);
                     return Some(Transmit::SendTcp { socket });
                 }
-                _ => {}
             }
         }
         None
@@ -379,8 +397,15 @@ impl Stub {
         let first_server = if self.config.rotate { self.rotation } else { 0 };
         self.rotation = self.rotation.wrapping_add(1);
         let record_types = record_types.into_iter().flatten();
-        let query =
-            Query::new(record_types.clone(), self.config.query, &self.servers, first_server, now);
+        let (config, deadline) = (self.config.query, now + self.config.query.timeout);
+        let query = Query::new(
+            record_types.clone(),
+            config,
+            &mut self.servers,
+            first_server,
+            deadline,
+            now,
+        );
         self.next_query += 1;
         let id = QueryId(self.next_query);
         let mut subscribers: [Vec<LookupId>; MAX_QUESTIONS] = Default::default();
@@ -390,7 +415,7 @@ impl Stub {
             entry.waits_for[slot(record_type)] = Some((id, question));
             subscribers[question].push(lookup);
         }
-        let entry = QueryEntry { query, name, subscribers, sockets: Vec::new(), timer: None };
+        let entry = QueryEntry { query, name, subscribers, waits: Vec::new(), timer: None };
         self.queries.insert(id, Box::new(entry));
         self.advance_query(id, now);
     }
@@ -408,102 +433,89 @@ impl Stub {
             }
         }
         let Some(entry) = self.queries.get_mut(&id) else { return };
-        let timer = entry.query.poll_timeout();
-        if timer != entry.timer {
-            if let Some(at) = std::mem::replace(&mut entry.timer, timer) {
-                self.timers.remove(&(at, Timer::Query(id)));
-            }
-            if let Some(at) = timer {
-                self.timers.insert((at, Timer::Query(id)));
-            }
-        }
-        if entry.query.is_done() {
+        let after = entry.query.poll_timeout();
+        let before = std::mem::replace(&mut entry.timer, after);
+        let is_done = entry.query.is_done();
+        self.move_timer(Timer::Query(id), before, after);
+        if is_done {
             self.queries.remove(&id);
+        }
+    }
+
+    fn move_timer(&mut self, timer: Timer, before: Option<Instant>, after: Option<Instant>) {
+        if before == after {
+            return;
+        }
+        if let Some(at) = before {
+            self.timers.remove(&(at, timer));
+        }
+        if let Some(at) = after {
+            self.timers.insert((at, timer));
         }
     }
 
     fn send(&mut self, query: QueryId, send: Send, now: Instant) {
         let Send { server, transport, questions, edns } = send;
+        let sent =
+            questions.iter().map(|question| Sent { question, server, transport, edns, at: now });
         if transport == Transport::Tcp {
-            for question in questions.iter() {
-                self.send_over_tcp(query, question, server, edns, now);
+            return sent.for_each(|sent| self.send_over_tcp(query, sent));
+        }
+        let Some(Place { socket, is_new }) = self.sockets.place(server, &mut *self.random) else {
+            let entry = self.queries.get_mut(&query).expect("its caller has it");
+            let kind = io::ErrorKind::QuotaExceeded;
+            for sent in sent {
+                entry.query.handle_socket_error(sent, kind, false, &mut self.servers, now);
             }
             return;
-        }
-        let place = self.sockets.place(server, &mut *self.random);
+        };
         self.count_sockets();
-        let socket = place.socket;
-        if place.is_new {
+        if is_new {
             let nameserver = self.servers[server].addr();
             self.transmits.push_back(Step::Now(Transmit::OpenUdp { socket, nameserver }));
         }
-        for question in questions.iter() {
-            let outstanding =
-                Outstanding { id: 0, query, question, edns, sent_at: now, is_settled: false };
-            self.send_over_udp(socket, outstanding);
-        }
+        sent.for_each(|sent| self.send_over_udp(socket, query, sent));
     }
 
     fn count_sockets(&self) {
         self.counters.open_sockets.store(self.sockets.len() as u64, Ordering::Relaxed);
     }
 
-    fn send_over_udp(&mut self, socket: SocketId, outstanding: Outstanding) {
-        let Outstanding { query, question, edns, .. } = outstanding;
-        let Some(entry) = self.queries.get_mut(&query) else { return };
-        if !entry.sockets.contains(&socket) {
-            entry.sockets.push(socket);
-        }
-        let id = self.sockets.add(socket, outstanding, &mut *self.random);
-        let transport = Transport::Udp;
-        self.transmits.push_back(Step::Query { socket, transport, query, question, id, edns });
+    fn send_over_udp(&mut self, socket: SocketId, query: QueryId, sent: Sent) {
+        let mut outstanding = Outstanding::new(query, sent);
+        outstanding.id = self.sockets.add(socket, outstanding, &mut *self.random);
+        self.transmits.push_back(Step::Query { socket, query: outstanding });
+        self.note_wait(query, socket, outstanding);
+    }
+
+    fn note_wait(&mut self, query: QueryId, socket: SocketId, outstanding: Outstanding) {
+        let entry = self.queries.get_mut(&query).expect("a query that sends exists");
+        let question = outstanding.sent.question;
+        entry.waits.push(Wait { question, socket, id: outstanding.id });
     }
 
     /// A message under an id that was sent: it is what it should be, or it is ignored.
-    fn handle_message(
-        &mut self,
-        outstanding: Outstanding,
-        server: usize,
-        transport: Transport,
-        message: &[u8],
-        now: Instant,
-    ) {
-        let Outstanding { id, query, question, sent_at, .. } = outstanding;
-        let Some(entry) = self.queries.get_mut(&query) else { return };
-        if outstanding.is_settled {
-            return self.counters.duplicate();
-        }
-        let record_type = entry.query.record_type(question);
-        let expected =
-            Expected { id, name: &entry.name, record_type, transport, exact_case: false };
-        match read_response(message, expected) {
-            Err(reason) => self.counters.ignored(reason),
-            Ok(response) => {
-                if response == Response::Truncated {
-                    add(&self.counters.truncated);
-                }
-                self.servers[server].handle_response(now - sent_at);
-                let servers = &mut self.servers;
-                entry.query.handle_response(question, server, transport, response, servers, now);
-                self.advance_query(query, now);
-            }
-        }
+    fn read(&self, outstanding: &Outstanding, message: &[u8]) -> Option<Response> {
+        let Outstanding { id, query, sent, .. } = *outstanding;
+        let entry = self.queries.get(&query)?;
+        let expected = Expected {
+            id,
+            name: &entry.name,
+            record_type: entry.query.record_type(sent.question),
+            transport: sent.transport,
+            exact_case: false,
+        };
+        read_response(message, expected).map_err(|reason| self.counters.ignored(reason)).ok()
     }
 
-    fn fail_outstanding(
-        &mut self,
-        outstanding: &[Outstanding],
-        server: usize,
-        transport: Transport,
-        kind: io::ErrorKind,
-        now: Instant,
-    ) {
-        for o in outstanding.iter().filter(|o| !o.is_settled) {
-            if let Some(entry) = self.queries.get_mut(&o.query) {
-                let servers = &mut self.servers;
-                entry.query.handle_socket_error(o.question, server, transport, kind, servers, now);
-                self.advance_query(o.query, now);
-            }
+    fn handle_response(&mut self, outstanding: &Outstanding, response: Response, now: Instant) {
+        if response == Response::Truncated {
+            add(&self.counters.truncated);
+        }
+        let Outstanding { query, sent, .. } = *outstanding;
+        if let Some(entry) = self.queries.get_mut(&query) {
+            entry.query.handle_response(sent, response, &mut self.servers, now);
+            self.advance_query(query, now);
         }
     }
 
@@ -527,23 +539,19 @@ impl Stub {
 
     /// Nothing waits for this question any longer, on any socket.
     fn release(&mut self, id: QueryId, question: usize, timed_out: bool, now: Instant) {
-        let Some(entry) = self.queries.get(&id) else { return };
-        for &socket in &entry.sockets {
-            if self.sockets.settle(socket, id, question) {
+        let Some(entry) = self.queries.get_mut(&id) else { return };
+        let is_over = |wait: &mut Wait| wait.question == question;
+        let over: Vec<_> = entry.waits.extract_if(.., is_over).collect();
+        for Wait { socket, id: message_id, .. } in over {
+            if self.sockets.settle(socket, message_id) {
                 self.sockets.remove(socket);
                 self.count_sockets();
                 self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
             } else if let Some(connection) = self.connections.get_mut(&socket) {
                 let before = connection.idle_at;
-                connection.settle(id, question, timed_out, now);
-                if before != connection.idle_at {
-                    if let Some(at) = before {
-                        self.timers.remove(&(at, Timer::Connection(socket)));
-                    }
-                    if let Some(at) = connection.idle_at {
-                        self.timers.insert((at, Timer::Connection(socket)));
-                    }
-                }
+                connection.settle(id, message_id, timed_out, now);
+                let after = connection.idle_at;
+                self.move_timer(Timer::Connection(socket), before, after);
             }
         }
     }

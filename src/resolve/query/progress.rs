@@ -3,22 +3,15 @@
 use std::time::Instant;
 
 use super::{MAX_QUESTIONS, MAX_SENDS};
+use crate::resolve::error::{Rcode, Transport};
 
 /// A set of questions of one query, by index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Questions(pub(super) u8);
+pub(crate) struct Questions(u8);
 
 impl Questions {
-    pub(super) fn one(index: usize) -> Self {
-        Self(1 << index)
-    }
-
     pub(super) fn insert(&mut self, index: usize) {
         self.0 |= 1 << index;
-    }
-
-    pub(super) fn remove(&mut self, index: usize) {
-        self.0 &= !(1 << index);
     }
 
     pub(crate) fn contains(self, index: usize) -> bool {
@@ -37,41 +30,101 @@ impl Questions {
 /// What has passed between one query and one nameserver.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
-    pub(super) standing: [Standing; MAX_QUESTIONS],
-    pub(super) udp_sends: [u8; MAX_QUESTIONS],
-    pub(super) tcp_sends: [u8; MAX_QUESTIONS],
-    pub(super) due_udp: Questions,
-    pub(super) due_tcp: Questions,
+    pub(super) exchanges: [Exchange; MAX_QUESTIONS],
     pub(super) first_sent: Option<Instant>,
-    /// When the questions that wait are sent again, or given up on.
-    pub(super) next: Option<Instant>,
-    /// The questions it gets without EDNS, because it said that it knows none.
-    pub(super) plain: Questions,
+    /// It gets no EDNS any more, because it said that it knows none.
+    pub(super) is_plain: bool,
 }
 
-/// Where a question stands with one nameserver.
+/// What has passed between one question and one nameserver: over UDP, over TCP, or, once somebody
+/// seems to be guessing ids, over both at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Exchange {
+    pub(super) udp: Leg,
+    pub(super) tcp: Leg,
+    /// The answer is known not to fit a datagram: it is asked for over TCP alone.
+    pub(super) is_truncated: bool,
+    /// An error without a question came. It is told, if nothing better comes.
+    pub(super) hint: Option<Rcode>,
+}
+
+/// One question, one nameserver, one transport.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Leg {
+    pub(super) standing: Standing,
+    pub(super) sends: u8,
+    /// When it is overdue, or tried again.
+    pub(super) next: Option<Instant>,
+}
+
+/// Where a question stands with one nameserver over one transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Standing {
     #[default]
     Unasked,
+    /// To be sent now.
+    Due,
     Waiting,
-    /// Truncated over UDP, now asked over TCP.
-    WaitingTcp,
+    /// Waiting still, over TCP, for longer than the others can be left unasked.
+    Late,
+    /// Not sent: this process is out of descriptors or memory, and tries again soon.
+    Held,
     /// All sends are out, and the last one is overdue. A late answer still counts.
     Silent,
     Failed,
 }
 
-impl Progress {
-    /// Takes off the list what was sent as often as it may be.
-    pub(super) fn drop_exhausted_sends(&mut self) {
-        for question in 0..MAX_QUESTIONS {
-            if self.udp_sends[question] >= MAX_SENDS {
-                self.due_udp.remove(question);
-            }
-            if self.tcp_sends[question] >= MAX_SENDS {
-                self.due_tcp.remove(question);
-            }
+impl Leg {
+    pub(super) fn is_open(self) -> bool {
+        use Standing::{Due, Held, Late, Waiting};
+        matches!(self.standing, Due | Waiting | Late | Held)
+    }
+
+    pub(super) fn stand(&mut self, standing: Standing) {
+        self.standing = standing;
+        self.next = None;
+    }
+
+    /// Lets it be sent now; `false` if it was sent as often as it may be.
+    pub(super) fn ask(&mut self) -> bool {
+        let may_be_sent = self.sends < MAX_SENDS;
+        if may_be_sent {
+            self.stand(Standing::Due);
         }
+        may_be_sent
+    }
+}
+
+impl Exchange {
+    pub(super) fn leg(&mut self, transport: Transport) -> &mut Leg {
+        match transport {
+            Transport::Udp => &mut self.udp,
+            Transport::Tcp => &mut self.tcp,
+        }
+    }
+
+    pub(super) fn is_unasked(&self) -> bool {
+        [self.udp, self.tcp].iter().all(|leg| leg.standing == Standing::Unasked)
+    }
+
+    /// Nothing is out or about to go out, but a late answer may come.
+    pub(super) fn is_silent(&self) -> bool {
+        let legs = [self.udp, self.tcp];
+        !legs.iter().any(|leg| leg.is_open())
+            && legs.iter().any(|leg| leg.standing == Standing::Silent)
+    }
+
+    /// Failed over each transport that was tried.
+    pub(super) fn has_failed(&self) -> bool {
+        let legs = [self.udp, self.tcp];
+        legs.iter().all(|leg| matches!(leg.standing, Standing::Failed | Standing::Unasked))
+            && !self.is_unasked()
+    }
+
+    /// A new round: what was sent so far still counts.
+    pub(super) fn start_anew(&mut self) {
+        self.udp.stand(Standing::Unasked);
+        self.tcp.stand(Standing::Unasked);
+        self.hint = None;
     }
 }

@@ -4,27 +4,33 @@ use std::time::{Duration, Instant};
 
 use super::Query;
 use super::outcome::{Failure, ServerFailure, Settled};
-use super::progress::{Progress, Questions, Standing};
+use super::progress::{Exchange, Standing};
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::nameserver::Nameserver;
 
 impl Query {
+    /// This nameserver has failed the question over this transport.
     pub(super) fn fail(
         &mut self,
         question: usize,
         server: usize,
         transport: Transport,
         cause: FailureCause,
-        servers: &[Nameserver],
+        servers: &mut [Nameserver],
         now: Instant,
     ) {
-        let progress = &mut self.servers[server];
-        let elapsed = progress.first_sent.map_or(Duration::ZERO, |at| now - at);
-        progress.standing[question] = Standing::Failed;
-        progress.due_udp.remove(question);
-        progress.due_tcp.remove(question);
-        self.record(question, server, transport, cause, elapsed);
-        self.ask_unasked(Questions::one(question));
+        let exchange = &mut self.servers[server].exchanges[question];
+        let leg = exchange.leg(transport);
+        if leg.standing == Standing::Failed {
+            // A second failure of the same round: one nameserver fails a round once.
+            return;
+        }
+        leg.stand(Standing::Failed);
+        if exchange.has_failed() {
+            servers[server].handle_failure(now);
+        }
+        self.record(question, server, transport, cause, now);
+        self.ask_unasked(question);
         self.finish_round_if_over(question, servers, now);
     }
 
@@ -37,8 +43,7 @@ impl Query {
         cause: FailureCause,
         now: Instant,
     ) {
-        let elapsed = self.servers[server].first_sent.map_or(Duration::ZERO, |at| now - at);
-        self.record(question, server, transport, cause, elapsed);
+        self.record(question, server, transport, cause, now);
         self.settle_failed(question);
     }
 
@@ -52,39 +57,41 @@ impl Query {
         servers: &[Nameserver],
         now: Instant,
     ) {
-        let asked = &self.servers[..self.server_count];
-        let failed = |s: &usize| asked[*s].standing[question] == Standing::Failed;
-        let silent = |p: &Progress| p.standing[question] == Standing::Silent;
-        if !(0..asked.len()).all(|s| failed(&s) || silent(&asked[s])) {
+        let exchanges = || self.exchanges(question);
+        let state = self.questions[question].as_ref().expect("an open question exists");
+        let is_over = state.retry_at.is_none()
+            && exchanges().all(|exchange| exchange.has_failed() || exchange.is_silent());
+        if !is_over {
             return;
         }
         // The nameserver that fails soonest may be asked again soonest, but not at once: what
         // fails in a microsecond would fail again in the next.
-        let pause = (0..asked.len()).filter(failed).map(|s| servers[s].resend_delay()).min();
+        let failed = exchanges().zip(servers).filter(|(exchange, _)| exchange.has_failed());
+        let pause = failed.map(|(_, server)| server.resend_delay()).min();
         if pause.is_none() && !self.is_in_turn() {
             return;
         }
-        let retry_at = now + pause.unwrap_or_default();
+        let deadline = self.deadline;
         let state = self.questions[question].as_mut().expect("an open question exists");
         state.failed_rounds += 1;
-        if state.failed_rounds < self.config.attempts && retry_at < self.deadline {
-            state.retry_at = Some(retry_at);
-        } else if pause.is_some() {
-            self.settle_failed(question);
+        let is_last = state.failed_rounds >= self.config.attempts;
+        match pause.map(|pause| now + pause) {
+            None if is_last => {}
+            None => self.start_round(question),
+            Some(retry_at) if !is_last && retry_at < deadline => state.retry_at = Some(retry_at),
+            Some(_) => self.settle_failed(question),
         }
     }
 
     pub(super) fn start_round(&mut self, question: usize) {
         let in_turn = self.is_in_turn();
         for progress in &mut self.servers[..self.server_count] {
-            let standing = &mut progress.standing[question];
-            if *standing == Standing::Failed || in_turn && *standing == Standing::Silent {
-                *standing = Standing::Unasked;
+            let exchange = &mut progress.exchanges[question];
+            if exchange.has_failed() || in_turn && exchange.is_silent() {
+                exchange.start_anew();
             }
         }
-        self.ask_unasked(Questions::one(question));
-        let is_due = |p: &Progress| p.due_udp.contains(question) || p.due_tcp.contains(question);
-        if !self.servers.iter().any(is_due) && !in_turn {
+        if !self.ask_unasked(question) && !in_turn {
             // The sends are used up: another round would only wait for the deadline.
             self.settle_failed(question);
         }
@@ -92,16 +99,16 @@ impl Query {
 
     pub(super) fn fail_by_deadline(&mut self, question: usize, now: Instant) {
         for server in 0..self.server_count {
-            let progress = self.servers[server];
-            let transport = match progress.standing[question] {
-                Standing::WaitingTcp => Transport::Tcp,
-                Standing::Silent if progress.tcp_sends[question] > 0 => Transport::Tcp,
-                Standing::Waiting | Standing::Silent => Transport::Udp,
-                Standing::Unasked | Standing::Failed => continue,
+            let Exchange { udp, tcp, hint, .. } = self.servers[server].exchanges[question];
+            let is_unanswered = |standing| {
+                matches!(standing, Standing::Waiting | Standing::Late | Standing::Silent)
             };
-            let elapsed = progress.first_sent.map_or(Duration::ZERO, |at| now - at);
-            if progress.first_sent.is_some() {
-                self.record(question, server, transport, FailureCause::Timeout, elapsed);
+            if is_unanswered(udp.standing) {
+                let cause = hint.map_or(FailureCause::Timeout, FailureCause::Rcode);
+                self.record(question, server, Transport::Udp, cause, now);
+            }
+            if is_unanswered(tcp.standing) {
+                self.record(question, server, Transport::Tcp, FailureCause::Timeout, now);
             }
         }
         self.settle_failed(question);
@@ -114,8 +121,9 @@ impl Query {
         server: usize,
         transport: Transport,
         cause: FailureCause,
-        elapsed: Duration,
+        now: Instant,
     ) {
+        let elapsed = self.servers[server].first_sent.map_or(Duration::ZERO, |at| now - at);
         let state = self.questions[question].as_mut().expect("an open question exists");
         state.failures.retain(|f| (f.server, f.transport) != (server, transport));
         state.failures.push(ServerFailure { server, transport, cause, elapsed });
@@ -125,5 +133,9 @@ impl Query {
         let state = self.questions[question].as_mut().expect("an open question exists");
         let servers = std::mem::take(&mut state.failures);
         self.settle(question, Settled::Failed(Failure { servers }));
+    }
+
+    fn exchanges(&self, question: usize) -> impl Iterator<Item = &Exchange> {
+        self.servers[..self.server_count].iter().map(move |progress| &progress.exchanges[question])
     }
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::{QueryId, Step, Stub, Timer, Transmit};
 use crate::resolve::connection::Connection;
-use crate::resolve::error::Transport;
 use crate::resolve::message::{Ignored, message_id};
+use crate::resolve::query::Sent;
 use crate::resolve::sockets::{Outstanding, SocketId};
 
 impl Stub {
@@ -15,16 +15,8 @@ impl Stub {
     pub(crate) fn handle_connected(&mut self, socket: SocketId) {
         let Some(connection) = self.connections.get_mut(&socket) else { return };
         connection.is_connected = true;
-        for o in connection.outstanding.iter().filter(|o| !o.is_settled) {
-            self.transmits.push_back(Step::Query {
-                socket,
-                transport: Transport::Tcp,
-                query: o.query,
-                question: o.question,
-                id: o.id,
-                edns: o.edns,
-            });
-        }
+        let steps = connection.outstanding.open().map(|o| Step::Query { socket, query: *o });
+        self.transmits.extend(steps);
     }
 
     /// Bytes arrived on a TCP connection.
@@ -37,17 +29,25 @@ impl Stub {
             let Some(message) = connection.framing.poll_message().map(<[u8]>::to_vec) else {
                 return;
             };
-            let server = connection.server;
             let Some(id) = message_id(&message) else {
                 self.counters.ignored(Ignored::TooShort);
                 continue;
             };
-            match connection.find(id).copied() {
-                Some(outstanding) => {
-                    connection.has_answered = true;
-                    self.handle_message(outstanding, server, Transport::Tcp, &message, now);
-                }
-                None => self.counters.ignored(Ignored::WrongId),
+            let Some(outstanding) = connection.outstanding.get_mut(id) else {
+                self.counters.ignored(Ignored::WrongId);
+                continue;
+            };
+            let outstanding = *outstanding;
+            if outstanding.is_settled {
+                self.counters.duplicate();
+                connection.outstanding.remove(id);
+            } else if let Some(response) = self.read(&outstanding, &message) {
+                let connection = self.connections.get_mut(&socket).expect("just seen");
+                let idle_before = connection.idle_at;
+                connection.handle_answered(id, now);
+                let idle_after = connection.idle_at;
+                self.move_timer(Timer::Connection(socket), idle_before, idle_after);
+                self.handle_response(&outstanding, response, now);
             }
         }
     }
@@ -61,32 +61,23 @@ impl Stub {
         now: Instant,
     ) {
         let Some(connection) = self.connections.remove(&socket) else { return };
-        self.forget_connection_timer(socket, &connection);
+        self.move_timer(Timer::Connection(socket), connection.idle_at, None);
         self.transmits.push_back(Step::Now(Transmit::CloseTcp { socket }));
-        let server = connection.server;
-        if connection.has_answered && !connection.is_stuck {
-            // RFC 7766 section 6.2.4: "If a server closes a TCP connection ... with pending
-            // queries ... the client SHOULD retry". The nameserver was well a moment ago; the
-            // question goes out once more, over a connection that has not answered yet, so that a
-            // second loss is a failure.
-            for o in connection.outstanding.iter().filter(|o| !o.is_settled) {
-                self.send_over_tcp(o.query, o.question, server, o.edns, now);
+        let was_well = connection.has_answered && !connection.is_stuck;
+        for o in connection.outstanding.open() {
+            let Some(entry) = self.queries.get_mut(&o.query) else { continue };
+            if was_well {
+                entry.query.handle_connection_lost(o.sent, kind, &mut self.servers, now);
+            } else {
+                entry.query.handle_socket_error(o.sent, kind, o.is_out, &mut self.servers, now);
             }
-        } else {
-            self.fail_outstanding(&connection.outstanding, server, Transport::Tcp, kind, now);
+            self.advance_query(o.query, now);
         }
     }
 
-    pub(super) fn send_over_tcp(
-        &mut self,
-        query: QueryId,
-        question: usize,
-        server: usize,
-        edns: bool,
-        now: Instant,
-    ) {
-        let Some(entry) = self.queries.get_mut(&query) else { return };
-        let usable = |(_, c): &(&SocketId, &Connection)| c.server == server && !c.is_stuck;
+    pub(super) fn send_over_tcp(&mut self, query: QueryId, sent: Sent) {
+        let server = sent.server;
+        let usable = |(_, c): &(&SocketId, &Connection)| c.server == server && c.is_usable();
         let socket = match self.connections.iter().find(usable) {
             Some((&socket, _)) => socket,
             None => {
@@ -97,25 +88,15 @@ impl Stub {
                 socket
             }
         };
-        if !entry.sockets.contains(&socket) {
-            entry.sockets.push(socket);
-        }
         let connection = self.connections.get_mut(&socket).expect("found or made above");
-        if let Some(at) = connection.idle_at {
-            self.timers.remove(&(at, Timer::Connection(socket)));
+        let idle_before = connection.idle_at;
+        let mut outstanding = Outstanding::new(query, sent);
+        outstanding.id = connection.add(outstanding, &mut *self.random);
+        let is_connected = connection.is_connected;
+        self.move_timer(Timer::Connection(socket), idle_before, None);
+        if is_connected {
+            self.transmits.push_back(Step::Query { socket, query: outstanding });
         }
-        let outstanding =
-            Outstanding { id: 0, query, question, edns, sent_at: now, is_settled: false };
-        let id = connection.add(outstanding, &mut *self.random);
-        if connection.is_connected {
-            let transport = Transport::Tcp;
-            self.transmits.push_back(Step::Query { socket, transport, query, question, id, edns });
-        }
-    }
-
-    fn forget_connection_timer(&mut self, socket: SocketId, connection: &Connection) {
-        if let Some(at) = connection.idle_at {
-            self.timers.remove(&(at, Timer::Connection(socket)));
-        }
+        self.note_wait(query, socket, outstanding);
     }
 }

@@ -1,0 +1,190 @@
+//! The part of [`Query`] that sends: to whom, over which transport, and when again.
+
+use std::time::{Duration, Instant};
+
+use super::progress::{Questions, Standing};
+use super::{MAX_SENDS, Query, Send, Strategy};
+use crate::resolve::error::{FailureCause, Transport};
+use crate::resolve::nameserver::Nameserver;
+
+/// The second resend comes after three times the delay of the first: a loss of the first two
+/// packets costs little, and an outage of a second is still bridged by the third.
+const RESEND_GROWTH: u32 = 3;
+/// A TCP connection that has brought no answer for this long makes the other nameservers be asked:
+/// one lost SYN is sent again by the kernel after a second (RFC 6298 section 2).
+const TCP_LATE_DELAY: Duration = Duration::from_secs(1);
+/// It is taken for silent after this much more, so that a round can be over: two seconds are the
+/// handshake and the exchange over the slowest of paths, with the lost SYN.
+const TCP_SILENT_DELAY: Duration = Duration::from_secs(2);
+
+impl Query {
+    /// The first sends.
+    pub(super) fn start(&mut self, servers: &mut [Nameserver], now: Instant) {
+        let servers = &mut servers[..self.server_count];
+        let proven = |(index, server): (usize, &Nameserver)| {
+            server.is_proven().then(|| (server.smoothed_rtt(), index))
+        };
+        let best = servers.iter().enumerate().filter_map(proven).min();
+        match (self.config.strategy, best) {
+            (Strategy::Adaptive, Some((_, best))) if self.server_count > 1 => {
+                for (server, nameserver) in servers.iter_mut().enumerate() {
+                    if server == best || nameserver.start_probe(now) {
+                        self.ask_all(server);
+                    }
+                }
+                self.widen_at = Some(now + servers[best].late_delay());
+            }
+            _ if self.is_in_turn() => self.ask_all(self.first_server),
+            _ => (0..self.server_count).for_each(|server| self.ask_all(server)),
+        }
+    }
+
+    fn ask_all(&mut self, server: usize) {
+        for question in self.open().iter() {
+            self.ask(server, question);
+        }
+    }
+
+    /// Puts a question on the list of what is to be sent, as far as the limit allows.
+    pub(super) fn ask(&mut self, server: usize, question: usize) -> bool {
+        let exchange = &mut self.servers[server].exchanges[question];
+        let over_tcp = self.config.tcp_only || exchange.is_truncated;
+        exchange.leg(if over_tcp { Transport::Tcp } else { Transport::Udp }).ask()
+    }
+
+    /// Asks nameservers that have not been asked this question: all, or in turn the next one.
+    /// Returns whether any is.
+    pub(super) fn ask_unasked(&mut self, question: usize) -> bool {
+        let mut is_any_asked = false;
+        for step in 0..self.server_count {
+            let server = (self.first_server + step) % self.server_count;
+            if !self.servers[server].exchanges[question].is_unasked() {
+                continue;
+            }
+            if self.ask(server, question) {
+                is_any_asked = true;
+                if self.is_in_turn() {
+                    break;
+                }
+            } else {
+                self.servers[server].exchanges[question].udp.stand(Standing::Failed);
+            }
+        }
+        is_any_asked
+    }
+
+    /// The answer does not fit a datagram.
+    pub(super) fn ask_over_tcp(
+        &mut self,
+        question: usize,
+        server: usize,
+        servers: &[Nameserver],
+        now: Instant,
+    ) {
+        let exchange = &mut self.servers[server].exchanges[question];
+        exchange.is_truncated = true;
+        exchange.udp.stand(Standing::Unasked);
+        if !exchange.tcp.is_open() && !exchange.tcp.ask() {
+            exchange.tcp.stand(Standing::Failed);
+            self.ask_unasked(question);
+            self.finish_round_if_over(question, servers, now);
+        }
+    }
+
+    /// RFC 6891 section 7: a responder that does not implement EDNS "MUST respond with a return
+    /// code (RCODE) of FORMERR". It gets the same question once more, in plain RFC 1035 form.
+    /// Returns whether that is still to be tried. `edns` is whether the query that it answers had it.
+    pub(super) fn ask_without_edns(
+        &mut self,
+        question: usize,
+        server: usize,
+        transport: Transport,
+        edns: bool,
+    ) -> bool {
+        if !edns {
+            return false;
+        }
+        self.servers[server].is_plain = true;
+        let leg = self.servers[server].exchanges[question].leg(transport);
+        // The last send over UDP went without EDNS, and its answer is on its way.
+        leg.ask() || transport == Transport::Udp && leg.standing == Standing::Waiting
+    }
+
+    /// Books a send of these questions.
+    pub(super) fn note_send(
+        &mut self,
+        server: usize,
+        transport: Transport,
+        questions: Questions,
+        servers: &[Nameserver],
+        now: Instant,
+    ) -> Send {
+        // Half of what is left at most, so that a short timeout still sees its resends.
+        let longest = self.deadline.saturating_duration_since(now) / 2;
+        let progress = &mut self.servers[server];
+        progress.first_sent.get_or_insert(now);
+        let mut is_last = false;
+        for question in questions.iter() {
+            let leg = progress.exchanges[question].leg(transport);
+            let delay = match transport {
+                Transport::Udp => {
+                    servers[server].resend_delay() * RESEND_GROWTH.pow(leg.sends.into())
+                }
+                Transport::Tcp => TCP_LATE_DELAY,
+            };
+            leg.sends += 1;
+            leg.standing = Standing::Waiting;
+            leg.next = Some(now + delay.min(longest));
+            is_last |= leg.sends == MAX_SENDS;
+        }
+        // A path that drops EDNS in silence shows itself by silence alone, so the last send goes
+        // without (RFC 6891 section 6.2.5 allows for such middleboxes).
+        let edns = self.config.edns
+            && !progress.is_plain
+            && servers[server].speaks_edns(now)
+            && !(transport == Transport::Udp && is_last);
+        Send { server, transport, questions, edns }
+    }
+
+    /// What was sent has not been answered in time, or could not be sent a moment ago.
+    pub(super) fn handle_overdue(
+        &mut self,
+        question: usize,
+        server: usize,
+        transport: Transport,
+        servers: &mut [Nameserver],
+        now: Instant,
+    ) {
+        let in_turn = self.is_in_turn();
+        let longest = self.deadline.saturating_duration_since(now) / 2;
+        let exchange = &mut self.servers[server].exchanges[question];
+        let hint = exchange.hint;
+        let leg = exchange.leg(transport);
+        match (leg.standing, transport) {
+            (Standing::Held, _) => {
+                if !leg.ask() {
+                    leg.stand(Standing::Silent);
+                }
+            }
+            (Standing::Waiting, Transport::Tcp) => {
+                leg.standing = Standing::Late;
+                leg.next = Some(now + TCP_SILENT_DELAY.min(longest));
+                servers[server].handle_failure(now);
+            }
+            (Standing::Waiting, Transport::Udp) => {
+                servers[server].handle_failure(now);
+                // In turn, the next nameserver is asked instead, and this one again next round.
+                if in_turn || !leg.ask() {
+                    if let Some(rcode) = hint {
+                        let cause = FailureCause::Rcode(rcode);
+                        return self.fail(question, server, transport, cause, servers, now);
+                    }
+                    leg.stand(Standing::Silent);
+                }
+            }
+            _ => leg.stand(Standing::Silent),
+        }
+        self.ask_unasked(question);
+        self.finish_round_if_over(question, servers, now);
+    }
+}
