@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::query::{MAX_NAMESERVERS, QueryConfig, Strategy};
-use super::stub::StubConfig;
+use super::stub::{Pairing, StubConfig};
 use super::{Inner, Resolver, system};
 use crate::HostName;
 
@@ -187,6 +187,13 @@ impl ResolverBuilder {
         let rotated = if options.rotate { Strategy::InTurn } else { Strategy::Adaptive };
         let nameservers =
             if self.nameservers.is_empty() { conf.nameservers } else { self.nameservers };
+        let pairing = if options.single_request {
+            Pairing::InSequence
+        } else if options.single_request_reopen {
+            Pairing::OwnSockets
+        } else {
+            Pairing::OneSocket
+        };
         let stub = StubConfig {
             nameservers,
             query: QueryConfig {
@@ -198,6 +205,7 @@ impl ResolverBuilder {
             },
             rotate: options.rotate,
             trust_ad: options.trust_ad,
+            pairing,
             max_sockets: self.max_sockets,
         };
         Resolver::from(Inner {

@@ -31,6 +31,7 @@ pub(crate) struct Lookup {
     candidates: Option<Candidates<Arc<[HostName]>>>,
     /// The candidate that is being asked, as the canonical name of an answer without aliases.
     candidate: Option<HostName>,
+    candidate_number: u32,
     families: [Family; 2],
     alias_queries: u8,
     has_canonical: bool,
@@ -88,6 +89,7 @@ impl Lookup {
             port,
             candidates: Some(candidates),
             candidate: None,
+            candidate_number: 0,
             families,
             alias_queries: 0,
             has_canonical: false,
@@ -115,6 +117,7 @@ impl Lookup {
             port: 0,
             candidates: None,
             candidate: None,
+            candidate_number: 0,
             families: [Family::NotWanted, Family::NotWanted],
             alias_queries: 0,
             has_canonical: true,
@@ -139,6 +142,31 @@ impl Lookup {
             }
         }
         None
+    }
+
+    /// Counts the candidate names that were begun. Each has its own time.
+    pub(crate) fn candidate_number(&self) -> u32 {
+        self.candidate_number
+    }
+
+    /// A question that was polled is to be polled once more.
+    pub(crate) fn ask_again(&mut self, record_type: RecordType, question: &QueryName) {
+        if !self.has_ended {
+            self.families[index(record_type)] = Family::ToAsk(question.clone());
+        }
+    }
+
+    /// The time of the candidate is up: what is still out has failed.
+    pub(crate) fn handle_candidate_overdue(&mut self, servers: &[Nameserver]) {
+        if self.has_ended {
+            return;
+        }
+        for family in &mut self.families {
+            if matches!(family, Family::ToAsk(_) | Family::Asked) {
+                *family = Family::Failed(LookupErrorKind::Timeout);
+            }
+        }
+        self.decide(servers);
     }
 
     /// A question that was polled is settled.
@@ -284,6 +312,7 @@ impl Lookup {
             }
         }
         self.candidate = Some(candidate);
+        self.candidate_number += 1;
         self.alias_queries = 0;
         true
     }

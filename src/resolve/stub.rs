@@ -5,6 +5,7 @@
 //! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
 //! against a simulated network.
 
+mod flights;
 mod tcp;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -22,7 +23,7 @@ use super::message::{
     Expected, Ignored, QueryName, QueryOptions, Response, message_id, read_response, write_query,
 };
 use super::nameserver::Nameserver;
-use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled, is_resource};
+use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, is_resource};
 use super::sockets::{Heard, Outstanding, Place, SocketId, Sockets};
 use super::stats::{Counters, add};
 
@@ -42,8 +43,23 @@ pub(crate) struct StubConfig {
     /// Each lookup starts with the next nameserver (resolv.conf(5) `rotate`).
     pub(crate) rotate: bool,
     pub(crate) trust_ad: bool,
+    pub(crate) pairing: Pairing,
     /// UDP sockets open at once.
     pub(crate) max_sockets: usize,
+}
+
+/// How A and AAAA of one name go out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pairing {
+    /// Together, from one socket.
+    #[default]
+    OneSocket,
+    /// Together, each from a socket of its own (resolv.conf(5) `single-request-reopen`): some
+    /// equipment answers once a port.
+    OwnSockets,
+    /// AAAA when A is settled (resolv.conf(5) `single-request`): some nameservers fail at two
+    /// questions at once.
+    InSequence,
 }
 
 /// What the driver is to do, in order.
@@ -103,6 +119,7 @@ pub(crate) struct Stub {
 enum Timer {
     Query(QueryId),
     Lookup(LookupId),
+    Candidate(LookupId),
     Connection(SocketId),
 }
 
@@ -112,6 +129,11 @@ struct LookupEntry {
     waits_for: [Option<(QueryId, usize)>; MAX_QUESTIONS],
     deadline: Option<Instant>,
     is_ready: bool,
+    /// The candidate name that is being asked, and when its time is up, aliases included.
+    candidate_number: u32,
+    candidate_deadline: Instant,
+    /// Set while it waits for a question that is out for longer than that.
+    candidate_timer: Option<Instant>,
 }
 
 struct QueryEntry {
@@ -175,8 +197,15 @@ impl Stub {
         deadline: Option<Instant>,
         now: Instant,
     ) {
-        let entry =
-            LookupEntry { lookup, waits_for: [None; MAX_QUESTIONS], deadline, is_ready: false };
+        let entry = LookupEntry {
+            lookup,
+            waits_for: [None; MAX_QUESTIONS],
+            deadline,
+            is_ready: false,
+            candidate_number: 0,
+            candidate_deadline: now,
+            candidate_timer: None,
+        };
         self.lookups.insert(id, entry);
         add(&self.counters.lookups);
         if let Some(deadline) = deadline {
@@ -198,8 +227,9 @@ impl Stub {
     /// no longer asked.
     pub(crate) fn handle_gone(&mut self, id: LookupId, now: Instant) {
         self.leave_flights(id, now);
-        if let Some(LookupEntry { deadline: Some(deadline), .. }) = self.lookups.remove(&id) {
-            self.timers.remove(&(deadline, Timer::Lookup(id)));
+        if let Some(entry) = self.lookups.remove(&id) {
+            self.move_timer(Timer::Lookup(id), entry.deadline, None);
+            self.move_timer(Timer::Candidate(id), entry.candidate_timer, None);
         }
     }
 
@@ -282,6 +312,7 @@ impl Stub {
                         self.mark_ready(id);
                     }
                 }
+                Timer::Candidate(id) => self.handle_candidate_overdue(id, now),
                 Timer::Connection(socket) => {
                     self.connections.remove(&socket);
                     self.transmits.push_back(Step::Now(Transmit::CloseTcp { socket }));
@@ -347,77 +378,6 @@ impl Stub {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.timers.first().map(|&(at, _)| at)
-    }
-
-    fn mark_ready(&mut self, id: LookupId) {
-        let Some(entry) = self.lookups.get_mut(&id) else { return };
-        let has_something = !entry.lookup.results.is_empty() || entry.lookup.end.is_some();
-        if has_something && !entry.is_ready {
-            entry.is_ready = true;
-            self.ready.push_back(id);
-        }
-    }
-
-    /// Asks what the lookup wants asked.
-    fn advance_lookup(&mut self, id: LookupId, now: Instant) {
-        let Some(entry) = self.lookups.get_mut(&id) else { return };
-        // Both families of one name become one query, so that they share its sockets.
-        let mut new: Option<(QueryName, [Option<RecordType>; MAX_QUESTIONS])> = None;
-        let mut apart: Vec<(QueryName, RecordType)> = Vec::new();
-        while let Some((record_type, name)) = entry.lookup.poll_question() {
-            if let Some(&(query, question)) = self.flights.get(&(name.clone(), record_type)) {
-                entry.waits_for[slot(record_type)] = Some((query, question));
-                let flight = self.queries.get_mut(&query).expect("a flight has its query");
-                flight.subscribers[question].push(id);
-                add(&self.counters.joined);
-                continue;
-            }
-            match &mut new {
-                None => new = Some((name, [Some(record_type), None])),
-                Some((first, record_types)) if *first == name => {
-                    record_types[1] = Some(record_type);
-                }
-                Some(_) => apart.push((name, record_type)),
-            }
-        }
-        let apart = apart.into_iter().map(|(name, rt)| (name, [Some(rt), None]));
-        for (name, record_types) in new.into_iter().chain(apart) {
-            self.start_query(id, name, record_types, now);
-        }
-        self.mark_ready(id);
-    }
-
-    fn start_query(
-        &mut self,
-        lookup: LookupId,
-        name: QueryName,
-        record_types: [Option<RecordType>; MAX_QUESTIONS],
-        now: Instant,
-    ) {
-        let first_server = if self.config.rotate { self.rotation } else { 0 };
-        self.rotation = self.rotation.wrapping_add(1);
-        let record_types = record_types.into_iter().flatten();
-        let (config, deadline) = (self.config.query, now + self.config.query.timeout);
-        let query = Query::new(
-            record_types.clone(),
-            config,
-            &mut self.servers,
-            first_server,
-            deadline,
-            now,
-        );
-        self.next_query += 1;
-        let id = QueryId(self.next_query);
-        let mut subscribers: [Vec<LookupId>; MAX_QUESTIONS] = Default::default();
-        let entry = self.lookups.get_mut(&lookup).expect("a lookup that asks exists");
-        for (question, record_type) in record_types.enumerate() {
-            self.flights.insert((name.clone(), record_type), (id, question));
-            entry.waits_for[slot(record_type)] = Some((id, question));
-            subscribers[question].push(lookup);
-        }
-        let entry = QueryEntry { query, name, subscribers, waits: Vec::new(), timer: None };
-        self.queries.insert(id, Box::new(entry));
-        self.advance_query(id, now);
     }
 
     /// Sends what the query wants sent, passes on what it has settled, and keeps its timer.
@@ -519,24 +479,6 @@ impl Stub {
         }
     }
 
-    /// A question has its outcome: its sockets are returned, its flight ends, its lookups go on.
-    fn settle(&mut self, id: QueryId, question: usize, settled: &Settled, now: Instant) {
-        let has_failed = matches!(settled, Settled::Failed(_));
-        add(if has_failed { &self.counters.failed } else { &self.counters.answered });
-        self.release(id, question, has_failed, now);
-        let Some(entry) = self.queries.get_mut(&id) else { return };
-        let record_type = entry.query.record_type(question);
-        let name = entry.name.clone();
-        let subscribers = std::mem::take(&mut entry.subscribers[question]);
-        self.flights.remove(&(name.clone(), record_type));
-        for lookup in subscribers {
-            let Some(entry) = self.lookups.get_mut(&lookup) else { continue };
-            entry.waits_for[slot(record_type)] = None;
-            entry.lookup.handle_settled(record_type, &name, settled, &self.servers);
-            self.advance_lookup(lookup, now);
-        }
-    }
-
     /// Nothing waits for this question any longer, on any socket.
     fn release(&mut self, id: QueryId, question: usize, timed_out: bool, now: Instant) {
         let Some(entry) = self.queries.get_mut(&id) else { return };
@@ -554,28 +496,5 @@ impl Stub {
                 self.move_timer(Timer::Connection(socket), before, after);
             }
         }
-    }
-
-    /// A lookup waits for nothing any longer. A question that nobody else waits for is dropped.
-    fn leave_flights(&mut self, id: LookupId, now: Instant) {
-        let Some(entry) = self.lookups.get_mut(&id) else { return };
-        for (query, question) in std::mem::take(&mut entry.waits_for).into_iter().flatten() {
-            let Some(entry) = self.queries.get_mut(&query) else { continue };
-            entry.subscribers[question].retain(|&other| other != id);
-            if entry.subscribers[question].is_empty() {
-                let record_type = entry.query.record_type(question);
-                self.flights.remove(&(entry.name.clone(), record_type));
-                entry.query.handle_abandoned(question);
-                self.release(query, question, false, now);
-                self.advance_query(query, now);
-            }
-        }
-    }
-}
-
-fn slot(record_type: RecordType) -> usize {
-    match record_type {
-        RecordType::A => 0,
-        RecordType::Aaaa => 1,
     }
 }
