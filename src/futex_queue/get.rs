@@ -301,7 +301,7 @@ fn poll_get<T>(
         let mut woken = Wakes::new();
         let mut state = shared.lock();
         // Whoever finds enough, and nobody waiting, needs no place in the line.
-        if place.is_none() && (state.held() >= need || state.ended()) {
+        if place.is_none() && (state.held() >= need || state.is_drained()) {
             let taken = state.take(want, &mut woken, &mut sink);
             drop(state);
             woken.fire();
@@ -344,11 +344,11 @@ fn try_get<T>(
     let mut woken = Wakes::new();
     let mut state = shared.lock();
     let taken = state.take(max, &mut woken, &mut sink);
-    let ended = state.ended() && state.held() == 0;
+    let drained = state.is_drained();
     drop(state);
     woken.fire();
     match taken {
-        0 if ended => Err(GetError::Closed),
+        0 if drained => Err(GetError::Closed),
         0 => Err(GetError::Empty),
         taken => Ok(taken),
     }

@@ -284,8 +284,15 @@ impl<T> State<T> {
     }
 
     /// Whether no item will come any more.
-    pub(super) fn ended(&self) -> bool {
+    fn ended(&self) -> bool {
         self.closed || self.putter_handles == 0
+    }
+
+    /// Whether there is nothing left to get: ended, and every item was fetched by a getter.
+    ///
+    /// An item that is promised and not fetched may still be passed on, should its getter give up.
+    pub(super) fn is_drained(&self) -> bool {
+        self.ended() && self.ring.is_empty()
     }
 
     /// How many items may come in: up to the capacity, and what the first waiting getter still needs.
@@ -357,7 +364,10 @@ impl<T> State<T> {
             let granted = (self.ring.len() - self.promised).min(getting.want - getting.granted);
             getting.granted += granted;
             self.promised += granted;
-            if getting.granted < getting.need && !ended {
+            // At the end it gets what there is, once all the others have fetched theirs: one of them
+            // may still give up and pass on what it was promised.
+            let is_all = ended && self.ring.len() == getting.granted;
+            if getting.granted < getting.need && !is_all {
                 return;
             }
             self.getters.settle_head(wakes);

@@ -110,6 +110,22 @@ fn the_last_putter_gone_ends_every_getter() {
 }
 
 #[test]
+fn the_end_is_told_when_every_promised_item_is_fetched() {
+    let (putter, mut first) = bounded(1);
+    let (mut second, mut third) = (first.clone(), first.clone());
+    let mut first = Task::new(first.get_one());
+    let mut second = Task::new(second.get_one());
+    assert!(first.poll().is_pending());
+    assert!(second.poll().is_pending());
+    putter.finish(1).unwrap();
+    assert_eq!((first.wakes(), second.wakes()), (1, 0), "the first one may still pass it on");
+    assert_eq!(third.try_get_one(), Err(GetError::Empty));
+    drop(first);
+    assert_eq!((second.wakes(), second.poll()), (1, Poll::Ready(Some(1))));
+    assert_eq!(third.try_get_one(), Err(GetError::Closed));
+}
+
+#[test]
 fn the_last_getter_gone_fails_every_put_with_its_items() {
     let (mut first, getter) = bounded(1);
     let mut second = first.clone();
