@@ -25,6 +25,8 @@
 
 mod get;
 mod line;
+#[cfg(all(test, outrace_loom))]
+mod models;
 mod offer;
 mod park;
 mod put;

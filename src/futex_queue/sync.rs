@@ -13,17 +13,60 @@ pub(super) use std::{
 };
 
 #[cfg(outrace_loom)]
+pub(super) use self::model::{Thread, current, park, park_timeout};
+#[cfg(outrace_loom)]
 pub(super) use loom::{
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{Thread, current, park},
     thread_local,
 };
 
-/// Loom has no time: in a model a thread with a deadline waits like one without.
+/// Park and unpark for the models.
+///
+/// Loom has both, but there an unpark may release a thread that waits for a mutex. So they are made
+/// here of loom's own mutex and condition variable, as a futex would do it: a token, and a sleep
+/// that starts only while there is none. A wake that is lost shows as a deadlock.
 #[cfg(outrace_loom)]
-pub(super) fn park_timeout(_: std::time::Duration) {
-    park();
+mod model {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use loom::sync::{Condvar, Mutex};
+    use loom::thread_local;
+
+    #[derive(Clone)]
+    pub(in super::super) struct Thread(Arc<(Mutex<bool>, Condvar)>);
+
+    thread_local! {
+        static CURRENT: Thread = Thread(Arc::new((Mutex::new(false), Condvar::new())));
+    }
+
+    impl Thread {
+        pub(in super::super) fn unpark(&self) {
+            let (token, changed) = &*self.0;
+            *token.lock().expect("no panic under this lock") = true;
+            changed.notify_one();
+        }
+    }
+
+    pub(in super::super) fn current() -> Thread {
+        CURRENT.with(Thread::clone)
+    }
+
+    pub(in super::super) fn park() {
+        let thread = current();
+        let (token, changed) = &*thread.0;
+        let mut token = token.lock().expect("no panic under this lock");
+        while !*token {
+            token = changed.wait(token).expect("no panic under this lock");
+        }
+        *token = false;
+    }
+
+    /// Loom has no time: in a model a thread with a deadline waits like one without.
+    pub(in super::super) fn park_timeout(_: Duration) {
+        park();
+    }
 }
