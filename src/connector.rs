@@ -1,6 +1,8 @@
 //! [`Connector`]: for hyper-util, hyper-rustls, tonic and tower.
 
 mod name_service;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod stream;
 
 use std::future::Future;

@@ -1,0 +1,32 @@
+//! [`Resolver`] as reqwest's resolver.
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::name_service::lookup_host;
+use crate::Resolver;
+use crate::happy_eyeballs::Collecting;
+
+/// For `reqwest::ClientBuilder::dns_resolver(resolver)`.
+///
+/// reqwest has its own connector and lets nobody put another in its place, so nothing is raced while
+/// the lookup runs. What can be had is had: the addresses come in the order of RFC 6724, and once
+/// the first of them is there, the rest is waited for no longer than the Resolution Delay (50 ms).
+///
+/// ```
+/// use outrace::Resolver;
+///
+/// # fn main() -> Result<(), reqwest::Error> {
+/// let client = reqwest::Client::builder().dns_resolver(Resolver::system()).build()?;
+/// # let _ = client;
+/// # Ok(())
+/// # }
+/// ```
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let addresses = Collecting::new(lookup_host(self, name.as_str()));
+        Box::pin(async move {
+            let addresses: Addrs = Box::new(addresses.await?.into_iter());
+            Ok(addresses)
+        })
+    }
+}
