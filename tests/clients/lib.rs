@@ -1,0 +1,1 @@
+//! No code here: the tests are all there is.
