@@ -21,6 +21,7 @@ mod framing;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hosts;
+mod ids;
 mod lookup;
 mod message;
 mod nameserver;

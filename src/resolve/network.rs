@@ -1,6 +1,5 @@
 //! The resolver thread's sockets: what the core asks for, done; what happens on them, told.
 
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -9,6 +8,7 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::ids::IdMap;
 use super::sockets::SocketId;
 use super::stub::{Stub, Transmit};
 use crate::os::is_out_of_resources;
@@ -38,8 +38,8 @@ fn token(socket: SocketId) -> Token {
 
 /// The open sockets.
 pub(super) struct Network {
-    udp: HashMap<SocketId, UdpSocket>,
-    tcp: HashMap<SocketId, Stream>,
+    udp: IdMap<SocketId, UdpSocket>,
+    tcp: IdMap<SocketId, Stream>,
     /// Sockets that may have more to read than one turn allowed.
     unread: Vec<SocketId>,
     read_buffer: Box<[u8]>,
@@ -56,8 +56,8 @@ struct Stream {
 impl Default for Network {
     fn default() -> Self {
         Self {
-            udp: HashMap::new(),
-            tcp: HashMap::new(),
+            udp: IdMap::default(),
+            tcp: IdMap::default(),
             unread: Vec::new(),
             read_buffer: vec![0; MAX_MESSAGE].into_boxed_slice(),
             write_buffer: Vec::new(),

@@ -1,9 +1,9 @@
 //! Which question waits on which socket, under which id.
 
+use super::ids::IdMap;
 use super::message::Response;
 use super::query::{MAX_QUESTIONS, Sent};
 use super::stub::QueryId;
-use std::collections::HashMap;
 
 /// Names a socket or connection for as long as the resolver lives: ids are never used again, so an
 /// event that arrives for a socket already closed finds nothing.
@@ -132,7 +132,7 @@ pub(crate) struct Socket {
 /// name wait. A forger still has to guess port and id of one question.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    open: HashMap<SocketId, Socket>,
+    open: IdMap<SocketId, Socket>,
     by_server: Vec<Vec<SocketId>>,
     limit_per_server: usize,
     next: u64,
@@ -150,7 +150,7 @@ impl Sockets {
     /// A table for `servers` nameservers with at most `limit` sockets, and at least one each.
     pub(crate) fn new(servers: usize, limit: usize) -> Self {
         Self {
-            open: HashMap::new(),
+            open: IdMap::default(),
             by_server: vec![Vec::new(); servers],
             limit_per_server: (limit / servers.max(1)).max(1),
             next: 0,

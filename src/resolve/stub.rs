@@ -18,6 +18,7 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::error::{RecordType, Transport};
 use super::framing::write_framed;
+use super::ids::IdMap;
 use super::lookup::Lookup;
 use super::message::{
     Expected, Ignored, QueryName, QueryOptions, Response, message_id, read_response, write_query,
@@ -100,13 +101,13 @@ pub(crate) struct Stub {
     config: StubConfig,
     servers: Vec<Nameserver>,
     random: Box<dyn FnMut() -> u16 + std::marker::Send>,
-    lookups: HashMap<LookupId, LookupEntry>,
-    queries: HashMap<QueryId, Box<QueryEntry>>,
+    lookups: IdMap<LookupId, LookupEntry>,
+    queries: IdMap<QueryId, Box<QueryEntry>>,
     /// The questions that are out, each at most once: a second identical question would double a
     /// forger's chance (RFC 5452 section 5), so whoever asks the same joins.
     flights: HashMap<(QueryName, RecordType), (QueryId, usize)>,
     sockets: Sockets,
-    connections: HashMap<SocketId, Connection>,
+    connections: IdMap<SocketId, Connection>,
     timers: BTreeSet<(Instant, Timer)>,
     transmits: VecDeque<Step>,
     ready: VecDeque<LookupId>,
@@ -171,10 +172,10 @@ impl Stub {
             config,
             servers,
             random: Box::new(random),
-            lookups: HashMap::new(),
-            queries: HashMap::new(),
+            lookups: IdMap::default(),
+            queries: IdMap::default(),
             flights: HashMap::new(),
-            connections: HashMap::new(),
+            connections: IdMap::default(),
             timers: BTreeSet::new(),
             transmits: VecDeque::new(),
             ready: VecDeque::new(),

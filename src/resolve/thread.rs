@@ -4,7 +4,6 @@
 //! wakes, wait. It never waits for anything but its own poll: not for a consumer, not for the lock
 //! of a consumer's queue.
 
-use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,6 +13,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use super::clock::{Alarm, BootClock};
+use super::ids::IdMap;
 use super::lookup::Lookup;
 use super::network::{Network, SocketEvent};
 use super::outlet::Outlet;
@@ -202,7 +202,7 @@ struct ResolverThread {
     clock: BootClock,
     stub: Stub,
     network: Network,
-    outlets: HashMap<LookupId, Outlet>,
+    outlets: IdMap<LookupId, Outlet>,
     /// Lookups whose queue another thread held locked: tried again in the next turn.
     held: Vec<LookupId>,
     /// Fired at the end of the turn: each may give the processor to the one who is woken.
@@ -220,7 +220,7 @@ impl ResolverThread {
             clock: BootClock::new(),
             stub,
             network: Network::default(),
-            outlets: HashMap::new(),
+            outlets: IdMap::default(),
             held: Vec::new(),
             wakes: Vec::new(),
             turns_without_poll: 0,

@@ -111,9 +111,12 @@ impl Eq for QueryName {}
 
 impl Hash for QueryName {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in &*self.0 {
-            state.write_u8(byte.to_ascii_lowercase());
-        }
+        // One call for the whole name: hashers are slow at single octets.
+        let mut lowercase = [0; MAX_NAME_LEN];
+        let lowercase = &mut lowercase[..self.0.len()];
+        lowercase.copy_from_slice(&self.0);
+        lowercase.make_ascii_lowercase();
+        state.write(lowercase);
     }
 }
 

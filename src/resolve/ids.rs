@@ -1,0 +1,28 @@
+//! Maps by the numbers that the resolver itself gives out.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// A map whose keys are ids of ours: counted up from one, so that nobody outside can choose them,
+/// and none of the work that std's hasher does against chosen keys is needed.
+pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+/// Spreads one number over the bits that the map looks at.
+#[derive(Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // 2^64 divided by the golden ratio, made odd: numbers in a row land far apart (Knuth, The
+        // Art of Computer Programming, volume 3, section 6.4). The map takes its upper bits too.
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("every key is one u64");
+    }
+}
