@@ -206,8 +206,11 @@ impl<T> Clone for Getter<T> {
 
 impl<T> Drop for Getter<T> {
     fn drop(&mut self) {
-        self.leave();
-        self.shared.remove_getter();
+        // Nobody to tell when this is the last handle of either end; the items go with the queue.
+        if Arc::strong_count(&self.shared) > 1 {
+            self.leave();
+            self.shared.remove_getter();
+        }
     }
 }
 

@@ -142,6 +142,7 @@ pub(super) struct Wakes {
 }
 
 impl Wakes {
+    #[inline]
     pub(super) const fn new() -> Self {
         Self { first: None, rest: Vec::new() }
     }
@@ -162,13 +163,17 @@ impl Wakes {
     /// Wakes them all, in order. To be called with no lock held.
     ///
     /// A wake that panics does not take the others' wakes with it.
+    #[inline]
     pub(super) fn fire(self) {
-        let Some(first) = self.first else { return };
-        if self.rest.is_empty() {
-            return first.wake();
+        if let Some(first) = self.first {
+            if self.rest.is_empty() { first.wake() } else { Self::fire_all(first, self.rest) }
         }
+    }
+
+    #[cold]
+    fn fire_all(first: Waker, rest: Vec<Waker>) {
         let mut panic = None;
-        for waker in iter::once(first).chain(self.rest) {
+        for waker in iter::once(first).chain(rest) {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
                 panic.get_or_insert(payload);
             }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::line::{Ticket, Wakes};
@@ -299,8 +299,7 @@ impl<T> Putter<T> {
     ///
     /// [`PutError::Closed`] and [`PutError::Canceled`]; every item is still in `items`.
     pub fn try_put(&mut self, items: &mut VecDeque<T>) -> Result<usize, PutError> {
-        self.leave();
-        self.put_now(items, 0, true)
+        self.put_now(items)
     }
 
     /// Moves one item, if there is room for it now.
@@ -309,9 +308,8 @@ impl<T> Putter<T> {
     ///
     /// [`PutError::Closed`], [`PutError::Canceled`] and [`PutError::Full`], with the item.
     pub fn try_put_one(&mut self, item: T) -> Result<(), Unsent<T>> {
-        self.leave();
         let mut item = Some(item);
-        let cause = match self.put_now(&mut item, 0, true) {
+        let cause = match self.put_now(&mut item) {
             Ok(_) => PutError::Full,
             Err(cause) => cause,
         };
@@ -430,16 +428,18 @@ impl<T> Putter<T> {
         PutOne::new(Wait::new(self, cancelable), item)
     }
 
-    fn put_now<I: Items<T>>(
-        &self,
-        items: &mut I,
-        min: usize,
-        cancelable: bool,
-    ) -> Result<usize, PutError> {
-        match Wait::new(self, cancelable).poll(items, min, Waker::noop()) {
-            Poll::Ready(result) => result,
-            Poll::Pending => Ok(0),
+    fn put_now<I: Items<T>>(&mut self, items: &mut I) -> Result<usize, PutError> {
+        self.leave();
+        if items.count() == 0 {
+            return Ok(0);
         }
+        let mut woken = Wakes::new();
+        let mut state = self.shared.lock();
+        let result =
+            if self.finished { Err(PutError::Closed) } else { state.put(items, true, &mut woken) };
+        drop(state);
+        woken.fire();
+        result
     }
 
     /// Gives up the place in the line that an `offer` left.
@@ -466,7 +466,8 @@ impl<T> Clone for Putter<T> {
 
 impl<T> Drop for Putter<T> {
     fn drop(&mut self) {
-        if !self.finished {
+        // Nobody to tell when this is the last handle of either end.
+        if !self.finished && Arc::strong_count(&self.shared) > 1 {
             self.shared.remove_putter(self.place.take(), self.watch.take());
         }
     }

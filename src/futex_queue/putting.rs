@@ -110,7 +110,7 @@ impl<'a, T> Wait<'a, T> {
         Self { putter, place: None, cancelable }
     }
 
-    /// One poll. With `min` 0 it is always ready.
+    /// One poll.
     pub(super) fn poll<I: Items<T>>(
         &mut self,
         items: &mut I,
@@ -127,14 +127,13 @@ impl<'a, T> Wait<'a, T> {
                 if items.count() == 0 {
                     return Poll::Ready(Ok(0));
                 }
-                if self.putter.finished || state.closed {
+                if self.putter.finished {
                     return Poll::Ready(Err(PutError::Closed));
                 }
-                if self.cancelable && state.canceled {
-                    return Poll::Ready(Err(PutError::Canceled));
-                }
-                let moved =
-                    if state.putters.is_before(None) { 0 } else { state.fill(items, &mut woken) };
+                let moved = match state.put(items, self.cancelable, &mut woken) {
+                    Err(cause) => return Poll::Ready(Err(cause)),
+                    Ok(moved) => moved,
+                };
                 if moved >= min {
                     drop(state);
                     woken.fire();

@@ -303,6 +303,24 @@ impl<T> State<T> {
         self.capacity.saturating_add(owed).saturating_sub(self.held())
     }
 
+    /// A put that comes now: how many items moved, which is none when others wait for room.
+    pub(super) fn put<I: Items<T>>(
+        &mut self,
+        items: &mut I,
+        cancelable: bool,
+        wakes: &mut Wakes,
+    ) -> Result<usize, PutError> {
+        if self.closed {
+            Err(PutError::Closed)
+        } else if cancelable && self.canceled {
+            Err(PutError::Canceled)
+        } else if self.putters.head().is_some() {
+            Ok(0)
+        } else {
+            Ok(self.fill(items, wakes))
+        }
+    }
+
     /// Moves items into the ring while there is room. Does not look at who waits for room.
     pub(super) fn fill<I: Items<T>>(&mut self, items: &mut I, wakes: &mut Wakes) -> usize {
         let mut moved = 0;
@@ -314,6 +332,9 @@ impl<T> State<T> {
             self.allocate();
             items.move_to(&mut self.ring, n);
             moved += n;
+            if self.getters.head().is_none() {
+                return moved;
+            }
             // A getter that is served makes room again.
             self.grant(wakes);
         }
@@ -339,7 +360,14 @@ impl<T> State<T> {
     }
 
     /// Hands out items and room, in the order of the lines, until one side has nothing to give.
+    #[inline]
     pub(super) fn settle(&mut self, wakes: &mut Wakes) {
+        if self.getters.head().is_some() || self.putters.head().is_some() {
+            self.settle_lines(wakes);
+        }
+    }
+
+    fn settle_lines(&mut self, wakes: &mut Wakes) {
         loop {
             self.grant(wakes);
             let room = self.room();
