@@ -74,6 +74,7 @@ mod os;
 mod scope;
 mod stream;
 mod target;
+mod trace;
 
 #[cfg(feature = "hyper")]
 pub use connector::Connector;

@@ -10,6 +10,7 @@ use futures_core::{FusedStream, Stream};
 
 use crate::futex_queue::{self, Getter};
 use crate::resolve::{Inner, LookupId, Pending};
+use crate::trace::LookupSpan;
 use crate::{HostName, LookupError, LookupErrorKind};
 
 /// One item of a lookup.
@@ -66,6 +67,7 @@ pub enum LookupResult {
 #[must_use = "a lookup starts when its stream is polled"]
 pub struct LookupStream {
     state: State,
+    span: LookupSpan,
 }
 
 enum State {
@@ -82,12 +84,12 @@ struct Live {
 }
 
 impl LookupStream {
-    pub(crate) fn ready(results: Vec<LookupResult>) -> Self {
-        Self { state: State::Ready(results.into_iter()) }
+    pub(crate) fn ready(results: Vec<LookupResult>, span: LookupSpan) -> Self {
+        Self { state: State::Ready(results.into_iter()), span }
     }
 
-    pub(crate) fn pending(pending: Pending) -> Self {
-        Self { state: State::Pending(pending) }
+    pub(crate) fn pending(pending: Pending, span: LookupSpan) -> Self {
+        Self { state: State::Pending(pending), span }
     }
 
     /// Ends the lookup with [`LookupErrorKind::Canceled`], unless it has ended. Results that were
@@ -148,14 +150,15 @@ impl Stream for LookupStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<LookupResult>> {
         self.start();
-        match &mut self.state {
-            State::Ready(results) => Poll::Ready(results.next()),
+        let result = match &mut self.state {
+            State::Ready(results) => results.next(),
             State::Live(live) => {
                 let result = std::task::ready!(live.getter.poll_get_one(cx));
-                Poll::Ready(Some(self.pass_on(result)))
+                Some(self.pass_on(result))
             }
-            State::Pending(_) | State::Ended => Poll::Ready(None),
-        }
+            State::Pending(_) | State::Ended => None,
+        };
+        Poll::Ready(result.inspect(|result| self.span.result(result)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -208,13 +211,14 @@ impl Iterator for BlockingResults {
 
     fn next(&mut self) -> Option<LookupResult> {
         self.stream.start();
-        match &mut self.stream.state {
+        let result = match &mut self.stream.state {
             State::Ready(results) => results.next(),
             State::Live(live) => {
                 let result = live.getter.blocking_get_one(None).ok();
                 Some(self.stream.pass_on(result))
             }
             State::Pending(_) | State::Ended => None,
-        }
+        };
+        result.inspect(|result| self.stream.span.result(result))
     }
 }

@@ -20,6 +20,7 @@ use super::race::{AttemptId, Output, Race};
 use super::report::{AttemptError, AttemptOutcome, ConnectionAttempt, Info};
 use super::sources::{default_source, source_towards};
 use super::{ConnectError, ConnectInfo, ConnectOptions, SkipReason, SkippedAddress};
+use crate::trace::ConnectSpan;
 use crate::{LookupError, LookupResult};
 
 pin_project! {
@@ -34,12 +35,13 @@ pin_project! {
     pub struct Connecting<S> {
         #[pin]
         driver: Driver<S, System>,
+        span: ConnectSpan,
     }
 }
 
 impl<S: Stream<Item = LookupResult>> Connecting<S> {
     pub(crate) fn new(results: S, options: Arc<ConnectOptions>) -> Self {
-        Self { driver: Driver::new(results, System { options }) }
+        Self { driver: Driver::new(results, System { options }), span: ConnectSpan::new() }
     }
 }
 
@@ -47,7 +49,10 @@ impl<S: Stream<Item = LookupResult>> Future for Connecting<S> {
     type Output = Result<(TcpStream, ConnectInfo), ConnectError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().driver.poll(cx)
+        let this = self.project();
+        let outcome = ready!(this.driver.poll(cx));
+        this.span.outcome(&outcome);
+        Poll::Ready(outcome)
     }
 }
 

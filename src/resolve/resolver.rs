@@ -18,6 +18,7 @@ use super::stats::Stats;
 use super::stub::LookupId;
 use super::thread::{Command, Shared};
 use crate::futex_queue::Putter;
+use crate::trace::LookupSpan;
 use crate::{Host, HostName, LookupResult, LookupStream, Target, TargetError};
 
 /// An IP address family.
@@ -172,13 +173,15 @@ impl Resolver {
         T: TryInto<Target>,
         T::Error: Into<TargetError>,
     {
-        match self.inner.sources(target.try_into().map_err(Into::into), options) {
-            Sources::Answered(results) => LookupStream::ready(results),
-            Sources::Dns(lookup) => LookupStream::pending(Pending {
-                lookup,
-                timeout: options.timeout,
-                resolver: Arc::clone(&self.inner),
-            }),
+        let target = target.try_into().map_err(Into::into);
+        let span = LookupSpan::new(&target);
+        match self.inner.sources(target, options) {
+            Sources::Answered(results) => LookupStream::ready(results, span),
+            Sources::Dns(lookup) => {
+                let resolver = Arc::clone(&self.inner);
+                let pending = Pending { lookup, timeout: options.timeout, resolver };
+                LookupStream::pending(pending, span)
+            }
         }
     }
 
