@@ -1,6 +1,7 @@
 //! The rules of the queue, one story each. All of them run on one thread: a future is polled by hand.
 
 mod ends;
+mod model;
 mod offers;
 mod order;
 mod wakes;
@@ -51,7 +52,7 @@ impl Wake for Counter {
     }
 }
 
-fn poll<F: Future>(future: Pin<&mut F>, counter: &Arc<Counter>) -> Poll<F::Output> {
+fn poll<F: Future + ?Sized>(future: Pin<&mut F>, counter: &Arc<Counter>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(counter))))
 }
 
