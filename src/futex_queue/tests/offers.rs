@@ -50,6 +50,22 @@ fn an_offer_without_room_gives_way_when_its_putter_goes() {
 }
 
 #[test]
+fn an_offer_without_room_gives_way_when_it_is_canceled() {
+    let (mut putter, mut getter) = bounded(1);
+    let mut other = putter.clone();
+    let (mut items, mut woken) = (VecDeque::from([1, 2]), Vec::new());
+    assert_eq!(putter.offer(&mut items, Waker::noop(), &mut woken), Offer::Full);
+    let mut put = Task::new(other.put_one_uncancelable(3));
+    assert!(put.poll().is_pending());
+    assert_eq!(getter.try_get_one(), Ok(1));
+    assert_eq!(put.wakes(), 0, "the offer's turn");
+    getter.cancel();
+    assert_eq!((put.wakes(), put.poll()), (1, Poll::Ready(Ok(()))));
+    assert_eq!(putter.offer(&mut items, Waker::noop(), &mut woken), Offer::Canceled);
+    assert_eq!(items, [2]);
+}
+
+#[test]
 fn an_offer_to_a_rendezvous_is_woken_by_a_getter() {
     let (mut putter, mut getter) = bounded(0);
     let room = Counter::new();

@@ -1,0 +1,215 @@
+//! Threads and tasks put and get at random: no item is lost, doubled, or out of its order.
+//!
+//! `OUTRACE_SEED` replays a run, `OUTRACE_QUEUE_ITEMS` makes it longer.
+
+use std::collections::VecDeque;
+use std::env;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use outrace::futex_queue::{Getter, Offer, Putter, bounded};
+
+/// Who put it, and as the how-manieth. Counts the items that exist.
+#[derive(Debug)]
+struct Item {
+    putter: usize,
+    number: u64,
+    alive: Arc<AtomicU64>,
+}
+
+impl Item {
+    fn new(putter: usize, number: u64, alive: &Arc<AtomicU64>) -> Self {
+        alive.fetch_add(1, Ordering::Relaxed);
+        Self { putter, number, alive: Arc::clone(alive) }
+    }
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Splitmix64: small, and the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn upto(&mut self, n: usize) -> usize {
+        usize::try_from(self.below(n as u64 + 1)).unwrap()
+    }
+}
+
+fn setting(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
+}
+
+/// Polls a future once, and drops it if it is pending: a get or put that is given up.
+fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    struct Nothing;
+    impl Wake for Nothing {
+        fn wake(self: Arc<Self>) {}
+    }
+    match pin!(future).poll(&mut Context::from_waker(&Waker::from(Arc::new(Nothing)))) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+/// Puts items one to `count`, each time in another of the ways there are.
+fn put(
+    mut putter: Putter<Item>,
+    me: usize,
+    count: u64,
+    alive: &Arc<AtomicU64>,
+    mut random: Random,
+) {
+    let mut items = VecDeque::new();
+    let mut next = 0;
+    let mut wakes = Vec::new();
+    while next < count || !items.is_empty() {
+        while next < count && items.len() < 1 + random.upto(8) {
+            items.push_back(Item::new(me, next, alive));
+            next += 1;
+        }
+        let min = random.upto(items.len());
+        match random.below(5) {
+            0 => drop(putter.blocking_put(&mut items, min, None).unwrap()),
+            // What did not move comes back, in order.
+            1 => drop(poll_once(putter.put(&mut items, min))),
+            2 => drop(poll_once(putter.put_uncancelable(&mut items, min))),
+            3 => drop(putter.try_put(&mut items).unwrap()),
+            _ => {
+                let offer = putter.offer(&mut items, Waker::noop(), &mut wakes);
+                wakes.drain(..).for_each(Waker::wake);
+                if matches!(offer, Offer::Full | Offer::Held) {
+                    thread::yield_now();
+                }
+            }
+        }
+    }
+    putter.finish(Item::new(me, count, alive)).unwrap();
+}
+
+/// Gets until the queue ends, each time in another of the ways there are.
+fn get(mut getter: Getter<Item>, mut random: Random, got: &Mutex<Vec<Vec<u64>>>) {
+    let mut buf = Vec::new();
+    loop {
+        let max = 1 + random.upto(8);
+        let min = 1 + random.upto(max - 1);
+        let ended = match random.below(4) {
+            0 => getter.blocking_get(&mut buf, max, min, None).is_err(),
+            // What was granted to a get that is given up is the next one's.
+            1 => matches!(poll_once(getter.get(&mut buf, max, min)), Some(Err(_))),
+            2 => {
+                let _ = getter.try_get(&mut buf, max);
+                false
+            }
+            _ => match getter.blocking_get_one(None) {
+                Ok(item) => {
+                    buf.push(item);
+                    false
+                }
+                Err(_) => true,
+            },
+        };
+        if buf.len() > 64 || ended {
+            // In the order in which this getter got them, from each putter.
+            let mut got = got.lock().unwrap();
+            let mut last = vec![None; got.len()];
+            for item in buf.drain(..) {
+                assert!(last[item.putter] < Some(item.number), "{item:?} after {last:?}");
+                last[item.putter] = Some(item.number);
+                got[item.putter].push(item.number);
+            }
+        }
+        if ended {
+            return;
+        }
+    }
+}
+
+fn stress(seed: u64, items: u64) {
+    let mut random = Random(seed);
+    let capacity = [0, 1, 2, 4, 16][random.upto(4)];
+    let (putters, getters) = (1 + random.upto(2), 1 + random.upto(2));
+    let alive = Arc::new(AtomicU64::new(0));
+    let got = Mutex::new(vec![Vec::new(); putters]);
+    let (putter, getter) = bounded(capacity);
+    thread::scope(|scope| {
+        for me in 0..putters {
+            let (putter, random, alive) = (putter.clone(), Random(random.next()), &alive);
+            scope.spawn(move || put(putter, me, items, alive, random));
+        }
+        drop(putter);
+        for _ in 0..getters {
+            let (getter, random, got) = (getter.clone(), Random(random.next()), &got);
+            scope.spawn(move || get(getter, random, got));
+        }
+        drop(getter);
+    });
+    for (me, mut numbers) in got.into_inner().unwrap().into_iter().enumerate() {
+        numbers.sort_unstable();
+        assert!(
+            numbers.iter().copied().eq(0..=items),
+            "putter {me} of {putters}: some are missing"
+        );
+    }
+    assert_eq!(alive.load(Ordering::Relaxed), 0, "every item was dropped once");
+}
+
+/// The getters leave before the end: what they leave is dropped, and the putters get theirs back.
+fn early_drop(seed: u64) {
+    let mut random = Random(seed);
+    let alive = Arc::new(AtomicU64::new(0));
+    let (mut putter, mut getter) = bounded(random.upto(4));
+    thread::scope(|scope| {
+        let (alive, mut putting) = (&alive, Random(random.next()));
+        scope.spawn(move || {
+            for number in 0.. {
+                let mut items: VecDeque<_> =
+                    (0..=putting.upto(3)).map(|_| Item::new(0, number, alive)).collect();
+                let count = items.len();
+                if putter.blocking_put(&mut items, count, None).is_err() {
+                    return;
+                }
+            }
+        });
+        for _ in 0..random.below(200) {
+            drop(getter.blocking_get_one(None).unwrap());
+        }
+        drop(getter);
+    });
+    assert_eq!(alive.load(Ordering::Relaxed), 0, "every item was dropped once");
+}
+
+#[test]
+fn nothing_is_lost_doubled_or_out_of_order() {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = setting("OUTRACE_SEED").unwrap_or(u64::from(since_epoch.subsec_nanos()));
+    let mut left = setting("OUTRACE_QUEUE_ITEMS").unwrap_or(200_000);
+    println!("OUTRACE_SEED={seed}");
+    let mut random = Random(seed);
+    while left > 0 {
+        let items = left.min(5_000);
+        stress(random.next(), items);
+        early_drop(random.next());
+        left -= items;
+    }
+}
