@@ -30,7 +30,7 @@ mod sources;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures_core::Stream;
 use tokio::net::TcpStream;
@@ -46,6 +46,7 @@ pub use report::{
     AttemptError, AttemptOutcome, ConnectInfo, ConnectionAttempt, SkipReason, SkippedAddress, Stage,
 };
 pub use socket_options::{BorrowedSocket, SocketOptions};
+use sources::Sources;
 
 use crate::{LookupOptions, LookupResult, Resolver, Target, TargetError};
 
@@ -66,6 +67,8 @@ pub struct ConnectOptions {
     pub(crate) socket: SocketOptions,
     pub(crate) lookup: LookupOptions,
     pub(crate) policy: Option<Arc<dyn AddressPolicy>>,
+    /// What is known of this host's own addresses, shared by all connects with these options.
+    pub(crate) sources: Arc<Sources>,
 }
 
 impl ConnectOptions {
@@ -80,6 +83,7 @@ impl ConnectOptions {
     #[must_use]
     pub fn socket(mut self, options: SocketOptions) -> Self {
         self.socket = options;
+        self.sources = Arc::default();
         self
     }
 
@@ -116,7 +120,7 @@ impl fmt::Debug for ConnectOptions {
             .field("socket", &self.socket)
             .field("lookup", &self.lookup)
             .field("policy", &self.policy.as_ref().map(|_| ".."))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,8 +146,8 @@ where
     T: TryInto<Target>,
     T::Error: Into<TargetError>,
 {
-    let options = ConnectOptions::default();
-    connect_with(target, &Resolver::system(), &options).await.map(|(stream, _)| stream)
+    static DEFAULTS: LazyLock<ConnectOptions> = LazyLock::new(ConnectOptions::default);
+    connect_with(target, &Resolver::system(), &DEFAULTS).await.map(|(stream, _)| stream)
 }
 
 /// Connects to `target` with a resolver and options, and tells how it came about.

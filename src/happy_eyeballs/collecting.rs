@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::SocketOptions;
 use super::config::Config;
 use super::order::{Family, Rank};
-use super::sources::source_towards;
+use super::sources::Sources;
 use crate::{LookupError, LookupErrorKind, LookupResult, LookupStream};
 
 /// Waits for the addresses of a lookup and sorts them by RFC 6724.
@@ -29,6 +29,7 @@ pub(crate) struct Collecting {
     addresses: Vec<(Rank, SocketAddr)>,
     late: Option<Pin<Box<Sleep>>>,
     config: Config,
+    sources: Sources,
 }
 
 /// As in one race: what one family keeps, for both.
@@ -36,7 +37,13 @@ const MAX_ADDRESSES: usize = 512;
 
 impl Collecting {
     pub(crate) fn new(results: LookupStream) -> Self {
-        Self { results, addresses: Vec::new(), late: None, config: Config::default() }
+        Self {
+            results,
+            addresses: Vec::new(),
+            late: None,
+            config: Config::default(),
+            sources: Sources::default(),
+        }
     }
 
     fn push(&mut self, addr: SocketAddr) {
@@ -48,7 +55,7 @@ impl Collecting {
         let rank = Rank::rfc6724(
             &self.config.policy_table,
             addr.ip(),
-            source_towards(&SocketOptions::default(), addr).as_ref(),
+            self.sources.towards(&SocketOptions::default(), addr, Instant::now().into()).as_ref(),
             Family::of(first_family) != Family::of(addr),
             u32::try_from(self.addresses.len()).unwrap_or(u32::MAX),
         );

@@ -18,7 +18,7 @@ use super::error::{End, Report};
 use super::order::{Family, Source};
 use super::race::{AttemptId, Output, Race};
 use super::report::{AttemptError, AttemptOutcome, ConnectionAttempt, Info};
-use super::sources::{default_source, source_towards};
+use super::sources::somewhere;
 use super::{ConnectError, ConnectInfo, ConnectOptions, SkipReason, SkippedAddress};
 use crate::trace::ConnectSpan;
 use crate::{LookupError, LookupResult};
@@ -67,9 +67,9 @@ pub(super) trait Dial: fmt::Debug {
     /// Starts a connection attempt. An error here is one that came before anything was sent.
     fn dial(&mut self, addr: SocketAddr) -> Result<Self::Attempt, AttemptError>;
     /// The address this host would send from to `addr`.
-    fn source(&mut self, addr: SocketAddr) -> Option<Source>;
+    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<Source>;
     /// The address this host would send from to the Internet.
-    fn default_source(&mut self, family: Family) -> Option<Source>;
+    fn default_source(&mut self, family: Family, now: Instant) -> Option<Source>;
 }
 
 /// The operating system's TCP.
@@ -90,12 +90,12 @@ impl Dial for System {
         Attempt::start(&self.options.socket, addr)
     }
 
-    fn source(&mut self, addr: SocketAddr) -> Option<Source> {
-        source_towards(&self.options.socket, addr)
+    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<Source> {
+        self.options.sources.towards(&self.options.socket, addr, now)
     }
 
-    fn default_source(&mut self, family: Family) -> Option<Source> {
-        default_source(&self.options.socket, family)
+    fn default_source(&mut self, family: Family, now: Instant) -> Option<Source> {
+        self.options.sources.towards(&self.options.socket, somewhere(family), now)
     }
 }
 
@@ -111,8 +111,8 @@ pin_project! {
         live: Vec<Live<D>>,
         timer: Timer,
         log: Log,
-        // The family whose default source the race has yet to hear of.
-        unasked: Option<Family>,
+        // Addresses that came in this poll.
+        arrived: Vec<SocketAddr>,
     }
 }
 
@@ -140,7 +140,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
             live: Vec::new(),
             timer: Timer::default(),
             log: Log::new(now),
-            unasked: None,
+            arrived: Vec::new(),
         }
     }
 
@@ -198,30 +198,22 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
     }
 
     /// Takes every result that is ready, so that addresses which came together are sorted together.
-    fn poll_results(self: Pin<&mut Self>, now: Instant, cx: &mut Context<'_>) {
-        let mut this = self.project();
-        for _ in 0..RESULTS_PER_POLL {
-            let Some(results) = this.results.as_mut().as_pin_mut() else { return };
+    fn poll_results(mut self: Pin<&mut Self>, now: Instant, cx: &mut Context<'_>) {
+        let mut this = self.as_mut().project();
+        let mut budget = RESULTS_PER_POLL;
+        while let Some(results) = this.results.as_mut().as_pin_mut() {
+            if budget == 0 {
+                // A stream that is always ready must not keep the task from everything else.
+                cx.waker().wake_by_ref();
+                break;
+            }
+            budget -= 1;
             match results.poll_next(cx) {
-                Poll::Pending => {
-                    // One family came and the other did not: is that one worth a wait?
-                    if let Some(missing) = this.unasked.take() {
-                        let source = this.dial.default_source(missing);
-                        this.race.handle_default_source(missing, source, now);
-                    }
-                    return;
-                }
+                Poll::Pending => break,
                 Poll::Ready(Some(LookupResult::Address(addr))) => {
                     let addr = canonical(addr);
                     match this.dial.options().check(addr) {
-                        Ok(()) => {
-                            if this.log.first_answer.is_none() {
-                                this.log.first_answer = Some(now);
-                                *this.unasked = Some(Family::of(addr).other());
-                            }
-                            let source = this.dial.source(addr);
-                            this.race.handle_address(addr, source, now);
-                        }
+                        Ok(()) => this.arrived.push(addr),
                         Err(reason) => this.log.skipped(addr, reason),
                     }
                 }
@@ -237,8 +229,30 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
                 }
             }
         }
-        // A stream that is always ready must not keep the task from everything else.
-        cx.waker().wake_by_ref();
+        if !this.arrived.is_empty() {
+            self.tell_addresses(now);
+        }
+    }
+
+    /// Hands on the addresses that have arrived, with what the race must know to sort them.
+    fn tell_addresses(self: Pin<&mut Self>, now: Instant) {
+        let this = self.project();
+        let complete = this.results.is_none();
+        let first = this.log.first_answer.is_none();
+        this.log.first_answer.get_or_insert(now);
+        // An address that is the only one, such as an IP literal, needs no place in an order.
+        let alone = first && complete && this.arrived.len() == 1;
+        let mut missing = Some(Family::of(this.arrived[0]).other());
+        for addr in this.arrived.drain(..) {
+            missing = missing.filter(|&missing| missing != Family::of(addr));
+            let source = if alone { None } else { this.dial.source(addr, now) };
+            this.race.handle_address(addr, source, now);
+        }
+        // Is the family that has not come yet worth a wait?
+        if let Some(missing) = missing.filter(|_| first && !complete) {
+            let source = this.dial.default_source(missing, now);
+            this.race.handle_default_source(missing, source, now);
+        }
     }
 
     /// Does what the race asks for.

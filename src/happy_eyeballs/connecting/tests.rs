@@ -259,11 +259,33 @@ fn an_address_that_must_not_be_dialled_takes_no_turn() {
     }
 }
 
+/// The system is asked for as little as the order of attempts needs.
+#[test]
+fn sources_are_asked_for_when_there_is_an_order_to_find() {
+    for (rule, lookup, asked) in [
+        ("he19_a_literal_has_no_order", "6a@0 end@0", 0),
+        ("each_of_two", "6a@0 4a@0 end@0", 2),
+        ("one_and_the_family_that_is_missing", "6a@0", 2),
+        ("the_family_that_is_missing_is_asked_for_once", "4a@0 4b@10 6a@20", 4),
+        ("the_last_one_comes_with_the_end", "4a@0 6a@20 end@20", 3),
+    ] {
+        let count = virtual_time(async {
+            let script = Script::new("6a=ok+1 4a=ok+1", ConnectOptions::default());
+            let count = Rc::clone(&script.asked);
+            drive(Driver::new(results(lookup), script)).await.unwrap();
+            count.get()
+        });
+        assert_eq!(count, asked, "{rule}: {lookup}");
+    }
+}
+
 /// A network of which everything is known beforehand.
 #[derive(Debug)]
 struct Script {
     plans: HashMap<SocketAddr, Plan>,
     open: Rc<Cell<usize>>,
+    /// How often the source address was asked for.
+    asked: Rc<Cell<usize>>,
     options: ConnectOptions,
 }
 
@@ -292,7 +314,7 @@ impl Script {
             };
             (address(addr), plan)
         });
-        Self { plans: plans.collect(), open: Rc::default(), options }
+        Self { plans: plans.collect(), open: Rc::default(), asked: Rc::default(), options }
     }
 }
 
@@ -325,11 +347,12 @@ impl Dial for Script {
         Ok(Box::pin(Dialling { socket, until, kind }))
     }
 
-    fn source(&mut self, addr: SocketAddr) -> Option<Source> {
-        self.default_source(Family::of(addr))
+    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<Source> {
+        self.default_source(Family::of(addr), now)
     }
 
-    fn default_source(&mut self, family: Family) -> Option<Source> {
+    fn default_source(&mut self, family: Family, _: Instant) -> Option<Source> {
+        self.asked.set(self.asked.get() + 1);
         let addr = if family == Family::V4 { address("4z") } else { address("6z") };
         Some(Source::new(addr.ip()))
     }
