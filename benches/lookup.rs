@@ -14,6 +14,9 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+#[path = "namespace.rs"]
+mod namespace;
+
 #[path = "lookup/contestant.rs"]
 mod contestant;
 #[path = "lookup/measure.rs"]
@@ -27,6 +30,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 
 use contestant::Contestant;
+use namespace::{can_unshare, enter_namespace, own_path, unshared};
 use support::{Journal, Nameserver};
 
 /// What the nameserver says. Every name of `new.test` is asked for once.
@@ -102,10 +106,6 @@ fn serve(addr: SocketAddr) {
     io::stdin().read_to_end(&mut Vec::new()).expect("an input that ends");
 }
 
-fn own_path() -> String {
-    env::current_exe().expect("a path").to_str().expect("a path in UTF-8").into()
-}
-
 fn child(args: &[&str]) -> Child {
     Command::new(own_path())
         .args(args)
@@ -113,33 +113,4 @@ fn child(args: &[&str]) -> Child {
         .stdout(Stdio::piped())
         .spawn()
         .expect("this program starts once more")
-}
-
-/// As anybody: in a user namespace one may make a network and a mount namespace.
-fn unshared(program: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--net", "--mount", program]);
-    command
-}
-
-fn can_unshare() -> bool {
-    unshared("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
-/// Gives the namespace a loopback interface and a resolv.conf.
-fn enter_namespace() -> io::Result<()> {
-    let path = env::temp_dir().join(format!("outrace-bench-resolv.conf-{}", std::process::id()));
-    std::fs::write(&path, "nameserver 127.0.0.1\n")?;
-    let commands = [
-        vec!["ip", "link", "set", "lo", "up"],
-        vec!["mount", "--bind", path.to_str().expect("a path in UTF-8"), "/etc/resolv.conf"],
-    ];
-    for command in commands {
-        let status = Command::new(command[0]).args(&command[1..]).status()?;
-        if !status.success() {
-            return Err(io::Error::other(format!("{}: {status}", command.join(" "))));
-        }
-    }
-    // The mount keeps the file.
-    std::fs::remove_file(&path)
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
+use outrace::resolve::AddressFamily;
 use outrace::{LookupErrorKind, LookupOptions, LookupResult, LookupStream, Resolver, futex_queue};
 use support::Nameserver;
 
@@ -188,4 +189,32 @@ async fn lookups_may_share_a_queue_of_the_callers() {
             ("two.example.test:80", Ok(()))
         ]
     );
+}
+
+#[tokio::test]
+async fn he01_both_questions_leave_at_once_and_aaaa_is_the_first() {
+    let nameserver = Nameserver::start("slow.example.test. * -> drop");
+    let mut results = resolver(&nameserver).lookup("slow.example.test:80");
+    assert_eq!(results.next().now_or_never(), None, "nothing has come yet");
+    let queries = nameserver.journal().reached(2).await;
+    assert!(queries[0].asks("slow.example.test.", "AAAA"), "{queries:?}");
+    assert!(queries[1].asks("slow.example.test.", "A"), "{queries:?}");
+    assert_eq!(queries[0].source.port(), queries[1].source.port(), "they share a socket");
+    assert_ne!(queries[0].id, queries[1].id, "under ids of their own");
+}
+
+/// A host without IPv6 need not ask for AAAA (RFC 8305 section 3 leaves it to the client). We ask for
+/// both families whatever routes there are: routes change while a program runs, a lookup has other
+/// uses than a connect, and the race waits for no family that it has no route to. `family` is there
+/// for whoever wants one.
+#[tokio::test]
+async fn he02_both_families_are_asked_for_unless_one_is_wanted() {
+    let nameserver = Nameserver::start("www.example.test. A -> answer 192.0.2.1");
+    let resolver = resolver(&nameserver);
+    all(resolver.lookup("www.example.test:80")).await;
+    assert_eq!(nameserver.journal().queries().len(), 2);
+    let options = LookupOptions::default().family(AddressFamily::Ipv4);
+    all(resolver.lookup_with("www.example.test:80", &options)).await;
+    assert_eq!(nameserver.journal().queries_for("www.example.test.", "AAAA").len(), 1);
+    assert_eq!(nameserver.journal().queries_for("www.example.test.", "A").len(), 2);
 }

@@ -63,7 +63,8 @@ enum Family {
     Failed(LookupErrorKind),
 }
 
-const RECORD_TYPES: [RecordType; 2] = [RecordType::A, RecordType::Aaaa];
+/// RFC 8305 section 3: "the AAAA query SHOULD be made first, immediately followed by the A query".
+const RECORD_TYPES: [RecordType; 2] = [RecordType::Aaaa, RecordType::A];
 
 fn index(record_type: RecordType) -> usize {
     match record_type {

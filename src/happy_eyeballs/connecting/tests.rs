@@ -170,6 +170,7 @@ fn a_race_ends_with_its_cause() {
         &config,
         &[
             ("he20_deadline_during_the_lookup", "6a@300", "", "= timeout@250"),
+            ("he21_both_answers_after_the_deadline", "6a@300 4a@310 end@310", "", "= timeout@250"),
             (
                 "he57_deadline_and_delay_in_one_tick",
                 "6a@0 4a@0 end@0",

@@ -44,7 +44,7 @@ fn he24_twenty_silent_addresses() {
 }
 
 #[test]
-fn he36_twenty_instant_failures() {
+fn he36_co02_twenty_instant_failures() {
     let start = Instant::now();
     let mut race = Race::new(&Config::default(), start);
     for host in 'a'..='t' {
