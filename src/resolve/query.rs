@@ -324,7 +324,7 @@ impl Query {
     pub(crate) fn handle_timeout(&mut self, servers: &mut [Nameserver], now: Instant) {
         if now >= self.deadline {
             for question in self.open().iter() {
-                self.fail_by_deadline(question, now);
+                self.settle_failed(question, now);
             }
             return;
         }
@@ -338,7 +338,7 @@ impl Query {
             let state = self.questions[question].as_mut().expect("an open question exists");
             if state.retry_at.is_some_and(|at| now >= at) {
                 state.retry_at = None;
-                self.start_round(question);
+                self.start_round(question, now);
             }
         }
         for server in 0..self.server_count {

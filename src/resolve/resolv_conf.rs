@@ -54,7 +54,7 @@ pub(crate) struct Options {
     /// `edns0`: EDNS in queries. On unless cleared by `-edns0`: glibc's default is off, but without
     /// EDNS every answer over 512 bytes costs a second exchange over TCP.
     pub(crate) edns0: bool,
-    /// `single-request`: A first, then AAAA.
+    /// `single-request`: one family, then the other.
     pub(crate) single_request: bool,
     /// `single-request-reopen`: a socket each for A and AAAA.
     pub(crate) single_request_reopen: bool,

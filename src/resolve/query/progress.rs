@@ -121,6 +121,12 @@ impl Exchange {
             && !self.is_unasked()
     }
 
+    /// Whether it has sends left over the transport that would be used.
+    pub(super) fn may_be_asked(&self, tcp_only: bool) -> bool {
+        let leg = if tcp_only || self.is_truncated { self.tcp } else { self.udp };
+        leg.sends < MAX_SENDS
+    }
+
     /// A new round: what was sent so far still counts.
     pub(super) fn start_anew(&mut self) {
         self.udp.stand(Standing::Unasked);

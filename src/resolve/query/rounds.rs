@@ -43,8 +43,9 @@ impl Query {
         cause: FailureCause,
         now: Instant,
     ) {
+        self.servers[server].exchanges[question].leg(transport).stand(Standing::Failed);
         self.record(question, server, transport, cause, now);
-        self.settle_failed(question);
+        self.settle_failed(question, now);
     }
 
     /// When every nameserver has failed or stays silent, a round is over.
@@ -74,16 +75,19 @@ impl Query {
         let deadline = self.deadline;
         let state = self.questions[question].as_mut().expect("an open question exists");
         state.failed_rounds += 1;
-        let is_last = state.failed_rounds >= self.config.attempts;
+        let may_be_asked = self.servers[..self.server_count]
+            .iter()
+            .any(|progress| progress.exchanges[question].may_be_asked(self.config.tcp_only));
+        let is_last = state.failed_rounds >= self.config.attempts || !may_be_asked;
         match pause.map(|pause| now + pause) {
             None if is_last => {}
-            None => self.start_round(question),
+            None => self.start_round(question, now),
             Some(retry_at) if !is_last && retry_at < deadline => state.retry_at = Some(retry_at),
-            Some(_) => self.settle_failed(question),
+            Some(_) => self.settle_failed(question, now),
         }
     }
 
-    pub(super) fn start_round(&mut self, question: usize) {
+    pub(super) fn start_round(&mut self, question: usize, now: Instant) {
         let in_turn = self.is_in_turn();
         for progress in &mut self.servers[..self.server_count] {
             let exchange = &mut progress.exchanges[question];
@@ -93,25 +97,8 @@ impl Query {
         }
         if !self.ask_unasked(question) && !in_turn {
             // The sends are used up: another round would only wait for the deadline.
-            self.settle_failed(question);
+            self.settle_failed(question, now);
         }
-    }
-
-    pub(super) fn fail_by_deadline(&mut self, question: usize, now: Instant) {
-        for server in 0..self.server_count {
-            let Exchange { udp, tcp, hint, .. } = self.servers[server].exchanges[question];
-            let is_unanswered = |standing| {
-                matches!(standing, Standing::Waiting | Standing::Late | Standing::Silent)
-            };
-            if is_unanswered(udp.standing) {
-                let cause = hint.map_or(FailureCause::Timeout, FailureCause::Rcode);
-                self.record(question, server, Transport::Udp, cause, now);
-            }
-            if is_unanswered(tcp.standing) {
-                self.record(question, server, Transport::Tcp, FailureCause::Timeout, now);
-            }
-        }
-        self.settle_failed(question);
     }
 
     /// Keeps the newest failure of each nameserver and transport.
@@ -129,7 +116,21 @@ impl Query {
         state.failures.push(ServerFailure { server, transport, cause, elapsed });
     }
 
-    fn settle_failed(&mut self, question: usize) {
+    /// The question has failed: those that did not answer are told with those that did.
+    pub(super) fn settle_failed(&mut self, question: usize, now: Instant) {
+        for server in 0..self.server_count {
+            let Exchange { udp, tcp, hint, .. } = self.servers[server].exchanges[question];
+            let is_unanswered = |standing| {
+                matches!(standing, Standing::Waiting | Standing::Late | Standing::Silent)
+            };
+            if is_unanswered(udp.standing) {
+                let cause = hint.map_or(FailureCause::Timeout, FailureCause::Rcode);
+                self.record(question, server, Transport::Udp, cause, now);
+            }
+            if is_unanswered(tcp.standing) {
+                self.record(question, server, Transport::Tcp, FailureCause::Timeout, now);
+            }
+        }
         let state = self.questions[question].as_mut().expect("an open question exists");
         let servers = std::mem::take(&mut state.failures);
         self.settle(question, Settled::Failed(Failure { servers }));
