@@ -32,6 +32,8 @@ mod random;
 mod resolv_conf;
 mod resolver;
 mod search;
+#[cfg(test)]
+mod sim;
 mod sockets;
 mod special_names;
 mod stats;

@@ -6,6 +6,8 @@
 //! against a simulated network.
 
 mod flights;
+#[cfg(test)]
+mod inspect;
 mod tcp;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -27,6 +29,9 @@ use super::nameserver::Nameserver;
 use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, is_resource};
 use super::sockets::{Heard, Outstanding, Place, SocketId, Sockets};
 use super::stats::{Counters, add};
+
+#[cfg(test)]
+pub(crate) use inspect::Holdings;
 
 /// Names a lookup for as long as the resolver lives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

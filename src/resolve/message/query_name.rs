@@ -41,6 +41,12 @@ impl QueryName {
         text.parse().ok()
     }
 
+    /// A name in wire form that is known to be valid.
+    #[cfg(test)]
+    pub(crate) fn of_wire(wire: &[u8]) -> Self {
+        Self(wire.into())
+    }
+
     pub(in crate::resolve) fn from_message(name: Name<'_>) -> Self {
         Self::from_labels(name.labels())
     }

@@ -1,0 +1,157 @@
+//! What must be so in every conversation, whatever the network does.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::message::Query;
+use crate::LookupResult;
+use crate::resolve::error::{RecordType, Transport};
+use crate::resolve::stub::{Holdings, LookupId, Stub, StubConfig};
+
+/// RFC 9520 section 3.1.
+const MAX_SENDS: u8 = 3;
+/// How many turns may pass at one point in time without an event: timers that fire together.
+const MAX_IDLE_TURNS: u32 = 16;
+/// The tables are compared every so many turns at least, and less often when they are long.
+const TURNS_BETWEEN_AUDITS: usize = 64;
+
+/// The checks of one world. Each fails by a panic that says what was broken.
+#[derive(Debug)]
+pub(super) struct Checks {
+    /// Which addresses a lookup may bring, if that is known.
+    pub(super) may_bring: Option<fn(LookupId, IpAddr) -> bool>,
+    /// How many names one lookup may ask for.
+    pub(super) candidates: u32,
+    /// How many lookups ended well.
+    pub(super) succeeded: u64,
+    timeout: Duration,
+    max_sockets: usize,
+    lookups: HashMap<LookupId, Watched>,
+    /// The ends of their time.
+    budgets: BTreeSet<(Duration, LookupId)>,
+    sends: HashMap<(u64, RecordType, usize, bool), u8>,
+    last_turn: Duration,
+    idle_turns: u32,
+    turns_to_audit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    addresses: usize,
+    canonical_names: usize,
+    ends: usize,
+}
+
+impl Checks {
+    pub(super) fn new(config: &StubConfig) -> Self {
+        let servers = config.nameservers.len();
+        Self {
+            may_bring: None,
+            candidates: 16,
+            succeeded: 0,
+            timeout: config.query.timeout,
+            // Each nameserver has its part of the limit, and one socket at least.
+            max_sockets: (config.max_sockets / servers).max(1) * servers,
+            lookups: HashMap::new(),
+            budgets: BTreeSet::new(),
+            sends: HashMap::new(),
+            last_turn: Duration::ZERO,
+            idle_turns: 0,
+            turns_to_audit: 0,
+        }
+    }
+
+    pub(super) fn started(&mut self, id: LookupId, at: Duration, deadline: Option<Duration>) {
+        assert!(self.lookups.insert(id, Watched::default()).is_none(), "{id:?} started twice");
+        let most = at + self.timeout * self.candidates;
+        self.budgets.insert((deadline.map_or(most, |deadline| deadline.min(most)), id));
+    }
+
+    pub(super) fn gone(&mut self, id: LookupId) {
+        self.lookups.remove(&id);
+    }
+
+    /// The contract of a lookup's results.
+    pub(super) fn result(&mut self, id: LookupId, result: &LookupResult) {
+        let watched = self.lookups.get_mut(&id).expect("a result for a lookup that is there");
+        assert_eq!(watched.ends, 0, "{id:?}: {result:?} behind its end");
+        match result {
+            LookupResult::Address(addr) => {
+                watched.addresses += 1;
+                if let Some(may_bring) = self.may_bring {
+                    assert!(may_bring(id, addr.ip()), "{id:?}: no valid answer had {addr}");
+                }
+            }
+            LookupResult::CanonicalName(name) => {
+                watched.canonical_names += 1;
+                assert_eq!(watched.canonical_names, 1, "{id:?}: a second canonical name, {name}");
+                assert!(watched.addresses > 0, "{id:?}: a canonical name before any address");
+            }
+            LookupResult::End(outcome) => {
+                watched.ends += 1;
+                if outcome.is_ok() {
+                    self.succeeded += 1;
+                    assert!(watched.addresses > 0, "{id:?}: success without an address");
+                    assert_eq!(watched.canonical_names, 1, "{id:?}: success without its name");
+                }
+            }
+        }
+    }
+
+    /// A query went out: somebody waits for it, and it was not sent too often.
+    pub(super) fn sent(&mut self, stub: &Stub, server: usize, query: &Query) {
+        let Query { name, record_type, .. } = query;
+        let Some(flight) = stub.flight(&query.wire_name, *record_type) else {
+            panic!("{name} {record_type} was sent, and nobody waits for it");
+        };
+        let is_tcp = query.transport == Transport::Tcp;
+        let sends = self.sends.entry((flight, *record_type, server, is_tcp)).or_default();
+        *sends += 1;
+        assert!(*sends <= MAX_SENDS, "{name} {record_type} sent a fourth time");
+    }
+
+    /// A turn begins.
+    pub(super) fn turn(&mut self, now: Duration, has_event: bool) {
+        let is_idle = now == self.last_turn && !has_event;
+        self.idle_turns = if is_idle { self.idle_turns + 1 } else { 0 };
+        assert!(self.idle_turns < MAX_IDLE_TURNS, "timeouts at {now:?} without any progress");
+        self.last_turn = now;
+    }
+
+    /// A turn is over.
+    pub(super) fn state(&mut self, stub: &Stub, open_udp: usize, start: Instant, now: Instant) {
+        assert!(open_udp <= self.max_sockets, "{open_udp} sockets, {} allowed", self.max_sockets);
+        assert!(stub.poll_timeout().is_none_or(|at| at >= now), "a timeout is left in the past");
+        while let Some(&(at, id)) = self.budgets.first().filter(|(at, _)| *at <= now - start) {
+            assert!(stub.has_ended(id), "{id:?} had to end by {at:?}");
+            self.budgets.pop_first();
+        }
+        match self.turns_to_audit.checked_sub(1) {
+            Some(turns) => self.turns_to_audit = turns,
+            None => {
+                self.turns_to_audit = TURNS_BETWEEN_AUDITS.max(4 * stub.holdings().lookups);
+                Self::audit(stub, open_udp);
+            }
+        }
+    }
+
+    fn audit(stub: &Stub, open_udp: usize) {
+        let holdings = stub.holdings();
+        assert_eq!(holdings.sockets, open_udp, "sockets of the core and of the network");
+        let open = stub.open_questions();
+        let distinct: HashSet<_> = open.iter().collect();
+        assert_eq!(open.len(), distinct.len(), "an identical question is out twice");
+        assert_eq!(open.len(), holdings.flights, "questions that are out, and their flights");
+    }
+
+    /// All is over: nothing is left behind.
+    pub(super) fn idle(&mut self, stub: &Stub, open_sockets: usize) {
+        assert_eq!(stub.holdings(), Holdings::default(), "left behind");
+        assert_eq!(open_sockets, 0, "sockets left open");
+        for (id, watched) in &self.lookups {
+            assert_eq!(watched.ends, 1, "{id:?} has no end");
+        }
+        self.sends.clear();
+    }
+}

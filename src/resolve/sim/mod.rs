@@ -1,0 +1,26 @@
+//! The resolver's pure core in virtual time: a simulated network with simulated nameservers, no
+//! socket, no thread, no waiting.
+//!
+//! Two things stand on the same [`World`](world::World). The scenarios play one conversation each,
+//! written as text, and say what must come of it and when. The simulation plays random ones by the
+//! thousand, and holds what must be so in every one of them ([`check`]).
+
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::cast_possible_truncation,
+    clippy::decimal_bitwise_operands,
+    clippy::format_push_string,
+    clippy::inconsistent_struct_constructor,
+    clippy::needless_pass_by_value,
+    reason = "scenarios are data, written for the eye"
+)]
+
+mod check;
+mod message;
+mod random;
+mod scenario;
+mod scenarios;
+mod script;
+mod simulation;
+mod weather;
+mod world;

@@ -1,0 +1,175 @@
+//! One conversation as data: a configuration, nameservers, what is done when, what comes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::random::Random;
+use super::script::Script;
+use super::world::{Event, Nameserver, World, config};
+use crate::resolve::AddressFamily;
+use crate::resolve::error::Transport;
+use crate::resolve::lookup::Lookup;
+use crate::resolve::query::Strategy;
+use crate::resolve::search;
+use crate::resolve::stub::{LookupId, Pairing, StubConfig};
+use crate::{HostName, LookupResult};
+
+/// A conversation. Times are milliseconds since its start.
+///
+/// The canonical form of what happened, in which `results` and `queries` are written:
+///
+/// ```text
+/// 192.0.2.1@1 =www.example@1 ok@2            results of a lookup; an error by its kind
+/// 0 ns1 www.example A, 1 ns1/tcp www.example A plain      queries; plain is one without EDNS
+/// ```
+#[derive(Clone, Copy)]
+pub(super) struct Scenario<'a> {
+    /// Settings, parted by `;`: see [`Settings::new`].
+    pub(super) config: &'a str,
+    /// Scripts, one a nameserver.
+    pub(super) servers: &'a [&'a str],
+    /// What is done when: `0 lookup www.example`, `20 lookup b both timeout 300`, `50 drop 1`,
+    /// `50 cancel 2`. Lookups are counted from 1, and are about A unless they say otherwise; `pace
+    /// 2 100` takes two results every 100 ms.
+    pub(super) steps: &'a [&'a str],
+    /// What each lookup brought. Not compared if there is none.
+    pub(super) results: &'a [&'a str],
+    /// What was asked, whom, and when. Not compared if it is `*`.
+    pub(super) queries: &'a str,
+}
+
+pub(super) const SCENARIO: Scenario<'static> = Scenario {
+    config: "",
+    servers: &[""],
+    steps: &["0 lookup www.example"],
+    results: &[],
+    queries: "*",
+};
+
+struct Settings {
+    stub: StubConfig,
+    search: Arc<[HostName]>,
+    ndots: u8,
+}
+
+impl Settings {
+    fn new(text: &str, servers: usize) -> Self {
+        let (mut stub, mut search, mut ndots) = (config(servers), Vec::new(), 1);
+        for setting in text.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
+            match *setting.split_whitespace().collect::<Vec<_>>() {
+                ["search", ref list @ ..] => {
+                    search = list.iter().map(|name| name.parse().unwrap()).collect();
+                }
+                ["ndots", number] => ndots = number.parse().unwrap(),
+                ["all"] => stub.query.strategy = Strategy::All,
+                ["in-turn"] => stub.query.strategy = Strategy::InTurn,
+                ["rotate"] => (stub.query.strategy, stub.rotate) = (Strategy::InTurn, true),
+                ["attempts", number] => stub.query.attempts = number.parse().unwrap(),
+                ["timeout", millis] => stub.query.timeout = duration(millis),
+                ["max-sockets", number] => stub.max_sockets = number.parse().unwrap(),
+                ["use-vc"] => stub.query.tcp_only = true,
+                ["no-edns"] => stub.query.edns = false,
+                ["single-request"] => stub.pairing = Pairing::InSequence,
+                ["single-request-reopen"] => stub.pairing = Pairing::OwnSockets,
+                _ => panic!("{setting}?"),
+            }
+        }
+        Self { stub, search: search.into(), ndots }
+    }
+}
+
+fn duration(millis: &str) -> Duration {
+    Duration::from_millis(millis.parse().expect("milliseconds"))
+}
+
+impl Scenario<'_> {
+    /// Plays it to its end, and compares.
+    #[track_caller]
+    pub(super) fn check(&self) -> World {
+        let mut world = self.start();
+        world.run();
+        for (id, expected) in (1..).zip(self.results) {
+            assert_eq!(results(&world, id), *expected, "results of lookup {id}");
+        }
+        if self.queries != "*" {
+            assert_eq!(queries(&world), self.queries, "queries");
+        }
+        world
+    }
+
+    /// The world before its first step.
+    pub(super) fn start(&self) -> World {
+        let Settings { stub, search, ndots } = Settings::new(self.config, self.servers.len());
+        let scripts = self.servers.iter().map(|text| {
+            let script: Box<dyn Nameserver> = Box::new(Script::new(text));
+            script
+        });
+        let mut random = Random::new(1);
+        let mut world = World::new(stub, scripts.collect(), move || random.id());
+        let mut lookups = 0;
+        for step in self.steps {
+            let words: Vec<&str> = step.split_whitespace().collect();
+            let event = match words[1..] {
+                ["lookup", name, ref options @ ..] => {
+                    lookups += 1;
+                    let name: HostName = name.parse().unwrap();
+                    let candidates = search::candidates(&name, Arc::clone(&search), ndots);
+                    let (mut family, mut timeout, mut pace) =
+                        (Some(AddressFamily::Ipv4), None, None);
+                    let mut options = options.iter();
+                    while let Some(option) = options.next() {
+                        let mut number = || duration(options.next().expect("a number"));
+                        match *option {
+                            "both" => family = None,
+                            "timeout" => timeout = Some(number()),
+                            "pace" => {
+                                let count = usize::try_from(number().as_millis()).unwrap();
+                                pace = Some((count, number()));
+                            }
+                            other => panic!("{other}?"),
+                        }
+                    }
+                    let lookup = Box::new(Lookup::new(name, 0, family, candidates));
+                    Event::Lookup(LookupId(lookups), lookup, timeout, pace)
+                }
+                ["drop", id] => Event::Drop(LookupId(id.parse().unwrap())),
+                ["cancel", id] => Event::Cancel(LookupId(id.parse().unwrap())),
+                _ => panic!("{step}?"),
+            };
+            world.at(duration(words[0]), event);
+        }
+        world
+    }
+}
+
+/// The results of a lookup in their canonical form.
+pub(super) fn results(world: &World, id: u64) -> String {
+    let Some(consumer) = world.consumers.get(&LookupId(id)) else { return "dropped".to_owned() };
+    let texts = consumer.results.iter().map(|(at, result)| {
+        let text = match result {
+            LookupResult::Address(addr) => addr.ip().to_string(),
+            LookupResult::CanonicalName(name) => format!("={name}"),
+            LookupResult::End(Ok(())) => "ok".to_owned(),
+            LookupResult::End(Err(error)) => format!("{:?}", error.kind()),
+        };
+        format!("{text}@{}", at.as_millis())
+    });
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+/// All queries in their canonical form.
+pub(super) fn queries(world: &World) -> String {
+    let texts = world.log.iter().map(|record| {
+        let query = &record.query;
+        let transport = if query.transport == Transport::Tcp { "/tcp" } else { "" };
+        let plain = if query.edns { "" } else { " plain" };
+        format!(
+            "{} ns{}{transport} {} {}{plain}",
+            record.at.as_millis(),
+            record.server + 1,
+            query.name,
+            query.record_type
+        )
+    });
+    texts.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,12 @@
+//! One conversation a test, played in virtual time. The names of the tests begin with the scenario
+//! they hold: search list (`se`), retry (`rt`), truncation and TCP (`tr`), validation (`rv`), aliases
+//! (`cn`), errors (`er`), life cycle (`ca`).
+
+mod aliases;
+mod errors;
+mod figures;
+mod life_cycle;
+mod retry;
+mod search_list;
+mod tcp;
+mod validation;

@@ -1,0 +1,130 @@
+//! Random conversations by the thousand.
+//!
+//! `OUTRACE_LOOKUPS` sets how many lookups are played, and `OUTRACE_SEED` the seed to begin with. A
+//! run that fails prints the seed of its world; with it as `OUTRACE_SEED` it is the first one played.
+
+use std::time::Duration;
+
+use super::random::Random;
+use super::weather::{Weather, is_of};
+use super::world::{Event, Nameserver, World, config};
+use crate::HostName;
+use crate::resolve::AddressFamily;
+use crate::resolve::lookup::Lookup;
+use crate::resolve::query::Strategy;
+use crate::resolve::search;
+use crate::resolve::stub::{LookupId, Pairing};
+
+/// Enough for `cargo test`, in a few seconds without optimization.
+const LOOKUPS: u64 = 5_000;
+
+/// Names that are asked for in one world: fewer than lookups, so that some share their questions.
+const NAMES: u64 = 24;
+
+/// Says how to play a failed world again.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("to play this world again: OUTRACE_SEED={} cargo test simulation", self.0);
+        }
+    }
+}
+
+fn number_from_env(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn simulation() {
+    let first = number_from_env("OUTRACE_SEED", 1);
+    let lookups = number_from_env("OUTRACE_LOOKUPS", LOOKUPS);
+    let (mut played, mut ok, mut queries) = (0, 0, 0);
+    for seed in first.. {
+        if played >= lookups {
+            break;
+        }
+        let (count, succeeded, sent) = play(Seed(seed));
+        played += count;
+        ok += succeeded;
+        queries += sent;
+    }
+    println!("{played} lookups, {ok} of them successful, {queries} queries");
+    if played >= LOOKUPS {
+        // A network in which nothing works would prove little, and so would one in which all does.
+        assert!(played / 10 < ok && ok < played * 9 / 10, "{ok} of {played} lookups succeeded");
+    }
+}
+
+/// One world: its lookups, how many succeeded, and the queries.
+fn play(seed: Seed) -> (u64, u64, u64) {
+    let mut random = Random::new(seed.0);
+    let mut stub = config(1 + random.index(3));
+    stub.query.strategy = *random.pick(&[Strategy::Adaptive, Strategy::All, Strategy::InTurn]);
+    stub.query.timeout = *random.pick(&[200, 1000, 5000].map(Duration::from_millis));
+    stub.query.attempts = *random.pick(&[1, 2, 3, 5]);
+    stub.query.edns = random.percent(80);
+    stub.query.tcp_only = random.percent(10);
+    stub.rotate = random.percent(20);
+    stub.pairing = *random.pick(&[
+        Pairing::OneSocket,
+        Pairing::OneSocket,
+        Pairing::OwnSockets,
+        Pairing::InSequence,
+    ]);
+    stub.max_sockets = *random.pick(&[1, 4, 16, 256]);
+    let servers = stub.nameservers.iter().map(|_| {
+        let server: Box<dyn Nameserver> = Box::new(Weather::new(Random::new(random.next())));
+        server
+    });
+    let servers = servers.collect();
+    let mut ids = Random::new(random.next());
+    let mut world = World::new(stub, servers, move || ids.id());
+    world.keeps_log = false;
+    world.checks.may_bring = Some(|id, ip| is_of(number_of(id), ip));
+    let search: std::sync::Arc<[HostName]> =
+        ["a", "b.b"][..random.index(3)].iter().map(|name| name.parse().unwrap()).collect();
+    world.checks.candidates = 3;
+    let count = 10 + random.below(0..90);
+    // A burst, or one after the other, so that what was learnt of the nameservers counts.
+    let span = *random.pick(&[1, 500, 30_000]);
+    for sequence in 0..count {
+        add_lookup(&mut world, &mut random, sequence, span, &search);
+    }
+    world.run();
+    let stats = world.counters.snapshot();
+    (count, world.checks.succeeded, stats.udp_queries + stats.tcp_queries)
+}
+
+/// The number of a lookup's name stands in its id.
+fn number_of(id: LookupId) -> u16 {
+    u16::try_from(id.0 & 0xffff).expect("sixteen bits")
+}
+
+fn add_lookup(
+    world: &mut World,
+    random: &mut Random,
+    sequence: u64,
+    span: u64,
+    search: &std::sync::Arc<[HostName]>,
+) {
+    let number = 1000 + random.below(0..NAMES);
+    let id = LookupId(sequence << 16 | number);
+    let name: HostName = format!("n{number}").parse().unwrap();
+    let candidates = search::candidates(&name, std::sync::Arc::clone(search), 1);
+    let families = [None, None, Some(AddressFamily::Ipv4), Some(AddressFamily::Ipv6)];
+    let lookup = Box::new(Lookup::new(name, 443, *random.pick(&families), candidates));
+    let timeout = random.percent(20).then(|| random.millis(1..3000));
+    let pace = random.percent(20).then(|| (1 + random.index(8), random.millis(1..300)));
+    let at = random.millis(0..span);
+    world.at(at, Event::Lookup(id, lookup, timeout, pace));
+    // Any moment of a lookup's life is one to leave it: most while it is young.
+    let is_young = random.percent(50);
+    let later = random.millis(0..if is_young { 20 } else { 6000 });
+    match random.index(8) {
+        0 => world.at(at + later, Event::Drop(id)),
+        1 => world.at(at + later, Event::Cancel(id)),
+        _ => {}
+    }
+}

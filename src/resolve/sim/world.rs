@@ -1,0 +1,371 @@
+//! The driver: what the resolver thread does, against a network that is a queue of events.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::check::Checks;
+use super::message::Query;
+use crate::LookupResult;
+use crate::resolve::error::Transport;
+use crate::resolve::lookup::Lookup;
+use crate::resolve::query::{QueryConfig, Strategy};
+use crate::resolve::sockets::SocketId;
+use crate::resolve::stats::Counters;
+use crate::resolve::stub::{LookupId, Pairing, Stub, StubConfig, Transmit};
+
+/// What a nameserver, or the network on the way to it, does with what it gets.
+pub(super) trait Nameserver {
+    fn handle_query(&mut self, query: &Query, at: Duration) -> Vec<Reaction>;
+    fn handle_connect(&mut self, at: Duration) -> Connect;
+    /// The local system's answer to the attempt to open a socket to it.
+    fn open(&mut self, transport: Transport, at: Duration) -> io::Result<()>;
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Reaction {
+    /// Octets for the client, so long after the query.
+    Bytes(Duration, Vec<u8>),
+    /// The client's socket or connection fails.
+    Error(Duration, io::ErrorKind),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Connect {
+    Accept(Duration),
+    Refuse(Duration),
+    Hang,
+}
+
+/// One query on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) at: Duration,
+    pub(super) server: usize,
+    pub(super) socket: SocketId,
+    pub(super) query: Query,
+}
+
+/// The one who reads the results of a lookup.
+#[derive(Debug)]
+pub(super) struct Consumer {
+    pub(super) results: Vec<(Duration, LookupResult)>,
+    /// Takes so many results, then none for so long.
+    pub(super) pace: Option<(usize, Duration)>,
+    pub(super) has_ended: bool,
+    is_resting: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Event {
+    Datagram(SocketId, Vec<u8>),
+    UdpError(SocketId, io::ErrorKind),
+    Connected(SocketId),
+    Stream(SocketId, Vec<u8>),
+    StreamError(SocketId, io::ErrorKind),
+    Consume(LookupId),
+    Lookup(LookupId, Box<Lookup>, Option<Duration>, Option<(usize, Duration)>),
+    Cancel(LookupId),
+    Drop(LookupId),
+}
+
+pub(super) struct World {
+    pub(super) stub: Stub,
+    pub(super) counters: Arc<Counters>,
+    pub(super) log: Vec<Record>,
+    pub(super) consumers: HashMap<LookupId, Consumer>,
+    pub(super) checks: Checks,
+    pub(super) keeps_log: bool,
+    start: Instant,
+    now: Instant,
+    servers: Vec<Box<dyn Nameserver>>,
+    addrs: Vec<SocketAddr>,
+    events: BTreeMap<(Instant, u64), Event>,
+    next_event: u64,
+    udp: HashMap<SocketId, usize>,
+    tcp: HashMap<SocketId, Tcp>,
+    used: HashSet<SocketId>,
+    buf: Vec<u8>,
+}
+
+struct Tcp {
+    server: usize,
+    is_connected: bool,
+    /// When the last octets sent to the client arrive: a stream keeps its order.
+    last_at: Instant,
+}
+
+/// What most scenarios have.
+pub(super) fn config(servers: usize) -> StubConfig {
+    let addr = |n: usize| SocketAddr::from(([192, 0, 2, 200 + u8::try_from(n).unwrap()], 53));
+    StubConfig {
+        nameservers: (0..servers).map(addr).collect(),
+        query: QueryConfig {
+            strategy: Strategy::Adaptive,
+            timeout: Duration::from_secs(5),
+            attempts: 2,
+            edns: true,
+            tcp_only: false,
+        },
+        rotate: false,
+        trust_ad: false,
+        pairing: Pairing::OneSocket,
+        max_sockets: 256,
+    }
+}
+
+impl World {
+    pub(super) fn new(
+        config: StubConfig,
+        servers: Vec<Box<dyn Nameserver>>,
+        random: impl FnMut() -> u16 + Send + 'static,
+    ) -> Self {
+        let (addrs, checks) = (config.nameservers.clone(), Checks::new(&config));
+        let counters = Arc::<Counters>::default();
+        let start = Instant::now();
+        Self {
+            stub: Stub::new(config, Arc::clone(&counters), random),
+            counters,
+            log: Vec::new(),
+            consumers: HashMap::new(),
+            checks,
+            keeps_log: true,
+            start,
+            now: start,
+            servers,
+            addrs,
+            events: BTreeMap::new(),
+            next_event: 0,
+            udp: HashMap::new(),
+            tcp: HashMap::new(),
+            used: HashSet::new(),
+            buf: Vec::new(),
+        }
+    }
+
+    /// Lets an event happen at this time after the start.
+    pub(super) fn at(&mut self, at: Duration, event: Event) {
+        self.push(self.start + at, event);
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// Runs until nothing is left to happen.
+    pub(super) fn run(&mut self) {
+        while self.step() {}
+        self.checks.idle(&self.stub, self.udp.len() + self.tcp.len());
+    }
+
+    /// Runs until the next thing to happen is later than this time after the start.
+    pub(super) fn run_until(&mut self, until: Duration) {
+        while self.next_at().is_some_and(|at| at <= self.start + until) {
+            self.step();
+        }
+    }
+
+    pub(super) fn open_sockets(&self) -> usize {
+        self.udp.len() + self.tcp.len()
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        let event = self.events.first_key_value().map(|(&(at, _), _)| at);
+        event.into_iter().chain(self.stub.poll_timeout()).min()
+    }
+
+    /// One turn: the next event, or the next timeout. `false` if there is none.
+    fn step(&mut self) -> bool {
+        let Some(at) = self.next_at() else { return false };
+        self.now = self.now.max(at);
+        let due = self.events.first_entry().filter(|entry| entry.key().0 <= self.now);
+        let event = due.map(std::collections::btree_map::OccupiedEntry::remove);
+        self.checks.turn(self.now - self.start, event.is_some());
+        if let Some(event) = event {
+            self.handle(event);
+            self.flush();
+        }
+        self.stub.handle_timeout(self.now);
+        self.flush();
+        self.deliver();
+        self.checks.state(&self.stub, self.udp.len(), self.start, self.now);
+        true
+    }
+
+    fn handle(&mut self, event: Event) {
+        let (stub, now) = (&mut self.stub, self.now);
+        match event {
+            // What arrives for a closed socket goes nowhere.
+            Event::Datagram(socket, bytes) if self.udp.contains_key(&socket) => {
+                stub.handle_datagram(socket, &bytes, now);
+            }
+            Event::UdpError(socket, kind) if self.udp.contains_key(&socket) => {
+                stub.handle_udp_error(socket, kind, now);
+            }
+            Event::Connected(socket) => {
+                if let Some(tcp) = self.tcp.get_mut(&socket) {
+                    tcp.is_connected = true;
+                    stub.handle_connected(socket);
+                }
+            }
+            Event::Stream(socket, bytes) if self.tcp.contains_key(&socket) => {
+                stub.handle_stream_data(socket, &bytes, now);
+            }
+            Event::StreamError(socket, kind) if self.tcp.contains_key(&socket) => {
+                stub.handle_stream_error(socket, kind, now);
+            }
+            Event::Datagram(..)
+            | Event::UdpError(..)
+            | Event::Stream(..)
+            | Event::StreamError(..) => {}
+            Event::Consume(id) => {
+                if let Some(consumer) = self.consumers.get_mut(&id) {
+                    consumer.is_resting = false;
+                    self.offer(id);
+                }
+            }
+            Event::Lookup(id, lookup, timeout, pace) => {
+                let (results, has_ended, is_resting) = (Vec::new(), false, false);
+                let consumer = Consumer { results, pace, has_ended, is_resting };
+                self.consumers.insert(id, consumer);
+                let deadline = timeout.map(|timeout| now + timeout);
+                self.checks.started(id, now - self.start, deadline.map(|at| at - self.start));
+                self.stub.handle_lookup(id, lookup, deadline, now);
+            }
+            Event::Cancel(id) => stub.handle_cancel(id, now),
+            Event::Drop(id) => {
+                stub.handle_gone(id, now);
+                self.consumers.remove(&id);
+                self.checks.gone(id);
+            }
+        }
+    }
+
+    /// Does what the core asks of the network.
+    fn flush(&mut self) {
+        let mut buf = std::mem::take(&mut self.buf);
+        while let Some(transmit) = self.stub.poll_transmit(&mut buf) {
+            self.transmit(transmit, &buf);
+        }
+        self.buf = buf;
+    }
+
+    fn transmit(&mut self, transmit: Transmit, buf: &[u8]) {
+        let at = self.elapsed();
+        match transmit {
+            Transmit::OpenUdp { socket, nameserver } => {
+                let server = self.open(socket, nameserver);
+                match self.servers[server].open(Transport::Udp, at) {
+                    Ok(()) => drop(self.udp.insert(socket, server)),
+                    Err(error) => self.stub.handle_udp_error(socket, error.kind(), self.now),
+                }
+            }
+            Transmit::OpenTcp { socket, nameserver } => {
+                let server = self.open(socket, nameserver);
+                if let Err(error) = self.servers[server].open(Transport::Tcp, at) {
+                    return self.stub.handle_stream_error(socket, error.kind(), self.now);
+                }
+                let tcp = Tcp { server, is_connected: false, last_at: self.now };
+                self.tcp.insert(socket, tcp);
+                match self.servers[server].handle_connect(at) {
+                    Connect::Accept(after) => {
+                        self.push(self.now + after, Event::Connected(socket));
+                    }
+                    Connect::Refuse(after) => {
+                        let refused = Event::StreamError(socket, io::ErrorKind::ConnectionRefused);
+                        self.push(self.now + after, refused);
+                    }
+                    Connect::Hang => {}
+                }
+            }
+            Transmit::SendUdp { socket } => {
+                // A socket that could not be opened: the core has not been told yet, or has.
+                if let Some(&server) = self.udp.get(&socket) {
+                    self.send(server, socket, Query::read(buf, Transport::Udp));
+                }
+            }
+            Transmit::SendTcp { socket } => {
+                let Some(tcp) = self.tcp.get(&socket) else { return };
+                assert!(tcp.is_connected, "sent before the connection stood");
+                let (prefix, message) = buf.split_at(2);
+                let len = usize::from(u16::from_be_bytes([prefix[0], prefix[1]]));
+                assert_eq!(len, message.len(), "the prefix is the length");
+                self.send(tcp.server, socket, Query::read(message, Transport::Tcp));
+            }
+            Transmit::CloseUdp { socket } => drop(self.udp.remove(&socket)),
+            Transmit::CloseTcp { socket } => drop(self.tcp.remove(&socket)),
+        }
+    }
+
+    fn open(&mut self, socket: SocketId, nameserver: SocketAddr) -> usize {
+        assert!(self.used.insert(socket), "a socket id is never used again");
+        self.addrs.iter().position(|&addr| addr == nameserver).expect("a known nameserver")
+    }
+
+    fn send(&mut self, server: usize, socket: SocketId, query: Query) {
+        let at = self.elapsed();
+        self.checks.sent(&self.stub, server, &query);
+        for reaction in self.servers[server].handle_query(&query, at) {
+            self.react(socket, query.transport, reaction);
+        }
+        if self.keeps_log {
+            self.log.push(Record { at, server, socket, query });
+        }
+    }
+
+    fn react(&mut self, socket: SocketId, transport: Transport, reaction: Reaction) {
+        let (Reaction::Bytes(after, _) | Reaction::Error(after, _)) = &reaction;
+        let mut at = self.now + *after;
+        if let (Transport::Tcp, Some(tcp)) = (transport, self.tcp.get_mut(&socket)) {
+            tcp.last_at = tcp.last_at.max(at);
+            at = tcp.last_at;
+        }
+        let event = match (transport, reaction) {
+            (Transport::Udp, Reaction::Bytes(_, bytes)) => Event::Datagram(socket, bytes),
+            (Transport::Udp, Reaction::Error(_, kind)) => Event::UdpError(socket, kind),
+            (Transport::Tcp, Reaction::Bytes(_, bytes)) => Event::Stream(socket, bytes),
+            (Transport::Tcp, Reaction::Error(_, kind)) => Event::StreamError(socket, kind),
+        };
+        self.push(at, event);
+    }
+
+    fn deliver(&mut self) {
+        while let Some(id) = self.stub.poll_ready() {
+            self.offer(id);
+            self.flush();
+        }
+    }
+
+    /// Hands a lookup's results over, as far as its consumer takes them.
+    fn offer(&mut self, id: LookupId) {
+        let (at, now) = (self.elapsed(), self.now);
+        let Some(consumer) = self.consumers.get_mut(&id) else { return };
+        let Some(lookup) = self.stub.lookup_mut(id) else { return };
+        let mut taken = 0;
+        let is_tired = |taken| consumer.pace.is_some_and(|(most, _)| taken >= most);
+        while !consumer.is_resting && !is_tired(taken) {
+            let Some(result) = lookup.results.pop_front() else { break };
+            self.checks.result(id, &result);
+            consumer.results.push((at, result));
+            taken += 1;
+        }
+        // The `End` needs no room.
+        if let Some(end) = lookup.end.take_if(|_| lookup.results.is_empty()) {
+            self.checks.result(id, &end);
+            consumer.results.push((at, end));
+            consumer.has_ended = true;
+            self.stub.handle_gone(id, now);
+            self.flush();
+        } else if let Some((_, rest)) = consumer.pace.filter(|_| is_tired(taken)) {
+            consumer.is_resting = true;
+            self.push(now + rest, Event::Consume(id));
+        }
+    }
+
+    fn push(&mut self, at: Instant, event: Event) {
+        self.next_event += 1;
+        self.events.insert((at, self.next_event), event);
+    }
+}

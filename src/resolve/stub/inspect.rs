@@ -1,0 +1,53 @@
+//! What a [`Stub`] holds, for the tests that look for what is left behind.
+
+use super::{LookupId, MAX_QUESTIONS, QueryName, Stub};
+use crate::resolve::error::RecordType;
+
+/// How much of each there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Holdings {
+    pub(crate) lookups: usize,
+    pub(crate) queries: usize,
+    pub(crate) flights: usize,
+    pub(crate) sockets: usize,
+    pub(crate) connections: usize,
+    pub(crate) timers: usize,
+    pub(crate) transmits: usize,
+    pub(crate) ready: usize,
+}
+
+impl Stub {
+    pub(crate) fn holdings(&self) -> Holdings {
+        Holdings {
+            lookups: self.lookups.len(),
+            queries: self.queries.len(),
+            flights: self.flights.len(),
+            sockets: self.sockets.len(),
+            connections: self.connections.len(),
+            timers: self.timers.len(),
+            transmits: self.transmits.len(),
+            ready: self.ready.len(),
+        }
+    }
+
+    /// Names the query that asks this question now. The name is in wire form.
+    pub(crate) fn flight(&self, name: &[u8], record_type: RecordType) -> Option<u64> {
+        let name = QueryName::of_wire(name);
+        self.flights.get(&(name, record_type)).map(|(query, _)| query.0)
+    }
+
+    /// The questions that are open, one entry for each query that asks them.
+    pub(crate) fn open_questions(&self) -> Vec<(String, RecordType)> {
+        let mut open = Vec::new();
+        for entry in self.queries.values() {
+            for question in (0..MAX_QUESTIONS).filter(|&question| entry.query.is_open(question)) {
+                open.push((entry.name.to_string(), entry.query.record_type(question)));
+            }
+        }
+        open
+    }
+
+    pub(crate) fn has_ended(&self, id: LookupId) -> bool {
+        self.lookups.get(&id).is_none_or(|entry| entry.lookup.has_ended)
+    }
+}
