@@ -5,9 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cache::CacheOptions;
+use super::configuration::Snapshot;
+use super::diagnostic::Diagnostic;
+use super::hosts::Hosts;
 use super::query::{MAX_NAMESERVERS, QueryConfig, Strategy};
+use super::resolv_conf::ResolvConf;
 use super::stub::{Pairing, StubConfig};
-use super::{Inner, Resolver, system};
+use super::{Inner, Resolver};
 use crate::HostName;
 
 /// Most lookups bring fewer results than this, so that none waits for the consumer to be polled.
@@ -20,6 +25,11 @@ const DEFAULT_MAX_SOCKETS: usize = 256;
 ///
 /// What is not set comes from the files and the environment: `/etc/resolv.conf` with `RES_OPTIONS`
 /// and `LOCALDOMAIN`, and `/etc/hosts`. A setting made here wins over them.
+///
+/// The files are read again when they have changed. A lookup looks, if nobody has for five seconds;
+/// a changed resolv.conf starts with an empty cache and without what was learnt of nameservers, and
+/// lookups that are under way finish as they began. A file that is empty or half written counts
+/// from the second look on; until then what was read before holds.
 ///
 /// # Examples
 ///
@@ -49,6 +59,7 @@ pub struct ResolverBuilder {
     tcp_only: Option<bool>,
     queue_capacity: usize,
     max_sockets: usize,
+    cache: Option<CacheOptions>,
 }
 
 impl Default for ResolverBuilder {
@@ -67,6 +78,7 @@ impl Default for ResolverBuilder {
             tcp_only: None,
             queue_capacity: DEFAULT_QUEUE_CAPACITY,
             max_sockets: DEFAULT_MAX_SOCKETS,
+            cache: Some(CacheOptions::default()),
         }
     }
 }
@@ -168,6 +180,12 @@ impl ResolverBuilder {
         self
     }
 
+    /// What is kept of the answers. Default: [`CacheOptions::default`]; `None` keeps nothing.
+    pub fn cache(mut self, cache: impl Into<Option<CacheOptions>>) -> Self {
+        self.cache = cache.into();
+        self
+    }
+
     /// Reads the files, and makes the resolver.
     ///
     /// It never fails: what is wrong in a file costs the line it stands in, and is told by
@@ -177,16 +195,40 @@ impl ResolverBuilder {
     ///
     /// Reads two small local files. No thread is started before the first lookup needs it.
     pub fn build(self) -> Resolver {
-        let path = |path: &Option<PathBuf>| path.as_deref().map(Path::to_owned);
-        let conf = system::read_resolv_conf(path(&self.resolv_conf).as_deref(), self.environment);
-        let (hosts, unreadable) = system::read_hosts(path(&self.hosts).as_deref());
-        let mut diagnostics = conf.diagnostics;
-        diagnostics.extend(hosts.diagnostics().iter().cloned());
-        diagnostics.extend(unreadable);
-        let options = conf.options;
+        Resolver::from(Inner::new(self))
+    }
+
+    pub(super) fn resolv_conf_path(&self) -> Option<&Path> {
+        self.resolv_conf.as_deref()
+    }
+
+    pub(super) fn hosts_path(&self) -> Option<&Path> {
+        self.hosts.as_deref()
+    }
+
+    pub(super) fn uses_environment(&self) -> bool {
+        self.environment
+    }
+
+    /// Whether the nameservers are given here.
+    pub(super) fn has_nameservers(&self) -> bool {
+        !self.nameservers.is_empty()
+    }
+
+    pub(super) fn lookup_queue_capacity(&self) -> usize {
+        self.queue_capacity
+    }
+
+    pub(super) fn cache_options(&self) -> Option<&CacheOptions> {
+        self.cache.as_ref()
+    }
+
+    /// How nameservers are asked, given what resolv.conf says.
+    pub(super) fn stub_config(&self, conf: &ResolvConf) -> StubConfig {
+        let options = &conf.options;
         let rotated = if options.rotate { Strategy::InTurn } else { Strategy::Adaptive };
         let nameservers =
-            if self.nameservers.is_empty() { conf.nameservers } else { self.nameservers };
+            if self.nameservers.is_empty() { &conf.nameservers } else { &self.nameservers };
         let pairing = if options.single_request {
             Pairing::InSequence
         } else if options.single_request_reopen {
@@ -194,8 +236,8 @@ impl ResolverBuilder {
         } else {
             Pairing::OneSocket
         };
-        let stub = StubConfig {
-            nameservers,
+        StubConfig {
+            nameservers: nameservers.clone(),
             query: QueryConfig {
                 strategy: self.strategy.unwrap_or(rotated),
                 timeout: self.timeout.unwrap_or(options.timeout),
@@ -207,16 +249,24 @@ impl ResolverBuilder {
             trust_ad: options.trust_ad,
             pairing,
             max_sockets: self.max_sockets,
-        };
-        Resolver::from(Inner {
+        }
+    }
+
+    /// What lookups are made with, given what the files say.
+    pub(super) fn snapshot(
+        &self,
+        conf: &ResolvConf,
+        hosts: Arc<Hosts>,
+        diagnostics: Vec<Diagnostic>,
+    ) -> Snapshot {
+        let search = self.search.as_deref().map_or_else(|| Arc::clone(&conf.search), Arc::from);
+        Snapshot {
             hosts,
-            search: self.search.map_or(conf.search, Arc::from),
-            ndots: self.ndots.unwrap_or(options.ndots),
-            no_aaaa: options.no_aaaa,
-            no_tld_query: options.no_tld_query,
-            queue_capacity: self.queue_capacity,
+            search,
+            ndots: self.ndots.unwrap_or(conf.options.ndots),
+            no_aaaa: conf.options.no_aaaa,
+            no_tld_query: conf.options.no_tld_query,
             diagnostics,
-            thread: Arc::new(super::thread::Shared::new(stub)),
-        })
+        }
     }
 }

@@ -38,6 +38,11 @@ mod imp {
             self.origin + boot_time().saturating_sub(self.boot_origin)
         }
 
+        /// For how long the machine was suspended since this clock was made.
+        pub(crate) fn asleep(&self) -> Duration {
+            (boot_time().saturating_sub(self.boot_origin)).saturating_sub(self.origin.elapsed())
+        }
+
         fn boot_time_at(&self, at: Instant) -> Duration {
             self.boot_origin + at.saturating_duration_since(self.origin)
         }
@@ -113,6 +118,14 @@ mod imp {
         /// On Windows and the BSDs std's clock counts suspend, or there is no other.
         pub(crate) fn now(&self) -> Instant {
             Instant::now().max(self.origin)
+        }
+    }
+
+    impl BootClock {
+        /// Not known here.
+        #[expect(clippy::unused_self, reason = "elsewhere it is")]
+        pub(crate) fn asleep(&self) -> Duration {
+            Duration::ZERO
         }
     }
 

@@ -121,6 +121,11 @@ impl Hosts {
         Some(HostsEntry { canonical, addresses })
     }
 
+    /// Whether the file has no name.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.mentions.is_empty()
+    }
+
     /// What was wrong in the file.
     pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics

@@ -1,7 +1,20 @@
-//! Maps by the numbers that the resolver itself gives out.
+//! The numbers that the resolver itself gives out, and maps by them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Numbers that no other had before: those of one resolver's sockets and queries, whichever of its
+/// generations they belong to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ids(Arc<AtomicU64>);
+
+impl Ids {
+    pub(crate) fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
 
 /// A map whose keys are ids of ours: counted up from one, so that nobody outside can choose them,
 /// and none of the work that std's hasher does against chosen keys is needed.

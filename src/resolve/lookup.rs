@@ -23,7 +23,7 @@ const MAX_ALIAS_QUERIES: u8 = 8;
 /// Call order: [`poll_question`](Self::poll_question) until `None`, then
 /// [`handle_settled`](Self::handle_settled) for each question that was polled, and again. Results
 /// gather in [`results`](Self::results), the last one in [`end`](Self::end).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lookup {
     /// As the caller gave it, for the error.
     name: Option<HostName>,
@@ -131,6 +131,13 @@ impl Lookup {
         }
     }
 
+    /// All results of a lookup that has ended, the `End` included.
+    pub(crate) fn into_results(self) -> Vec<LookupResult> {
+        let mut results = self.results;
+        results.extend(self.end);
+        results.into()
+    }
+
     /// A question to be asked now. Questions about one name come one after the other.
     pub(crate) fn poll_question(&mut self) -> Option<(RecordType, QueryName)> {
         for record_type in RECORD_TYPES {
@@ -182,7 +189,7 @@ impl Lookup {
             return;
         }
         let family = match settled {
-            Settled::Answer(answer) => self.handle_answer(question, answer),
+            Settled::Answer { answer, .. } => self.handle_answer(question, answer),
             Settled::Failed(failure) => {
                 self.record(record_type, question, failure, servers);
                 Family::Failed(failure.kind())

@@ -227,7 +227,13 @@ pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Re
     Ok(match header.rcode(extended_bits) {
         Rcode::NOERROR if is_lame_referral(&header, &authority) => Response::LameReferral,
         rcode @ (Rcode::NOERROR | Rcode::NXDOMAIN) => {
-            Response::Answer(answer.into_answer(expected.name, rcode, &authority))
+            let mut answer = answer.into_answer(expected.name, rcode, &authority);
+            if header.flags & TC != 0 {
+                // Over TCP, so there is nowhere to ask for the rest: what is there is used, and not
+                // kept for others.
+                answer.ttl = None;
+            }
+            Response::Answer(answer)
         }
         Rcode::FORMERR => Response::FormErr,
         Rcode::BADVERS => Response::BadVers,

@@ -13,13 +13,16 @@
 
 mod answer;
 mod builder;
+mod cache;
 mod clock;
+mod configuration;
 mod connection;
 mod diagnostic;
 mod error;
 mod framing;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod generations;
 mod hosts;
 mod ids;
 mod lookup;
@@ -29,6 +32,7 @@ mod network;
 mod outlet;
 mod query;
 mod random;
+mod reload;
 mod resolv_conf;
 mod resolver;
 mod search;
@@ -43,6 +47,7 @@ mod thread;
 mod wire;
 
 pub use builder::ResolverBuilder;
+pub use cache::CacheOptions;
 pub use diagnostic::{ConfigSource, Diagnostic, DiagnosticCause};
 pub use error::{
     FailureCause, LookupError, LookupErrorKind, QueryFailure, Question, Rcode, RecordType,
@@ -50,7 +55,7 @@ pub use error::{
 };
 pub use query::Strategy;
 pub use resolver::{AddressFamily, LookupHandle, LookupOptions, Resolver, lookup};
-pub use stats::Stats;
+pub use stats::{NameserverStats, Stats};
 
 pub(crate) use resolver::{Inner, Pending};
 pub(crate) use stub::LookupId;

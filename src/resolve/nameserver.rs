@@ -1,7 +1,10 @@
 //! What is known of each nameserver: how quick it is, whether it fails, what it does not understand.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use super::stats::{NameserverCounters, add};
 
 /// The smoothed round-trip time of a nameserver nobody has asked yet is unknown; a query to it is
 /// sent again after this long. Long enough for a recursive nameserver's usual cache miss (tens of
@@ -31,11 +34,17 @@ pub(crate) struct Nameserver {
     /// It has answered a query with EDNS.
     knows_edns: bool,
     plain_until: Option<Instant>,
+    counters: Arc<NameserverCounters>,
 }
 
 impl Nameserver {
     pub(crate) fn new(addr: SocketAddr) -> Self {
-        Self { addr, rtt: None, failed_at: None, knows_edns: false, plain_until: None }
+        let counters = Arc::new(NameserverCounters::new(addr));
+        Self { addr, rtt: None, failed_at: None, knows_edns: false, plain_until: None, counters }
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<NameserverCounters> {
+        &self.counters
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -92,16 +101,36 @@ impl Nameserver {
         self.failed_at = None;
         self.knows_edns |= edns;
         let Some(rtt) = rtt else { return };
-        self.rtt = Some(match self.rtt {
+        let (smoothed, deviation) = match self.rtt {
             None => (rtt, rtt / 2),
             Some((smoothed, deviation)) => {
                 (smoothed * 7 / 8 + rtt / 8, deviation * 3 / 4 + smoothed.abs_diff(rtt) / 4)
             }
-        });
+        };
+        self.rtt = Some((smoothed, deviation));
+        self.counters.measured(smoothed);
     }
 
-    /// A query went unanswered for longer than it should, its socket failed, or it was answered
-    /// with an error.
+    /// A query goes out to it: the first about its question, or one more.
+    pub(crate) fn note_sent(&self, is_first: bool) {
+        add(&self.counters.queries);
+        if !is_first {
+            add(&self.counters.resends);
+        }
+    }
+
+    /// It has failed a question: by an error, or because it could not be reached.
+    pub(crate) fn note_failure(&self) {
+        add(&self.counters.failures);
+    }
+
+    /// A query went unanswered for longer than it should.
+    pub(crate) fn handle_silence(&mut self, now: Instant) {
+        add(&self.counters.timeouts);
+        self.handle_failure(now);
+    }
+
+    /// Its socket failed, or it answered a query with an error; or with nothing.
     pub(crate) fn handle_failure(&mut self, now: Instant) {
         // Each failure restarts the pause, so that a dead nameserver is probed once in a pause.
         self.failed_at = Some(now);

@@ -8,9 +8,10 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::generations::Generations;
 use super::ids::IdMap;
 use super::sockets::SocketId;
-use super::stub::{Stub, Transmit};
+use super::stub::Transmit;
 use crate::os::is_out_of_resources;
 
 /// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.
@@ -72,8 +73,8 @@ impl Network {
     }
 
     /// Does what the core asks, until it asks for nothing more.
-    pub(super) fn flush(&mut self, stub: &mut Stub, registry: &Registry, now: Instant) {
-        while let Some(transmit) = stub.poll_transmit(&mut self.write_buffer) {
+    pub(super) fn flush(&mut self, core: &mut Generations, registry: &Registry, now: Instant) {
+        while let Some(transmit) = core.poll_transmit(&mut self.write_buffer) {
             let (socket, done) = match transmit {
                 Transmit::OpenUdp { socket, nameserver } => {
                     (socket, self.open_udp(socket, nameserver, registry))
@@ -86,13 +87,13 @@ impl Network {
                 Transmit::OpenTcp { socket, nameserver } => {
                     let done = self.open_tcp(socket, nameserver, registry);
                     if let Err(error) = done {
-                        stub.handle_stream_error(socket, kind_of(&error), now);
+                        core.handle_stream_error(socket, kind_of(&error), now);
                     }
                     continue;
                 }
                 Transmit::SendTcp { socket } => {
                     if let Err(error) = self.send_tcp(socket) {
-                        stub.handle_stream_error(socket, kind_of(&error), now);
+                        core.handle_stream_error(socket, kind_of(&error), now);
                     }
                     continue;
                 }
@@ -102,7 +103,7 @@ impl Network {
                 }
             };
             if let Err(error) = done {
-                stub.handle_udp_error(socket, kind_of(&error), now);
+                core.handle_udp_error(socket, kind_of(&error), now);
             }
         }
     }
@@ -111,24 +112,29 @@ impl Network {
     pub(super) fn handle_event(
         &mut self,
         event: SocketEvent,
-        stub: &mut Stub,
+        core: &mut Generations,
         registry: &Registry,
         now: Instant,
     ) {
         if self.udp.contains_key(&event.socket) {
-            self.read_udp(event.socket, stub, registry, now);
+            self.read_udp(event.socket, core, registry, now);
         } else if self.tcp.contains_key(&event.socket) {
-            self.handle_stream_event(event, stub, registry, now);
+            self.handle_stream_event(event, core, registry, now);
         }
     }
 
     /// Reads on where the last turn stopped.
-    pub(super) fn handle_unread(&mut self, stub: &mut Stub, registry: &Registry, now: Instant) {
+    pub(super) fn handle_unread(
+        &mut self,
+        core: &mut Generations,
+        registry: &Registry,
+        now: Instant,
+    ) {
         for socket in std::mem::take(&mut self.unread) {
             if self.udp.contains_key(&socket) {
-                self.read_udp(socket, stub, registry, now);
+                self.read_udp(socket, core, registry, now);
             } else {
-                self.read_tcp(socket, stub, registry, now);
+                self.read_tcp(socket, core, registry, now);
             }
         }
     }
@@ -159,16 +165,22 @@ impl Network {
         }
     }
 
-    fn read_udp(&mut self, socket: SocketId, stub: &mut Stub, registry: &Registry, now: Instant) {
+    fn read_udp(
+        &mut self,
+        socket: SocketId,
+        core: &mut Generations,
+        registry: &Registry,
+        now: Instant,
+    ) {
         for _ in 0..READS_PER_TURN {
             // The core may have closed it: the last response closes its socket.
             let Some(udp) = self.udp.get(&socket) else { return };
             match retry(|| udp.recv(&mut self.read_buffer)) {
-                Ok(len) => stub.handle_datagram(socket, &self.read_buffer[..len], now),
+                Ok(len) => core.handle_datagram(socket, &self.read_buffer[..len], now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => stub.handle_udp_error(socket, kind_of(&error), now),
+                Err(error) => core.handle_udp_error(socket, kind_of(&error), now),
             }
-            self.flush(stub, registry, now);
+            self.flush(core, registry, now);
         }
         self.unread.push(socket);
     }
@@ -197,7 +209,7 @@ impl Network {
     fn handle_stream_event(
         &mut self,
         event: SocketEvent,
-        stub: &mut Stub,
+        core: &mut Generations,
         registry: &Registry,
         now: Instant,
     ) {
@@ -211,24 +223,30 @@ impl Network {
         };
         let is_new = stream.is_connected && !was_connected;
         match done {
-            Ok(()) if is_new => stub.handle_connected(socket),
+            Ok(()) if is_new => core.handle_connected(socket),
             Ok(()) => {}
-            Err(error) => stub.handle_stream_error(socket, kind_of(&error), now),
+            Err(error) => core.handle_stream_error(socket, kind_of(&error), now),
         }
-        self.flush(stub, registry, now);
-        self.read_tcp(socket, stub, registry, now);
+        self.flush(core, registry, now);
+        self.read_tcp(socket, core, registry, now);
     }
 
-    fn read_tcp(&mut self, socket: SocketId, stub: &mut Stub, registry: &Registry, now: Instant) {
+    fn read_tcp(
+        &mut self,
+        socket: SocketId,
+        core: &mut Generations,
+        registry: &Registry,
+        now: Instant,
+    ) {
         for _ in 0..READS_PER_TURN {
             let Some(stream) = self.tcp.get_mut(&socket).filter(|s| s.is_connected) else { return };
             match retry(|| stream.tcp.read(&mut self.read_buffer)) {
-                Ok(0) => stub.handle_stream_error(socket, io::ErrorKind::UnexpectedEof, now),
-                Ok(len) => stub.handle_stream_data(socket, &self.read_buffer[..len], now),
+                Ok(0) => core.handle_stream_error(socket, io::ErrorKind::UnexpectedEof, now),
+                Ok(len) => core.handle_stream_data(socket, &self.read_buffer[..len], now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => stub.handle_stream_error(socket, kind_of(&error), now),
+                Err(error) => core.handle_stream_error(socket, kind_of(&error), now),
             }
-            self.flush(stub, registry, now);
+            self.flush(core, registry, now);
         }
         self.unread.push(socket);
     }

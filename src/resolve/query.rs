@@ -204,7 +204,7 @@ impl Query {
                 let cause = match answer.outcome {
                     Outcome::AliasLoop => FailureCause::AliasLoop,
                     Outcome::AliasChainTooLong => FailureCause::AliasChainTooLong,
-                    _ => return self.settle(question, Settled::Answer(answer)),
+                    _ => return self.settle(question, Settled::Answer { answer, asked_at: at }),
                 };
                 self.fail_for_good(question, server, transport, cause, now);
             }

@@ -4,13 +4,15 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::builder::ResolverBuilder;
+use super::clock::BootClock;
+use super::configuration::Configuration;
 use super::diagnostic::Diagnostic;
 use super::error::{LookupError, LookupErrorKind};
-use super::hosts::Hosts;
 use super::lookup::Lookup;
+use super::message::QueryName;
 use super::outlet::{Outlet, Tagged};
 use super::search;
 use super::special_names::{self, Special};
@@ -86,14 +88,9 @@ pub struct Resolver {
 
 /// What the handles and streams of one resolver share.
 pub(crate) struct Inner {
-    pub(super) hosts: Hosts,
-    pub(super) search: Arc<[HostName]>,
-    pub(super) ndots: u8,
-    pub(super) no_aaaa: bool,
-    pub(super) no_tld_query: bool,
-    pub(super) queue_capacity: usize,
-    pub(super) diagnostics: Vec<Diagnostic>,
-    pub(super) thread: Arc<Shared>,
+    configuration: Arc<Configuration>,
+    queue_capacity: usize,
+    thread: Arc<Shared>,
 }
 
 impl Drop for Inner {
@@ -145,14 +142,28 @@ impl Resolver {
         ResolverBuilder::new()
     }
 
-    /// What of the configuration could not be used, and why.
-    pub fn diagnostics(&self) -> &[Diagnostic] {
-        &self.inner.diagnostics
+    /// What of the configuration could not be used, and why: of the files as they were read last.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        self.inner.configuration.snapshot().diagnostics.clone()
     }
 
     /// What the resolver has done so far: a snapshot of its counters.
     pub fn stats(&self) -> Stats {
-        self.inner.thread.counters().snapshot()
+        self.inner.thread.stats()
+    }
+
+    /// Forgets every answer: what is looked up from now on is asked for. Lookups that are under way
+    /// finish, and what they bring is not kept.
+    pub fn clear_cache(&self) {
+        self.inner.thread.clear_cache();
+    }
+
+    /// Forgets what is known about this name, and does not keep what is being asked about it now.
+    ///
+    /// The name is taken as it is, without the search list. Names that lead here as aliases are
+    /// names of their own.
+    pub fn forget(&self, name: &HostName) {
+        self.inner.thread.forget(QueryName::from(name));
     }
 
     /// Looks up `target`: `"example.com:443"`, `("example.com", 443)`, a [`HostName`], an address.
@@ -256,6 +267,18 @@ impl fmt::Debug for LookupHandle {
 }
 
 impl Inner {
+    pub(super) fn new(recipe: ResolverBuilder) -> Self {
+        let clock = BootClock::new();
+        let queue_capacity = recipe.lookup_queue_capacity();
+        let cache = recipe.cache_options().cloned();
+        let (configuration, stub) = Configuration::new(recipe, clock.now());
+        Self {
+            configuration: Arc::new(configuration),
+            queue_capacity,
+            thread: Arc::new(Shared::new(stub, cache.as_ref(), clock)),
+        }
+    }
+
     pub(crate) fn queue_capacity(&self) -> usize {
         self.queue_capacity
     }
@@ -286,22 +309,31 @@ impl Inner {
             }
         };
         let port = target.port().unwrap_or(0);
-        let family = match options.family {
-            None if self.no_aaaa => Some(AddressFamily::Ipv4),
-            family => family,
-        };
-        let name = match target.host() {
+        match target.host() {
             Host::Ip(ip, scope) => {
                 // Only what was asked for: a literal is not turned into the other family.
                 let wanted = options.family.is_none_or(|family| family == AddressFamily::of(*ip));
                 let text = HostName::of_literal(*ip);
                 let addresses = wanted.then_some((*ip, *scope));
-                return Sources::Answered(answered(&text, &text, addresses, port));
+                Sources::Answered(answered(&text, &text, addresses, port))
             }
-            Host::Name(name) => name,
+            Host::Name(name) => self.sources_of_name(name, port, options),
+        }
+    }
+
+    fn sources_of_name(&self, name: &HostName, port: u16, options: &LookupOptions) -> Sources {
+        let clock = self.thread.clock();
+        let now = clock.now();
+        if let Some(config) = self.configuration.check(now, || clock.asleep()) {
+            self.thread.reconfigure(config);
+        }
+        let config = self.configuration.snapshot();
+        let family = match options.family {
+            None if config.no_aaaa => Some(AddressFamily::Ipv4),
+            family => family,
         };
         let of_family = |ip: &IpAddr| family.is_none_or(|f| f == AddressFamily::of(*ip));
-        if let Some(entry) = self.hosts.lookup(name) {
+        if let Some(entry) = config.hosts.lookup(name) {
             let addresses = entry.addresses.into_iter().filter(|(ip, _)| of_family(ip));
             return Sources::Answered(answered(name, &entry.canonical, addresses, port));
         }
@@ -321,12 +353,31 @@ impl Inner {
                 Sources::Answered(vec![LookupResult::End(Err(error))])
             }
             Special::Ordinary => {
-                let search = if options.search { Arc::clone(&self.search) } else { Arc::from([]) };
-                let candidates =
-                    search::candidates(name, search, self.ndots).no_tld_query(self.no_tld_query);
-                Sources::Dns(Box::new(Lookup::new(name.clone(), port, family, candidates)))
+                let search =
+                    if options.search { Arc::clone(&config.search) } else { Arc::from([]) };
+                let lookup = || {
+                    let candidates = search::candidates(name, Arc::clone(&search), config.ndots)
+                        .no_tld_query(config.no_tld_query);
+                    Lookup::new(name.clone(), port, family, candidates)
+                };
+                self.cache_or_dns(lookup, now)
             }
         }
+    }
+
+    fn cache_or_dns(&self, make: impl Fn() -> Lookup, now: Instant) -> Sources {
+        let mut lookup = make();
+        let refresh = |name, record_type| self.thread.tell(Command::Refresh(name, record_type));
+        let cache = self.thread.cache();
+        let has_part = cache.is_some_and(|cache| cache.answer(&mut lookup, now, refresh));
+        if lookup.has_ended {
+            return Sources::Answered(lookup.into_results());
+        }
+        if has_part {
+            // It may be long before the stream is polled: then is when the cache counts.
+            lookup = make();
+        }
+        Sources::Dns(Box::new(lookup))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which question waits on which socket, under which id.
 
-use super::ids::IdMap;
+use super::ids::{IdMap, Ids};
 use super::message::Response;
 use super::query::{MAX_QUESTIONS, Sent};
 use super::stub::QueryId;
@@ -135,7 +135,7 @@ pub(crate) struct Sockets {
     open: IdMap<SocketId, Socket>,
     by_server: Vec<Vec<SocketId>>,
     limit_per_server: usize,
-    next: u64,
+    ids: Ids,
 }
 
 /// Where a send goes.
@@ -148,12 +148,12 @@ pub(crate) struct Place {
 
 impl Sockets {
     /// A table for `servers` nameservers with at most `limit` sockets, and at least one each.
-    pub(crate) fn new(servers: usize, limit: usize) -> Self {
+    pub(crate) fn new(servers: usize, limit: usize, ids: Ids) -> Self {
         Self {
             open: IdMap::default(),
             by_server: vec![Vec::new(); servers],
             limit_per_server: (limit / servers.max(1)).max(1),
-            next: 0,
+            ids,
         }
     }
 
@@ -163,8 +163,7 @@ impl Sockets {
 
     /// An id for a socket or connection that was never used before.
     pub(crate) fn next_id(&mut self) -> SocketId {
-        self.next += 1;
-        SocketId(self.next)
+        SocketId(self.ids.next())
     }
 
     /// A socket for one send to `server`; `random` picks among the open ones at the limit. `None`
@@ -211,6 +210,10 @@ impl Sockets {
         }
         socket.open += 1;
         socket.outstanding.add(outstanding, random)
+    }
+
+    pub(crate) fn get(&self, socket: SocketId) -> Option<&Socket> {
+        self.open.get(&socket)
     }
 
     pub(crate) fn get_mut(&mut self, socket: SocketId) -> Option<&mut Socket> {

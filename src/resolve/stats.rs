@@ -1,24 +1,47 @@
 //! [`Stats`]: what a resolver has done, counted.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use super::cache::Cache;
 use super::error::Transport;
 use super::message::Ignored;
 
-/// What a resolver's thread has done since the resolver was made ([`Resolver::stats`]).
+/// What a resolver has done since it was made ([`Resolver::stats`]).
+///
+/// Gauges say what is so now: `pending_lookups`, `open_sockets`, `cache_entries`, `cache_bytes`. The
+/// others count up.
 ///
 /// [`Resolver::stats`]: super::Resolver::stats
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Lookups that asked nameservers.
+    /// Lookups that the resolver thread was asked for: the cache, the hosts file and special names
+    /// did not suffice.
     pub lookups: u64,
+    /// Of these, lookups that have not ended.
+    pub pending_lookups: u64,
     /// Questions that were answered, negative answers included.
     pub answered: u64,
     /// Questions that no nameserver answered.
     pub failed: u64,
     /// Questions that joined an identical one that was already out.
     pub joined: u64,
+    /// Questions answered from the cache while their TTL ran.
+    pub cache_hits: u64,
+    /// Questions answered from the cache after their TTL
+    /// ([`CacheOptions::serve_stale`](super::CacheOptions::serve_stale)).
+    pub cache_stale: u64,
+    /// Questions that the cache did not know: they were asked, or joined one that was out.
+    pub cache_misses: u64,
+    /// Questions asked for the cache alone: before their TTL ended, or behind a stale answer.
+    pub cache_refreshes: u64,
+    /// Answers in the cache.
+    pub cache_entries: u64,
+    /// What the answers in the cache take, about.
+    pub cache_bytes: u64,
     /// Queries sent over UDP, resends included.
     pub udp_queries: u64,
     /// Queries sent over TCP.
@@ -28,24 +51,68 @@ pub struct Stats {
     /// Messages that were dropped because they answered nothing that was asked: by reason, for
     /// reasons that occurred. They are forged, broken, or late.
     pub ignored: Vec<(&'static str, u64)>,
-    /// UDP sockets open now.
+    /// UDP sockets open.
     pub open_sockets: u64,
+    /// How often the nameservers and what is known of them were started anew: since resolv.conf had
+    /// changed, or the machine was suspended.
+    pub generations: u64,
+    /// The nameservers, in the order of the configuration, since the last of these; none before the
+    /// first lookup that asks.
+    pub nameservers: Vec<NameserverStats>,
 }
 
-/// The counters behind [`Stats`]. The resolver thread alone writes, so no addition contends; no
-/// reader relies on one counter to say anything of another, so none is ordered.
+/// What one nameserver was asked, and what it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NameserverStats {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Queries sent to it, resends included.
+    pub queries: u64,
+    /// Queries about a question that it had been sent before.
+    pub resends: u64,
+    /// Queries that were not answered for longer than its round-trip time lets expect. A late
+    /// answer still counts as an answer.
+    pub timeouts: u64,
+    /// Questions that it failed: by an error such as SERVFAIL, or because it could not be reached.
+    pub failures: u64,
+    /// Its smoothed round-trip time (RFC 6298 section 2), in microseconds exactly; `None` before its
+    /// first answer over UDP.
+    pub smoothed_rtt: Option<Duration>,
+}
+
+/// The counters behind [`Stats`]. Each is written by one thread, or seldom, so no addition contends;
+/// no reader relies on one counter to say anything of another, so none is ordered.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) lookups: AtomicU64,
+    pub(crate) pending_lookups: AtomicU64,
     pub(crate) answered: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) joined: AtomicU64,
+    pub(crate) cache_misses: AtomicU64,
+    pub(crate) cache_refreshes: AtomicU64,
     pub(crate) truncated: AtomicU64,
     pub(crate) open_sockets: AtomicU64,
+    generations: AtomicU64,
     udp_queries: AtomicU64,
     tcp_queries: AtomicU64,
     ignored: [AtomicU64; Ignored::COUNT],
     duplicates: AtomicU64,
+    /// Locked once a generation and once a snapshot.
+    nameservers: Mutex<Vec<Arc<NameserverCounters>>>,
+}
+
+/// The counters behind [`NameserverStats`].
+#[derive(Debug)]
+pub(crate) struct NameserverCounters {
+    addr: SocketAddr,
+    pub(crate) queries: AtomicU64,
+    pub(crate) resends: AtomicU64,
+    pub(crate) timeouts: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    /// `u64::MAX` before the first measurement.
+    smoothed_rtt_micros: AtomicU64,
 }
 
 const REASONS: [Ignored; Ignored::COUNT] = [
@@ -62,7 +129,81 @@ pub(crate) fn add(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
+/// One core's part of a gauge; the parts of all cores of a resolver add up. A core that is dropped,
+/// because its thread died, takes its part along.
+pub(crate) struct Gauge {
+    counters: Arc<Counters>,
+    sum: fn(&Counters) -> &AtomicU64,
+    part: u64,
+}
+
+impl Gauge {
+    pub(crate) fn new(counters: &Arc<Counters>, sum: fn(&Counters) -> &AtomicU64) -> Self {
+        Self { counters: Arc::clone(counters), sum, part: 0 }
+    }
+
+    pub(crate) fn set(&mut self, part: usize) {
+        let part = part as u64;
+        let before = std::mem::replace(&mut self.part, part);
+        if part != before {
+            (self.sum)(&self.counters).fetch_add(part.wrapping_sub(before), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Gauge {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+impl NameserverCounters {
+    pub(crate) fn new(addr: SocketAddr) -> Self {
+        Self {
+            addr,
+            queries: AtomicU64::default(),
+            resends: AtomicU64::default(),
+            timeouts: AtomicU64::default(),
+            failures: AtomicU64::default(),
+            smoothed_rtt_micros: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    pub(crate) fn measured(&self, smoothed_rtt: Duration) {
+        let micros = u64::try_from(smoothed_rtt.as_micros()).unwrap_or(u64::MAX - 1);
+        self.smoothed_rtt_micros.store(micros, Ordering::Relaxed);
+    }
+
+    fn snapshot(&self) -> NameserverStats {
+        let micros = Some(get(&self.smoothed_rtt_micros)).filter(|&micros| micros != u64::MAX);
+        NameserverStats {
+            addr: self.addr,
+            queries: get(&self.queries),
+            resends: get(&self.resends),
+            timeouts: get(&self.timeouts),
+            failures: get(&self.failures),
+            smoothed_rtt: micros.map(Duration::from_micros),
+        }
+    }
+}
+
 impl Counters {
+    /// A core was made, with these nameservers.
+    pub(crate) fn start_generation<'a>(
+        &self,
+        nameservers: impl Iterator<Item = &'a Arc<NameserverCounters>>,
+    ) {
+        let mut told = self.nameservers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.is_empty() {
+            add(&self.generations);
+        }
+        *told = nameservers.cloned().collect();
+    }
+
     pub(crate) fn query(&self, transport: Transport) {
         add(match transport {
             Transport::Udp => &self.udp_queries,
@@ -79,15 +220,23 @@ impl Counters {
         add(&self.duplicates);
     }
 
-    pub(crate) fn snapshot(&self) -> Stats {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    pub(crate) fn snapshot(&self, cache: Option<&Cache>) -> Stats {
         let reasons = REASONS.iter().map(|reason| (reason.name(), &self.ignored[reason.index()]));
         let ignored = reasons.chain([("duplicate", &self.duplicates)]);
+        let nameservers = self.nameservers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (cache_entries, cache_bytes) = cache.map(Cache::size).unwrap_or_default();
         Stats {
             lookups: get(&self.lookups),
+            pending_lookups: get(&self.pending_lookups),
             answered: get(&self.answered),
             failed: get(&self.failed),
             joined: get(&self.joined),
+            cache_hits: cache.map_or(0, |cache| get(&cache.hits)),
+            cache_stale: cache.map_or(0, |cache| get(&cache.stale_hits)),
+            cache_misses: get(&self.cache_misses),
+            cache_refreshes: get(&self.cache_refreshes),
+            cache_entries,
+            cache_bytes,
             udp_queries: get(&self.udp_queries),
             tcp_queries: get(&self.tcp_queries),
             truncated: get(&self.truncated),
@@ -96,6 +245,8 @@ impl Counters {
                 .filter(|&(_, count)| count > 0)
                 .collect(),
             open_sockets: get(&self.open_sockets),
+            generations: get(&self.generations),
+            nameservers: nameservers.iter().map(|counters| counters.snapshot()).collect(),
         }
     }
 }

@@ -14,21 +14,21 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::cache::Cache;
 use super::connection::Connection;
 use super::error::{RecordType, Transport};
 use super::framing::write_framed;
-use super::ids::IdMap;
+use super::ids::{IdMap, Ids};
 use super::lookup::Lookup;
 use super::message::{
     Expected, Ignored, QueryName, QueryOptions, Response, message_id, read_response, write_query,
 };
 use super::nameserver::Nameserver;
-use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, is_resource};
+use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled, is_resource};
 use super::sockets::{Heard, Outstanding, Place, SocketId, Sockets};
-use super::stats::{Counters, add};
+use super::stats::{Counters, Gauge, add};
 
 #[cfg(test)]
 pub(crate) use inspect::Holdings;
@@ -116,9 +116,13 @@ pub(crate) struct Stub {
     timers: BTreeSet<(Instant, Timer)>,
     transmits: VecDeque<Step>,
     ready: VecDeque<LookupId>,
-    next_query: u64,
+    ids: Ids,
     rotation: usize,
+    /// What was answered before; `None` if nothing is kept.
+    cache: Option<Arc<Cache>>,
     counters: Arc<Counters>,
+    pending_lookups: Gauge,
+    open_sockets: Gauge,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,6 +150,13 @@ struct QueryEntry {
     query: Query,
     name: QueryName,
     subscribers: [Vec<LookupId>; MAX_QUESTIONS],
+    /// Asked for the cache as well, or for it alone.
+    for_cache: [bool; MAX_QUESTIONS],
+    /// What has been answered while the other question is still out: whoever asks the same meanwhile
+    /// is given it, be its TTL 0.
+    answered: [Option<Settled>; MAX_QUESTIONS],
+    /// The cache's when it was begun; `None` if the cache is to know nothing of its outcome.
+    epoch: Option<u64>,
     waits: Vec<Wait>,
     timer: Option<Instant>,
 }
@@ -165,15 +176,19 @@ enum Step {
 }
 
 impl Stub {
-    /// A core without lookups. `random` must be unpredictable: message ids come from it.
+    /// A core without lookups. `random` must be unpredictable: message ids come from it. The cores
+    /// of one resolver share `ids`.
     pub(crate) fn new(
         config: StubConfig,
+        cache: Option<Arc<Cache>>,
+        ids: Ids,
         counters: Arc<Counters>,
         random: impl FnMut() -> u16 + std::marker::Send + 'static,
     ) -> Self {
         let servers: Vec<_> = config.nameservers.iter().copied().map(Nameserver::new).collect();
+        counters.start_generation(servers.iter().map(Nameserver::counters));
         Self {
-            sockets: Sockets::new(servers.len(), config.max_sockets),
+            sockets: Sockets::new(servers.len(), config.max_sockets, ids.clone()),
             config,
             servers,
             random: Box::new(random),
@@ -184,15 +199,50 @@ impl Stub {
             timers: BTreeSet::new(),
             transmits: VecDeque::new(),
             ready: VecDeque::new(),
-            next_query: 0,
+            ids,
             rotation: 0,
+            cache,
+            pending_lookups: Gauge::new(&counters, |counters| &counters.pending_lookups),
+            open_sockets: Gauge::new(&counters, |counters| &counters.open_sockets),
             counters,
         }
     }
 
-    /// Whether there is nothing left to do.
+    /// Whether nobody waits for anything.
     pub(crate) fn is_idle(&self) -> bool {
         self.lookups.is_empty()
+    }
+
+    /// Whether nothing is left to do either.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.is_idle()
+            && self.queries.is_empty()
+            && self.connections.is_empty()
+            && self.transmits.is_empty()
+    }
+
+    pub(crate) fn has_lookup(&self, id: LookupId) -> bool {
+        self.lookups.contains_key(&id)
+    }
+
+    pub(crate) fn has_socket(&self, id: SocketId) -> bool {
+        self.sockets.get(id).is_some() || self.connections.contains_key(&id)
+    }
+
+    /// Another core takes the new lookups. This one finishes what it has begun, and knows and keeps
+    /// nothing for those who come later.
+    pub(crate) fn handle_retired(&mut self, now: Instant) {
+        self.cache = None;
+        self.abandon_for_cache(now);
+        let is_idle = |(&socket, connection): (&SocketId, &Connection)| {
+            connection.idle_at.map(|at| (socket, at))
+        };
+        let idle: Vec<_> = self.connections.iter().filter_map(is_idle).collect();
+        for (socket, idle_at) in idle {
+            self.connections.remove(&socket);
+            self.move_timer(Timer::Connection(socket), Some(idle_at), None);
+            self.transmits.push_back(Step::Now(Transmit::CloseTcp { socket }));
+        }
     }
 
     /// Starts a lookup. With a `deadline`, it ends with a timeout then, whatever is still out.
@@ -213,6 +263,7 @@ impl Stub {
             candidate_timer: None,
         };
         self.lookups.insert(id, entry);
+        self.pending_lookups.set(self.lookups.len());
         add(&self.counters.lookups);
         if let Some(deadline) = deadline {
             self.timers.insert((deadline, Timer::Lookup(id)));
@@ -234,6 +285,7 @@ impl Stub {
     pub(crate) fn handle_gone(&mut self, id: LookupId, now: Instant) {
         self.leave_flights(id, now);
         if let Some(entry) = self.lookups.remove(&id) {
+            self.pending_lookups.set(self.lookups.len());
             self.move_timer(Timer::Lookup(id), entry.deadline, None);
             self.move_timer(Timer::Candidate(id), entry.candidate_timer, None);
         }
@@ -443,8 +495,8 @@ impl Stub {
         sent.for_each(|sent| self.send_over_udp(socket, query, sent));
     }
 
-    fn count_sockets(&self) {
-        self.counters.open_sockets.store(self.sockets.len() as u64, Ordering::Relaxed);
+    fn count_sockets(&mut self) {
+        self.open_sockets.set(self.sockets.len());
     }
 
     fn send_over_udp(&mut self, socket: SocketId, query: QueryId, sent: Sent) {

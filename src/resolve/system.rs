@@ -1,4 +1,4 @@
-//! The configuration of this machine: the files and the environment, read once.
+//! The configuration of this machine: its files and its environment.
 
 use std::fs;
 use std::io;
@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::diagnostic::{ConfigSource, Diagnostic};
 use super::hosts::Hosts;
+use super::reload::Fingerprint;
 use super::resolv_conf::{self, Env, ResolvConf};
 use crate::os::{hostname, interface_index};
 
@@ -44,4 +45,24 @@ fn read(path: Option<&Path>, source: ConfigSource) -> (Vec<u8>, Option<Diagnosti
         Err(error) if error.kind() == io::ErrorKind::NotFound => Default::default(),
         Err(error) => (Vec::new(), Some(Diagnostic::unreadable(source, &error))),
     }
+}
+
+/// Looks at a file, without reading it.
+pub(super) fn fingerprint(path: Option<&Path>) -> Fingerprint {
+    let Some(path) = path else { return Fingerprint::Missing };
+    let look = || -> io::Result<Fingerprint> {
+        // Whoever puts another link in the place of a link to a file changes nothing of that file.
+        let link = fs::read_link(path).ok();
+        let metadata = fs::metadata(path)?;
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        let (len, modified) = (metadata.len(), metadata.modified().ok());
+        Ok(Fingerprint::File { len, inode, modified, link })
+    };
+    look().unwrap_or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Fingerprint::Missing,
+        kind => Fingerprint::Unreadable(kind),
+    })
 }

@@ -10,15 +10,20 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use mio::{Events, Poll, Token};
 
+use super::cache::{Cache, CacheOptions};
 use super::clock::{Alarm, BootClock};
-use super::ids::IdMap;
+use super::error::RecordType;
+use super::generations::Generations;
+use super::ids::{IdMap, Ids};
 use super::lookup::Lookup;
+use super::message::QueryName;
 use super::network::{Network, SocketEvent};
 use super::outlet::Outlet;
 use super::random::os_random;
-use super::stats::Counters;
+use super::stats::{Counters, Stats};
 use super::stub::{LookupId, Stub, StubConfig};
 use crate::futex_queue::Offer;
 
@@ -37,7 +42,10 @@ const MAX_TURNS_WITHOUT_POLL: u8 = 2;
 
 /// What the handles, the streams and the resolver thread share.
 pub(super) struct Shared {
-    config: StubConfig,
+    /// Read without a lock: a process that was forked off needs it too.
+    config: ArcSwap<StubConfig>,
+    cache: Option<Arc<Cache>>,
+    clock: BootClock,
     counters: Arc<Counters>,
     state: Mutex<State>,
     /// The process that this was made in.
@@ -72,17 +80,30 @@ pub(super) enum Command {
     Gone(LookupId),
     /// The lookup's queue has room again, or nobody reads it any more.
     Room(LookupId),
+    /// A question is to be asked for the cache.
+    Refresh(QueryName, RecordType),
+    /// What is known about a name is no longer so.
+    Forget(QueryName),
+    /// The configuration has changed, or the network.
+    NextGeneration,
 }
 
 impl Shared {
-    pub(super) fn new(config: StubConfig) -> Self {
-        Self::in_this_process(config, LookupId(0))
+    pub(super) fn new(config: StubConfig, cache: Option<&CacheOptions>, clock: BootClock) -> Self {
+        Self::in_this_process(config.into(), cache, clock, LookupId(0))
     }
 
-    fn in_this_process(config: StubConfig, last_lookup: LookupId) -> Self {
+    fn in_this_process(
+        config: Arc<StubConfig>,
+        cache: Option<&CacheOptions>,
+        clock: BootClock,
+        last_lookup: LookupId,
+    ) -> Self {
         let state = State { last_lookup, ..State::default() };
         Self {
-            config,
+            config: ArcSwap::new(config),
+            cache: cache.map(|options| Arc::new(Cache::new(options.clone()))),
+            clock,
             counters: Arc::default(),
             state: Mutex::new(state),
             process: std::process::id(),
@@ -100,7 +121,9 @@ impl Shared {
             shared = shared.forked.get_or_init(|| {
                 // A lookup that the parent started must not be taken for one of this process.
                 let last_lookup = LookupId(shared.first_lookup.0 + LOOKUPS_PER_PROCESS);
-                Arc::new(Self::in_this_process(self.config.clone(), last_lookup))
+                let cache = self.cache.as_ref().map(|cache| cache.options());
+                let config = self.config.load_full();
+                Arc::new(Self::in_this_process(config, cache, self.clock, last_lookup))
             });
         }
         shared
@@ -137,8 +160,48 @@ impl Shared {
         }
     }
 
-    pub(super) fn counters(self: &Arc<Self>) -> &Counters {
-        &self.of_this_process().counters
+    pub(super) fn stats(self: &Arc<Self>) -> Stats {
+        let shared = self.of_this_process();
+        shared.counters.snapshot(shared.cache.as_deref())
+    }
+
+    /// For readers, which never wait: after a fork it is the parent's, as it was then.
+    pub(super) fn cache(&self) -> Option<&Cache> {
+        self.cache.as_deref()
+    }
+
+    pub(super) fn clock(&self) -> BootClock {
+        self.clock
+    }
+
+    /// From now on nameservers are asked like this, and nothing is known of them or from them.
+    pub(super) fn reconfigure(self: &Arc<Self>, config: StubConfig) {
+        let shared = self.of_this_process();
+        shared.config.store(Arc::new(config));
+        self.clear_cache();
+        self.tell(Command::NextGeneration);
+    }
+
+    pub(super) fn clear_cache(self: &Arc<Self>) {
+        let shared = self.of_this_process();
+        if let Some(cache) = &shared.cache {
+            cache.clear();
+        }
+        if let Some(parents) = self.cache.as_ref().filter(|_| !Arc::ptr_eq(self, shared)) {
+            parents.start_epoch();
+        }
+    }
+
+    pub(super) fn forget(self: &Arc<Self>, name: QueryName) {
+        let shared = self.of_this_process();
+        if let Some(cache) = &shared.cache {
+            cache.forget(&name);
+        }
+        if let Some(parents) = self.cache.as_ref().filter(|_| !Arc::ptr_eq(self, shared)) {
+            parents.start_epoch();
+        }
+        // And what is on its way.
+        self.tell(Command::Forget(name));
     }
 
     /// The last handle is gone.
@@ -158,6 +221,12 @@ impl Shared {
             .name("outrace-resolver".to_owned())
             .spawn(move || ResolverThread::new(shared, poll, alarm).run())?;
         Ok(waker)
+    }
+
+    /// A core for the configuration as it is now.
+    fn stub(&self, ids: &Ids) -> Stub {
+        let config = StubConfig::clone(&self.config.load());
+        Stub::new(config, self.cache.clone(), ids.clone(), Arc::clone(&self.counters), os_random())
     }
 
     /// A panic never leaves the state half changed: each change is one assignment or one push.
@@ -199,8 +268,8 @@ struct ResolverThread {
     shared: Arc<Shared>,
     poll: Poll,
     alarm: Alarm,
-    clock: BootClock,
-    stub: Stub,
+    core: Generations,
+    ids: Ids,
     network: Network,
     outlets: IdMap<LookupId, Outlet>,
     /// Lookups whose queue another thread held locked: tried again in the next turn.
@@ -212,13 +281,14 @@ struct ResolverThread {
 
 impl ResolverThread {
     fn new(shared: Arc<Shared>, poll: Poll, alarm: Alarm) -> Self {
-        let stub = Stub::new(shared.config.clone(), Arc::clone(&shared.counters), os_random());
+        let ids = Ids::default();
+        let core = Generations::new(shared.stub(&ids));
         Self {
             shared,
             poll,
             alarm,
-            clock: BootClock::new(),
-            stub,
+            core,
+            ids,
             network: Network::default(),
             outlets: IdMap::default(),
             held: Vec::new(),
@@ -232,14 +302,14 @@ impl ResolverThread {
         let mut commands = Vec::new();
         loop {
             let is_over = self.take_commands(&mut commands);
-            let now = self.clock.now();
+            let now = self.shared.clock.now();
             for command in commands.drain(..) {
                 self.handle_command(command, now);
             }
             if is_over {
                 return;
             }
-            self.stub.handle_timeout(now);
+            self.core.handle_timeout(now);
             self.flush(now);
             self.deliver(now);
             self.fire_wakes();
@@ -252,7 +322,7 @@ impl ResolverThread {
         let mut state = self.shared.lock();
         state.is_asleep = false;
         std::mem::swap(&mut state.commands, commands);
-        let is_over = state.is_closing && commands.is_empty() && self.stub.is_idle();
+        let is_over = state.is_closing && commands.is_empty() && self.core.is_idle();
         if is_over {
             state.waker = None;
         }
@@ -263,24 +333,36 @@ impl ResolverThread {
         match command {
             Command::Lookup { id, lookup, outlet, timeout } => {
                 self.outlets.insert(id, outlet);
-                self.stub.handle_lookup(id, lookup, timeout.map(|timeout| now + timeout), now);
+                self.core.handle_lookup(id, lookup, timeout.map(|timeout| now + timeout), now);
             }
-            Command::Cancel(id) => self.stub.handle_cancel(id, now),
+            Command::Cancel(id) => self.core.handle_cancel(id, now),
             Command::Gone(id) => self.forget(id, now),
             Command::Room(id) => self.offer(id, now),
+            Command::Refresh(name, record_type) => {
+                self.core.handle_refresh(name, record_type, now);
+            }
+            Command::Forget(name) => self.core.handle_forget(&name),
+            Command::NextGeneration => {
+                let next = self.shared.stub(&self.ids);
+                self.core.handle_next(next, now);
+                // What came from the last one since the callers were told.
+                if let Some(cache) = self.shared.cache() {
+                    cache.clear();
+                }
+            }
         }
     }
 
     /// Does what the core asks of the network.
     fn flush(&mut self, now: Instant) {
-        self.network.flush(&mut self.stub, self.poll.registry(), now);
+        self.network.flush(&mut self.core, self.poll.registry(), now);
     }
 
     fn deliver(&mut self, now: Instant) {
         for id in std::mem::take(&mut self.held) {
             self.offer(id, now);
         }
-        while let Some(id) = self.stub.poll_ready() {
+        while let Some(id) = self.core.poll_ready() {
             self.offer(id, now);
             self.flush(now);
         }
@@ -296,7 +378,7 @@ impl ResolverThread {
     /// Hands a lookup's results over, as far as its queue has room.
     fn offer(&mut self, id: LookupId, now: Instant) {
         let Some(outlet) = self.outlets.get_mut(&id) else { return };
-        let Some(lookup) = self.stub.lookup_mut(id) else { return };
+        let Some(lookup) = self.core.lookup_mut(id) else { return };
         let shared = &self.shared;
         let wakes = &mut self.wakes;
         // Items with a tag are made by the caller's `Clone`: its panic ends this lookup alone.
@@ -317,12 +399,12 @@ impl ResolverThread {
             Offer::Held => self.held.push(id),
             Offer::Closed => self.forget(id, now),
             Offer::Canceled if lookup.has_ended && lookup.end.is_none() => self.forget(id, now),
-            Offer::Canceled => self.stub.handle_cancel(id, now),
+            Offer::Canceled => self.core.handle_cancel(id, now),
         }
     }
 
     fn forget(&mut self, id: LookupId, now: Instant) {
-        self.stub.handle_gone(id, now);
+        self.core.handle_gone(id, now);
         if let Some(outlet) = self.outlets.remove(&id) {
             // It may have items and a tag of the caller's in it.
             drop(catch_unwind(AssertUnwindSafe(|| drop(outlet))));
@@ -330,7 +412,7 @@ impl ResolverThread {
     }
 
     fn wait(&mut self, events: &mut Events) {
-        let mut timeout = self.alarm.arm(&self.clock, self.stub.poll_timeout());
+        let mut timeout = self.alarm.arm(&self.shared.clock, self.core.poll_timeout());
         let is_busy = !self.held.is_empty() || self.network.has_unread();
         {
             let mut state = self.shared.lock();
@@ -339,7 +421,7 @@ impl ResolverThread {
                 self.turns_without_poll += 1;
                 return;
             }
-            if is_busy || has_commands || state.is_closing && self.stub.is_idle() {
+            if is_busy || has_commands || state.is_closing && self.core.is_idle() {
                 timeout = Some(Duration::ZERO);
             } else {
                 state.is_asleep = true;
@@ -354,20 +436,20 @@ impl ResolverThread {
         if self.poll.poll(events, timeout).is_err() {
             return;
         }
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         for event in &*events {
             match event.token() {
                 COMMANDS => {}
                 ALARM => self.alarm.handle_event(),
                 token => self.network.handle_event(
                     SocketEvent::new(token, event),
-                    &mut self.stub,
+                    &mut self.core,
                     self.poll.registry(),
                     now,
                 ),
             }
         }
-        self.network.handle_unread(&mut self.stub, self.poll.registry(), now);
+        self.network.handle_unread(&mut self.core, self.poll.registry(), now);
     }
 }
 

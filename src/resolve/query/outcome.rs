@@ -1,7 +1,7 @@
 //! How a question ends.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::answer::Answer;
 use super::super::error::{FailureCause, LookupErrorKind, Transport};
@@ -10,7 +10,11 @@ use super::super::error::{FailureCause, LookupErrorKind, Transport};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
     /// A valid answer, be it that there is no address.
-    Answer(Answer),
+    Answer {
+        answer: Answer,
+        /// When the query was sent that it answers: its TTL counts from then.
+        asked_at: Instant,
+    },
     Failed(Failure),
 }
 

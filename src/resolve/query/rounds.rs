@@ -28,6 +28,7 @@ impl Query {
         leg.stand(Standing::Failed);
         if exchange.has_failed() {
             servers[server].handle_failure(now);
+            servers[server].note_failure();
         }
         self.record(question, server, transport, cause, now);
         self.ask_unasked(question);

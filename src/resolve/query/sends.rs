@@ -132,6 +132,7 @@ impl Query {
                 }
                 Transport::Tcp => TCP_LATE_DELAY,
             };
+            servers[server].note_sent(leg.sends == 0);
             leg.sends += 1;
             leg.standing = Standing::Waiting;
             leg.next = Some(now + delay.min(longest));
@@ -169,10 +170,10 @@ impl Query {
             (Standing::Waiting, Transport::Tcp) => {
                 leg.standing = Standing::Late;
                 leg.next = Some(now + TCP_SILENT_DELAY.min(longest));
-                servers[server].handle_failure(now);
+                servers[server].handle_silence(now);
             }
             (Standing::Waiting, Transport::Udp) => {
-                servers[server].handle_failure(now);
+                servers[server].handle_silence(now);
                 // In turn, the next nameserver is asked instead, and this one again next round.
                 if in_turn || !leg.ask() {
                     if let Some(rcode) = hint {

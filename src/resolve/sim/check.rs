@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::message::Query;
 use crate::LookupResult;
+use crate::resolve::cache::CacheOptions;
 use crate::resolve::error::{RecordType, Transport};
+use crate::resolve::generations::Generations;
 use crate::resolve::stub::{Holdings, LookupId, Stub, StubConfig};
 
 /// RFC 9520 section 3.1.
@@ -25,6 +27,12 @@ pub(super) struct Checks {
     pub(super) candidates: u32,
     /// How many lookups ended well.
     pub(super) succeeded: u64,
+    /// When the response was made that an address comes from, and its TTL, if the address tells.
+    pub(super) made_at: fn(IpAddr) -> Option<(Duration, Duration)>,
+    /// For how long an address may be handed out after its TTL.
+    stale: Duration,
+    /// When the last generation began.
+    generation: Duration,
     timeout: Duration,
     max_sockets: usize,
     lookups: HashMap<LookupId, Watched>,
@@ -38,21 +46,26 @@ pub(super) struct Checks {
 
 #[derive(Debug, Default)]
 struct Watched {
+    started: Duration,
+    deadline: Option<Duration>,
     addresses: usize,
     canonical_names: usize,
     ends: usize,
 }
 
 impl Checks {
-    pub(super) fn new(config: &StubConfig) -> Self {
+    pub(super) fn new(config: &StubConfig, cache: Option<&CacheOptions>) -> Self {
         let servers = config.nameservers.len();
         Self {
             may_bring: None,
             candidates: 16,
             succeeded: 0,
+            made_at: |_| None,
+            stale: cache.and_then(CacheOptions::stale).unwrap_or_default(),
+            generation: Duration::ZERO,
             timeout: config.query.timeout,
             // Each nameserver has its part of the limit, and one socket at least.
-            max_sockets: (config.max_sockets / servers).max(1) * servers,
+            max_sockets: config.max_sockets.max(servers),
             lookups: HashMap::new(),
             budgets: BTreeSet::new(),
             sends: HashMap::new(),
@@ -63,9 +76,26 @@ impl Checks {
     }
 
     pub(super) fn started(&mut self, id: LookupId, at: Duration, deadline: Option<Duration>) {
-        assert!(self.lookups.insert(id, Watched::default()).is_none(), "{id:?} started twice");
+        let watched = Watched { started: at, deadline, ..Watched::default() };
+        assert!(self.lookups.insert(id, watched).is_none(), "{id:?} started twice");
+        let budget = self.budget(at, deadline);
+        self.budgets.insert((budget, id));
+    }
+
+    fn budget(&self, at: Duration, deadline: Option<Duration>) -> Duration {
         let most = at + self.timeout * self.candidates;
-        self.budgets.insert((deadline.map_or(most, |deadline| deadline.min(most)), id));
+        deadline.map_or(most, |deadline| deadline.min(most))
+    }
+
+    /// The machine woke up: the candidate names that are left have their time from now on.
+    pub(super) fn suspended(&mut self, now: Duration) {
+        let deadline = |id: &LookupId| self.lookups.get(id).and_then(|watched| watched.deadline);
+        let anew = |(_, id): &(Duration, LookupId)| (self.budget(now, deadline(id)), *id);
+        self.budgets = self.budgets.iter().map(anew).collect();
+    }
+
+    pub(super) fn generation(&mut self, at: Duration) {
+        self.generation = at;
     }
 
     pub(super) fn gone(&mut self, id: LookupId) {
@@ -81,6 +111,16 @@ impl Checks {
                 watched.addresses += 1;
                 if let Some(may_bring) = self.may_bring {
                     assert!(may_bring(id, addr.ip()), "{id:?}: no valid answer had {addr}");
+                }
+                let started = watched.started;
+                if let Some((made, ttl)) = (self.made_at)(addr.ip()) {
+                    // Whoever joins a flight is given what it has brought, and no flight is longer.
+                    let longest = (ttl + self.stale).max(self.timeout);
+                    assert!(started <= made + longest, "{id:?}: {addr} was over at {started:?}");
+                    // It tells whole milliseconds.
+                    let made = made + Duration::from_millis(1);
+                    let is_of_before = started >= self.generation && made < self.generation;
+                    assert!(!is_of_before, "{id:?}: {addr} is of an earlier generation");
                 }
             }
             LookupResult::CanonicalName(name) => {
@@ -120,34 +160,45 @@ impl Checks {
     }
 
     /// A turn is over.
-    pub(super) fn state(&mut self, stub: &Stub, open_udp: usize, start: Instant, now: Instant) {
-        assert!(open_udp <= self.max_sockets, "{open_udp} sockets, {} allowed", self.max_sockets);
-        assert!(stub.poll_timeout().is_none_or(|at| at >= now), "a timeout is left in the past");
+    pub(super) fn state(
+        &mut self,
+        core: &Generations,
+        open_udp: usize,
+        start: Instant,
+        now: Instant,
+    ) {
+        // Each generation has its own limit.
+        let most = self.max_sockets * core.all().count();
+        assert!(open_udp <= most, "{open_udp} sockets, {most} allowed");
+        assert!(core.poll_timeout().is_none_or(|at| at >= now), "a timeout is left in the past");
         while let Some(&(at, id)) = self.budgets.first().filter(|(at, _)| *at <= now - start) {
-            assert!(stub.has_ended(id), "{id:?} had to end by {at:?}");
+            assert!(core.has_ended(id), "{id:?} had to end by {at:?}");
             self.budgets.pop_first();
         }
         match self.turns_to_audit.checked_sub(1) {
             Some(turns) => self.turns_to_audit = turns,
             None => {
-                self.turns_to_audit = TURNS_BETWEEN_AUDITS.max(4 * stub.holdings().lookups);
-                Self::audit(stub, open_udp);
+                self.turns_to_audit = TURNS_BETWEEN_AUDITS.max(4 * core.holdings().lookups);
+                assert_eq!(core.holdings().sockets, open_udp, "sockets of core and network");
+                core.all().for_each(Self::audit);
             }
         }
     }
 
-    fn audit(stub: &Stub, open_udp: usize) {
-        let holdings = stub.holdings();
-        assert_eq!(holdings.sockets, open_udp, "sockets of the core and of the network");
+    fn audit(stub: &Stub) {
         let open = stub.open_questions();
         let distinct: HashSet<_> = open.iter().collect();
         assert_eq!(open.len(), distinct.len(), "an identical question is out twice");
-        assert_eq!(open.len(), holdings.flights, "questions that are out, and their flights");
+        assert_eq!(
+            open.len(),
+            stub.holdings().flights,
+            "questions that are out, and their flights"
+        );
     }
 
     /// All is over: nothing is left behind.
-    pub(super) fn idle(&mut self, stub: &Stub, open_sockets: usize) {
-        assert_eq!(stub.holdings(), Holdings::default(), "left behind");
+    pub(super) fn idle(&mut self, core: &Generations, open_sockets: usize) {
+        assert_eq!(core.holdings(), Holdings::default(), "left behind");
         assert_eq!(open_sockets, 0, "sockets left open");
         for (id, watched) in &self.lookups {
             assert_eq!(watched.ends, 1, "{id:?} has no end");

@@ -58,6 +58,8 @@ pub(super) struct Response {
     pub(super) answers: Vec<(String, Data)>,
     pub(super) has_soa: bool,
     pub(super) has_opt: bool,
+    /// Of every record, in seconds.
+    pub(super) ttl: u32,
     /// Octets behind the last record.
     pub(super) trailing: Vec<u8>,
 }
@@ -84,6 +86,7 @@ impl Response {
             answers: Vec::new(),
             has_soa: false,
             has_opt: query.edns,
+            ttl: 300,
             trailing: Vec::new(),
         }
     }
@@ -138,11 +141,11 @@ impl Response {
                 Data::Address(IpAddr::V6(ip)) => (28, ip.octets().to_vec()),
                 Data::Alias(target) => (5, wire(target)),
             };
-            out.extend(record(owner, rtype, &data));
+            out.extend(record(owner, rtype, self.ttl, &data));
         }
         if self.has_soa {
             let soa = [wire("ns"), wire("admin"), vec![0; 16], 60_u32.to_be_bytes().to_vec()];
-            out.extend(record("", 6, &soa.concat()));
+            out.extend(record("", 6, self.ttl, &soa.concat()));
         }
         if self.has_opt {
             let [upper, _] = (self.rcode << 4).to_be_bytes();
@@ -153,11 +156,11 @@ impl Response {
     }
 }
 
-fn record(owner: &str, rtype: u16, data: &[u8]) -> Vec<u8> {
+fn record(owner: &str, rtype: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
     let mut out = wire(owner);
     out.extend(rtype.to_be_bytes());
     out.extend(1_u16.to_be_bytes());
-    out.extend(300_u32.to_be_bytes());
+    out.extend(ttl.to_be_bytes());
     out.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
     out.extend(data);
     out

@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::random::Random;
 use super::script::Script;
 use super::world::{Event, Nameserver, World, config};
-use crate::resolve::AddressFamily;
 use crate::resolve::error::Transport;
 use crate::resolve::lookup::Lookup;
 use crate::resolve::query::Strategy;
 use crate::resolve::search;
 use crate::resolve::stub::{LookupId, Pairing, StubConfig};
+use crate::resolve::{AddressFamily, CacheOptions};
 use crate::{HostName, LookupResult};
 
 /// A conversation. Times are milliseconds since its start.
@@ -29,7 +29,8 @@ pub(super) struct Scenario<'a> {
     /// Scripts, one a nameserver.
     pub(super) servers: &'a [&'a str],
     /// What is done when: `0 lookup www.example`, `20 lookup b both timeout 300`, `50 drop 1`,
-    /// `50 cancel 2`. Lookups are counted from 1, and are about A unless they say otherwise; `pace
+    /// `50 cancel 2`, `60 clear`, `60 forget b`, `70 suspend 3600000`, `80 next 2 1` (a new generation
+    /// with these nameservers). Lookups are counted from 1, and are about A unless they say otherwise; `pace
     /// 2 100` takes two results every 100 ms.
     pub(super) steps: &'a [&'a str],
     /// What each lookup brought. Not compared if there is none.
@@ -48,6 +49,7 @@ pub(super) const SCENARIO: Scenario<'static> = Scenario {
 
 struct Settings {
     stub: StubConfig,
+    cache: Option<CacheOptions>,
     search: Arc<[HostName]>,
     ndots: u8,
 }
@@ -55,6 +57,7 @@ struct Settings {
 impl Settings {
     fn new(text: &str, servers: usize) -> Self {
         let (mut stub, mut search, mut ndots) = (config(servers), Vec::new(), 1);
+        let mut cache = None;
         for setting in text.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
             match *setting.split_whitespace().collect::<Vec<_>>() {
                 ["search", ref list @ ..] => {
@@ -69,12 +72,23 @@ impl Settings {
                 ["max-sockets", number] => stub.max_sockets = number.parse().unwrap(),
                 ["use-vc"] => stub.query.tcp_only = true,
                 ["no-edns"] => stub.query.edns = false,
+                ["cache"] => cache = Some(CacheOptions::new()),
+                ["cache", "stale", millis] => {
+                    cache = cache.map(|cache| cache.serve_stale(duration(millis)));
+                }
+                ["cache", "max-ttl", millis] => {
+                    cache = cache.map(|cache| cache.max_ttl(duration(millis)));
+                }
+                ["cache", "prefetch"] => cache = cache.map(|cache| cache.prefetch(true)),
+                ["cache", "finish-dropped"] => {
+                    cache = cache.map(|cache| cache.finish_dropped(true));
+                }
                 ["single-request"] => stub.pairing = Pairing::InSequence,
                 ["single-request-reopen"] => stub.pairing = Pairing::OwnSockets,
                 _ => panic!("{setting}?"),
             }
         }
-        Self { stub, search: search.into(), ndots }
+        Self { stub, cache, search: search.into(), ndots }
     }
 }
 
@@ -99,13 +113,15 @@ impl Scenario<'_> {
 
     /// The world before its first step.
     pub(super) fn start(&self) -> World {
-        let Settings { stub, search, ndots } = Settings::new(self.config, self.servers.len());
+        let Settings { stub, cache, search, ndots } =
+            Settings::new(self.config, self.servers.len());
+        let nameservers = stub.nameservers.clone();
         let scripts = self.servers.iter().map(|text| {
             let script: Box<dyn Nameserver> = Box::new(Script::new(text));
             script
         });
         let mut random = Random::new(1);
-        let mut world = World::new(stub, scripts.collect(), move || random.id());
+        let mut world = World::new(stub, cache, scripts.collect(), move || random.id());
         let mut lookups = 0;
         for step in self.steps {
             let words: Vec<&str> = step.split_whitespace().collect();
@@ -134,6 +150,14 @@ impl Scenario<'_> {
                 }
                 ["drop", id] => Event::Drop(LookupId(id.parse().unwrap())),
                 ["cancel", id] => Event::Cancel(LookupId(id.parse().unwrap())),
+                ["clear"] => Event::ClearCache,
+                ["forget", name] => Event::Forget(name.parse().unwrap()),
+                ["suspend", time] => Event::Suspend(duration(time)),
+                // The nameservers from now on, by their numbers.
+                ["next", ref numbers @ ..] => {
+                    let of = |number: &&str| nameservers[number.parse::<usize>().unwrap() - 1];
+                    Event::NextGeneration(numbers.iter().map(of).collect())
+                }
                 _ => panic!("{step}?"),
             };
             world.at(duration(words[0]), event);

@@ -1,8 +1,9 @@
 //! One conversation a test, played in virtual time. The names of the tests begin with the scenario
 //! they hold: search list (`se`), retry (`rt`), truncation and TCP (`tr`), validation (`rv`), aliases
-//! (`cn`), errors (`er`), life cycle (`ca`).
+//! (`cn`), cache (`cc`), errors (`er`), life cycle (`ca`).
 
 mod aliases;
+mod caching;
 mod errors;
 mod figures;
 mod life_cycle;

@@ -22,8 +22,8 @@ const ROUND_TRIP: Duration = Duration::from_millis(1);
 /// ```
 ///
 /// The n-th query that a rule fits gets its n-th reply, and the last reply from then on. A reply is
-/// one or more messages, parted by `+`; each may begin with `delay` and milliseconds, or with a
-/// number and `x` for copies. Without a rule that fits, the answer is NODATA.
+/// one or more messages, parted by `+`; each may begin with `delay` and milliseconds, with `ttl` and
+/// seconds (300 otherwise), or with a number and `x` for copies. Without a rule that fits, the answer is NODATA.
 ///
 /// `connect` is about TCP connections: `accept`, `refuse`, `hang`. `open` is about the sockets of the
 /// resolver's own host: `ok`, `quota` and the milliseconds from the start until there are
@@ -108,6 +108,11 @@ fn reactions(query: &Query, message: &str) -> Vec<Reaction> {
         after = millis(words[1]);
         words.drain(..2);
     }
+    let mut ttl = None;
+    if words[0] == "ttl" {
+        ttl = Some(words[1].parse().expect("seconds"));
+        words.drain(..2);
+    }
     let mut copies = 1;
     if let Some(count) = words[0].strip_suffix('x') {
         copies = count.parse().expect("a number of copies");
@@ -120,14 +125,14 @@ fn reactions(query: &Query, message: &str) -> Vec<Reaction> {
         "refused-port" => return error(io::ErrorKind::ConnectionRefused),
         "reset" => return error(io::ErrorKind::ConnectionReset),
         "close" => return error(io::ErrorKind::UnexpectedEof),
-        "drip" => return drip(millis(words[1]), &framed(&bytes(query, &words[2..]))),
+        "drip" => return drip(millis(words[1]), &framed(&bytes(query, &words[2..], ttl))),
         "raw" => {
             let octets = words[1..].iter().map(|octet| u8::from_str_radix(octet, 16).unwrap());
             return vec![Reaction::Bytes(after, octets.collect())];
         }
         _ => {}
     }
-    let message = bytes(query, &words);
+    let message = bytes(query, &words, ttl);
     let bytes = match query.transport {
         Transport::Udp => message,
         Transport::Tcp => framed(&message),
@@ -141,9 +146,10 @@ fn drip(pause: Duration, bytes: &[u8]) -> Vec<Reaction> {
     at.zip(bytes).map(|(at, &byte)| Reaction::Bytes(at, vec![byte])).collect()
 }
 
-fn bytes(query: &Query, words: &[&str]) -> Vec<u8> {
+fn bytes(query: &Query, words: &[&str], ttl: Option<u32>) -> Vec<u8> {
     let name = query.name.clone();
     let mut response = Response::to(query);
+    response.ttl = ttl.unwrap_or(response.ttl);
     let with = |mut response: Response, owner: &str, addresses: &[&str]| {
         for address in addresses {
             response = response.address(owner, address.parse::<IpAddr>().expect("an address"));

@@ -3,17 +3,18 @@
 //! `OUTRACE_LOOKUPS` sets how many lookups are played, and `OUTRACE_SEED` the seed to begin with. A
 //! run that fails prints the seed of its world; with it as `OUTRACE_SEED` it is the first one played.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::random::Random;
-use super::weather::{Weather, is_of};
+use super::weather::{Weather, is_of, made_at};
 use super::world::{Event, Nameserver, World, config};
 use crate::HostName;
-use crate::resolve::AddressFamily;
 use crate::resolve::lookup::Lookup;
 use crate::resolve::query::Strategy;
 use crate::resolve::search;
 use crate::resolve::stub::{LookupId, Pairing};
+use crate::resolve::{AddressFamily, CacheOptions};
 
 /// Enough for `cargo test`, in a few seconds without optimization.
 const LOOKUPS: u64 = 5_000;
@@ -80,9 +81,12 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     });
     let servers = servers.collect();
     let mut ids = Random::new(random.next());
-    let mut world = World::new(stub, servers, move || ids.id());
+    let nameservers = stub.nameservers.clone();
+    let cache = random.percent(70).then(|| cache_options(&mut random));
+    let mut world = World::new(stub, cache, servers, move || ids.id());
     world.keeps_log = false;
     world.checks.may_bring = Some(|id, ip| is_of(number_of(id), ip));
+    world.checks.made_at = made_at;
     let search: std::sync::Arc<[HostName]> =
         ["a", "b.b"][..random.index(3)].iter().map(|name| name.parse().unwrap()).collect();
     world.checks.candidates = 3;
@@ -92,9 +96,44 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     for sequence in 0..count {
         add_lookup(&mut world, &mut random, sequence, span, &search);
     }
+    if random.percent(50) {
+        add_changes(&mut world, &mut random, span, &nameservers);
+    }
     world.run();
-    let stats = world.counters.snapshot();
+    let stats = world.stats();
     (count, world.checks.succeeded, stats.udp_queries + stats.tcp_queries)
+}
+
+fn cache_options(random: &mut Random) -> CacheOptions {
+    let stale = random.percent(30).then(|| random.millis(100..20_000));
+    CacheOptions::new()
+        .entries(*random.pick(&[8, 8192]))
+        .max_ttl(*random.pick(&[Duration::from_secs(1), Duration::from_secs(3600)]))
+        .serve_stale(stale)
+        .prefetch(random.percent(50))
+        .finish_dropped(random.percent(30))
+}
+
+/// The configuration changes, the machine sleeps, somebody wants the cache empty.
+fn add_changes(world: &mut World, random: &mut Random, span: u64, nameservers: &[SocketAddr]) {
+    for _ in 0..=random.index(4) {
+        let at = random.millis(0..span);
+        world.at(
+            at,
+            match random.index(4) {
+                0 => Event::ClearCache,
+                1 => Event::Forget(format!("n{}", 1000 + random.below(0..NAMES)).parse().unwrap()),
+                2 => Event::Suspend(random.millis(5000..3_600_000)),
+                _ => {
+                    let mut nameservers = nameservers.to_vec();
+                    let len = nameservers.len();
+                    nameservers.rotate_left(random.index(len));
+                    nameservers.truncate(1 + random.index(len));
+                    Event::NextGeneration(nameservers)
+                }
+            },
+        );
+    }
 }
 
 /// The number of a lookup's name stands in its id.

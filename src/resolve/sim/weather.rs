@@ -21,6 +21,14 @@ pub(super) fn is_of(number: u16, ip: IpAddr) -> bool {
     }
 }
 
+/// When the response was made that this address stands in, and its TTL: AAAA records tell.
+pub(super) fn made_at(ip: IpAddr) -> Option<(Duration, Duration)> {
+    let IpAddr::V6(ip) = ip else { return None };
+    let [.., high, low, ttl, _] = ip.segments();
+    let millis = u64::from(high) << 16 | u64::from(low);
+    Some((Duration::from_millis(millis), Duration::from_secs(ttl.into())))
+}
+
 /// A nameserver with the path to it. All of its habits are chances in a hundred.
 pub(super) struct Weather {
     random: Random,
@@ -126,7 +134,7 @@ impl Weather {
     }
 
     /// What this nameserver says to a query that it got.
-    fn reply(&mut self, query: &Query) -> Option<Vec<u8>> {
+    fn reply(&mut self, query: &Query, at: Duration) -> Option<Vec<u8>> {
         if query.edns && !self.knows_edns && self.kind == Kind::Well {
             let mut response = Response::to(query).rcode(1);
             response.has_opt = false;
@@ -143,7 +151,7 @@ impl Weather {
             Kind::Fails(code) => return Some(Response::to(query).rcode(code).bytes()),
             Kind::Terse(code) => return Some(Response::to(query).rcode(code).header_alone()),
         }
-        let mut response = zone(query);
+        let mut response = zone(query, at);
         if query.transport == Transport::Udp && self.random.percent(self.truncated) {
             response.is_truncated = true;
             response.answers.clear();
@@ -155,7 +163,7 @@ impl Weather {
         Some(response.bytes())
     }
 
-    fn handle_datagram(&mut self, query: &Query) -> Vec<Reaction> {
+    fn handle_datagram(&mut self, query: &Query, at: Duration) -> Vec<Reaction> {
         let mut reactions = Vec::new();
         while self.random.percent(self.forged) && reactions.len() < 40 {
             reactions.push(Reaction::Bytes(self.delay(), self.forgery(query)));
@@ -166,7 +174,7 @@ impl Weather {
         if self.random.percent(self.lost) {
             return reactions;
         }
-        if let Some(reply) = self.reply(query) {
+        if let Some(reply) = self.reply(query, at) {
             while {
                 reactions.push(Reaction::Bytes(self.delay(), reply.clone()));
                 self.random.percent(self.doubled)
@@ -175,12 +183,12 @@ impl Weather {
         reactions
     }
 
-    fn handle_stream(&mut self, query: &Query) -> Vec<Reaction> {
+    fn handle_stream(&mut self, query: &Query, made: Duration) -> Vec<Reaction> {
         let mut bytes = Vec::new();
         while self.random.percent(self.forged) && bytes.len() < 4000 {
             bytes.extend(framed(&self.forgery(query)));
         }
-        let Some(reply) = self.reply(query) else { return Vec::new() };
+        let Some(reply) = self.reply(query, made) else { return Vec::new() };
         bytes.extend(framed(&reply));
         let breaks = self.random.percent(self.broken_stream);
         if breaks {
@@ -204,10 +212,10 @@ impl Weather {
 }
 
 impl Nameserver for Weather {
-    fn handle_query(&mut self, query: &Query, _at: Duration) -> Vec<Reaction> {
+    fn handle_query(&mut self, query: &Query, at: Duration) -> Vec<Reaction> {
         match query.transport {
-            Transport::Udp => self.handle_datagram(query),
-            Transport::Tcp => self.handle_stream(query),
+            Transport::Udp => self.handle_datagram(query, at),
+            Transport::Tcp => self.handle_stream(query, at),
         }
     }
 
@@ -225,13 +233,15 @@ impl Nameserver for Weather {
 }
 
 /// What is true of a name: a function of its text, the same from every nameserver. Somewhere in a name
-/// stands a label `n` with its number, which all of its addresses carry.
-fn zone(query: &Query) -> Response {
-    let response = Response::to(query);
+/// stands a label `n` with its number, which all of its addresses carry; those of IPv6 also when they
+/// were given out, and for how long.
+fn zone(query: &Query, at: Duration) -> Response {
+    let mut response = Response::to(query);
     let name = query.name.as_str();
     let is_v6 = query.record_type == RecordType::Aaaa;
     let hash = name.bytes().fold(u64::from(is_v6), |hash, byte| hash * 31 + u64::from(byte));
     let alias = format!("t{}.{name}", hash % 7);
+    response.ttl = [0, 1, 2, 5, 60][(hash % 5) as usize];
     match hash % 11 {
         0..3 => {
             let mut response = response.rcode(3);
@@ -240,22 +250,30 @@ fn zone(query: &Query) -> Response {
         }
         3 => response,
         4 if name.len() < 60 => response.alias(name, &alias),
-        5 => addresses(response.alias(name, &alias), &alias, 2, is_v6),
-        6 => addresses(response, name, 40, is_v6),
-        _ => addresses(response, name, 1 + hash % 4, is_v6),
+        5 => addresses(response.alias(name, &alias), &alias, 2, is_v6, at),
+        6 => addresses(response, name, 40, is_v6, at),
+        _ => addresses(response, name, 1 + hash % 4, is_v6, at),
     }
 }
 
-fn addresses(mut response: Response, owner: &str, count: u64, is_v6: bool) -> Response {
+fn addresses(
+    mut response: Response,
+    owner: &str,
+    count: u64,
+    is_v6: bool,
+    at: Duration,
+) -> Response {
     let number: u16 = owner
         .split('.')
         .find_map(|label| label.strip_prefix('n')?.parse().ok())
         .expect("a label with the number");
+    let made = u32::try_from(at.as_millis()).expect("less than 49 days");
     for n in 1..=count {
         let [high, low] = number.to_be_bytes();
         let ip: IpAddr = if is_v6 {
-            let n = u16::try_from(n).expect("few");
-            Ipv6Addr::new(0x2001, 0xdb8, 1, number, 0, 0, 0, n).into()
+            let (n, ttl) = (u16::try_from(n).expect("few"), response.ttl as u16);
+            let made = [(made >> 16) as u16, made as u16];
+            Ipv6Addr::new(0x2001, 0xdb8, 1, number, made[0], made[1], ttl, n).into()
         } else {
             Ipv4Addr::new(10, high, low, u8::try_from(n).expect("few")).into()
         };

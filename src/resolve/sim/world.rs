@@ -3,18 +3,22 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::check::Checks;
 use super::message::Query;
-use crate::LookupResult;
+use crate::resolve::cache::{Cache, CacheOptions};
 use crate::resolve::error::Transport;
+use crate::resolve::generations::Generations;
+use crate::resolve::ids::Ids;
 use crate::resolve::lookup::Lookup;
+use crate::resolve::message::QueryName;
 use crate::resolve::query::{QueryConfig, Strategy};
 use crate::resolve::sockets::SocketId;
-use crate::resolve::stats::Counters;
+use crate::resolve::stats::{Counters, Stats};
 use crate::resolve::stub::{LookupId, Pairing, Stub, StubConfig, Transmit};
+use crate::{HostName, LookupResult};
 
 /// What a nameserver, or the network on the way to it, does with what it gets.
 pub(super) trait Nameserver {
@@ -69,17 +73,27 @@ pub(super) enum Event {
     Lookup(LookupId, Box<Lookup>, Option<Duration>, Option<(usize, Duration)>),
     Cancel(LookupId),
     Drop(LookupId),
+    /// The configuration has changed to these nameservers, or the network has.
+    NextGeneration(Vec<SocketAddr>),
+    /// The machine sleeps for so long, with everything that is on its way.
+    Suspend(Duration),
+    ClearCache,
+    Forget(HostName),
 }
 
 pub(super) struct World {
-    pub(super) stub: Stub,
-    pub(super) counters: Arc<Counters>,
+    pub(super) core: Generations,
+    pub(super) cache: Option<Arc<Cache>>,
+    counters: Arc<Counters>,
     pub(super) log: Vec<Record>,
     pub(super) consumers: HashMap<LookupId, Consumer>,
     pub(super) checks: Checks,
     pub(super) keeps_log: bool,
     start: Instant,
     now: Instant,
+    config: StubConfig,
+    ids: Ids,
+    random: Arc<Mutex<dyn FnMut() -> u16 + Send>>,
     servers: Vec<Box<dyn Nameserver>>,
     addrs: Vec<SocketAddr>,
     events: BTreeMap<(Instant, u64), Event>,
@@ -116,17 +130,38 @@ pub(super) fn config(servers: usize) -> StubConfig {
     }
 }
 
+fn stub(
+    config: &StubConfig,
+    cache: Option<&Arc<Cache>>,
+    ids: &Ids,
+    counters: &Arc<Counters>,
+    random: &Arc<Mutex<dyn FnMut() -> u16 + Send>>,
+) -> Stub {
+    let (ids, counters, random) = (ids.clone(), Arc::clone(counters), Arc::clone(random));
+    let random = move || random.lock().expect("nothing panics in it")();
+    Stub::new(config.clone(), cache.cloned(), ids, counters, random)
+}
+
 impl World {
     pub(super) fn new(
         config: StubConfig,
+        cache: Option<CacheOptions>,
         servers: Vec<Box<dyn Nameserver>>,
         random: impl FnMut() -> u16 + Send + 'static,
     ) -> Self {
-        let (addrs, checks) = (config.nameservers.clone(), Checks::new(&config));
+        let (addrs, checks) = (config.nameservers.clone(), Checks::new(&config, cache.as_ref()));
+        let cache = cache.map(|options| Arc::new(Cache::new(options)));
         let counters = Arc::<Counters>::default();
+        let ids = Ids::default();
+        let random: Arc<Mutex<dyn FnMut() -> u16 + Send>> = Arc::new(Mutex::new(random));
         let start = Instant::now();
+        let first = stub(&config, cache.as_ref(), &ids, &counters, &random);
         Self {
-            stub: Stub::new(config, Arc::clone(&counters), random),
+            core: Generations::new(first),
+            cache,
+            config,
+            ids,
+            random,
             counters,
             log: Vec::new(),
             consumers: HashMap::new(),
@@ -150,6 +185,10 @@ impl World {
         self.push(self.start + at, event);
     }
 
+    pub(super) fn stats(&self) -> Stats {
+        self.counters.snapshot(self.cache.as_deref())
+    }
+
     pub(super) fn elapsed(&self) -> Duration {
         self.now - self.start
     }
@@ -157,7 +196,7 @@ impl World {
     /// Runs until nothing is left to happen.
     pub(super) fn run(&mut self) {
         while self.step() {}
-        self.checks.idle(&self.stub, self.udp.len() + self.tcp.len());
+        self.checks.idle(&self.core, self.udp.len() + self.tcp.len());
     }
 
     /// Runs until the next thing to happen is later than this time after the start.
@@ -173,7 +212,7 @@ impl World {
 
     fn next_at(&self) -> Option<Instant> {
         let event = self.events.first_key_value().map(|(&(at, _), _)| at);
-        event.into_iter().chain(self.stub.poll_timeout()).min()
+        event.into_iter().chain(self.core.poll_timeout()).min()
     }
 
     /// One turn: the next event, or the next timeout. `false` if there is none.
@@ -187,34 +226,34 @@ impl World {
             self.handle(event);
             self.flush();
         }
-        self.stub.handle_timeout(self.now);
+        self.core.handle_timeout(self.now);
         self.flush();
         self.deliver();
-        self.checks.state(&self.stub, self.udp.len(), self.start, self.now);
+        self.checks.state(&self.core, self.udp.len(), self.start, self.now);
         true
     }
 
     fn handle(&mut self, event: Event) {
-        let (stub, now) = (&mut self.stub, self.now);
+        let (core, now) = (&mut self.core, self.now);
         match event {
             // What arrives for a closed socket goes nowhere.
             Event::Datagram(socket, bytes) if self.udp.contains_key(&socket) => {
-                stub.handle_datagram(socket, &bytes, now);
+                core.handle_datagram(socket, &bytes, now);
             }
             Event::UdpError(socket, kind) if self.udp.contains_key(&socket) => {
-                stub.handle_udp_error(socket, kind, now);
+                core.handle_udp_error(socket, kind, now);
             }
             Event::Connected(socket) => {
                 if let Some(tcp) = self.tcp.get_mut(&socket) {
                     tcp.is_connected = true;
-                    stub.handle_connected(socket);
+                    core.handle_connected(socket);
                 }
             }
             Event::Stream(socket, bytes) if self.tcp.contains_key(&socket) => {
-                stub.handle_stream_data(socket, &bytes, now);
+                core.handle_stream_data(socket, &bytes, now);
             }
             Event::StreamError(socket, kind) if self.tcp.contains_key(&socket) => {
-                stub.handle_stream_error(socket, kind, now);
+                core.handle_stream_error(socket, kind, now);
             }
             Event::Datagram(..)
             | Event::UdpError(..)
@@ -227,26 +266,84 @@ impl World {
                 }
             }
             Event::Lookup(id, lookup, timeout, pace) => {
-                let (results, has_ended, is_resting) = (Vec::new(), false, false);
-                let consumer = Consumer { results, pace, has_ended, is_resting };
-                self.consumers.insert(id, consumer);
-                let deadline = timeout.map(|timeout| now + timeout);
-                self.checks.started(id, now - self.start, deadline.map(|at| at - self.start));
-                self.stub.handle_lookup(id, lookup, deadline, now);
+                self.start_lookup(id, lookup, timeout, pace);
             }
-            Event::Cancel(id) => stub.handle_cancel(id, now),
+            Event::Cancel(id) => core.handle_cancel(id, now),
             Event::Drop(id) => {
-                stub.handle_gone(id, now);
+                core.handle_gone(id, now);
                 self.consumers.remove(&id);
                 self.checks.gone(id);
             }
+            Event::NextGeneration(nameservers) => self.start_generation(nameservers),
+            Event::Suspend(time) => {
+                self.now += time;
+                self.checks.suspended(self.now - self.start);
+                let nameservers = self.config.nameservers.clone();
+                self.start_generation(nameservers);
+            }
+            Event::ClearCache => {
+                if let Some(cache) = &self.cache {
+                    cache.clear();
+                }
+            }
+            Event::Forget(name) => core.handle_forget(&QueryName::from(&name)),
         }
+    }
+
+    fn start_lookup(
+        &mut self,
+        id: LookupId,
+        mut lookup: Box<Lookup>,
+        timeout: Option<Duration>,
+        pace: Option<(usize, Duration)>,
+    ) {
+        let now = self.now;
+        let (results, has_ended, is_resting) = (Vec::new(), false, false);
+        self.consumers.insert(id, Consumer { results, pace, has_ended, is_resting });
+        let deadline = timeout.map(|timeout| now + timeout);
+        self.checks.started(id, now - self.start, deadline.map(|at| at - self.start));
+        // What the handle does before it turns to the thread.
+        if let Some(cache) = &self.cache {
+            let untouched = lookup.clone();
+            let mut refreshes = Vec::new();
+            cache.answer(&mut lookup, now, |name, record_type| refreshes.push((name, record_type)));
+            for (name, record_type) in refreshes {
+                self.core.handle_refresh(name, record_type, now);
+            }
+            if lookup.has_ended {
+                return self.finish_at_once(id, *lookup);
+            }
+            lookup = untouched;
+        }
+        self.core.handle_lookup(id, lookup, deadline, now);
+    }
+
+    fn finish_at_once(&mut self, id: LookupId, lookup: Lookup) {
+        let at = self.elapsed();
+        let consumer = self.consumers.get_mut(&id).expect("just made");
+        for result in lookup.into_results() {
+            self.checks.result(id, &result);
+            consumer.results.push((at, result));
+        }
+        consumer.has_ended = true;
+    }
+
+    /// What the resolver thread does when it is told that the configuration has changed.
+    fn start_generation(&mut self, nameservers: Vec<SocketAddr>) {
+        if let Some(cache) = &self.cache {
+            cache.clear();
+        }
+        self.config.nameservers = nameservers;
+        let (ids, counters, random) = (&self.ids, &self.counters, &self.random);
+        let next = stub(&self.config, self.cache.as_ref(), ids, counters, random);
+        self.core.handle_next(next, self.now);
+        self.checks.generation(self.elapsed());
     }
 
     /// Does what the core asks of the network.
     fn flush(&mut self) {
         let mut buf = std::mem::take(&mut self.buf);
-        while let Some(transmit) = self.stub.poll_transmit(&mut buf) {
+        while let Some(transmit) = self.core.poll_transmit(&mut buf) {
             self.transmit(transmit, &buf);
         }
         self.buf = buf;
@@ -259,13 +356,13 @@ impl World {
                 let server = self.open(socket, nameserver);
                 match self.servers[server].open(Transport::Udp, at) {
                     Ok(()) => drop(self.udp.insert(socket, server)),
-                    Err(error) => self.stub.handle_udp_error(socket, error.kind(), self.now),
+                    Err(error) => self.core.handle_udp_error(socket, error.kind(), self.now),
                 }
             }
             Transmit::OpenTcp { socket, nameserver } => {
                 let server = self.open(socket, nameserver);
                 if let Err(error) = self.servers[server].open(Transport::Tcp, at) {
-                    return self.stub.handle_stream_error(socket, error.kind(), self.now);
+                    return self.core.handle_stream_error(socket, error.kind(), self.now);
                 }
                 let tcp = Tcp { server, is_connected: false, last_at: self.now };
                 self.tcp.insert(socket, tcp);
@@ -306,7 +403,8 @@ impl World {
 
     fn send(&mut self, server: usize, socket: SocketId, query: Query) {
         let at = self.elapsed();
-        self.checks.sent(&self.stub, server, &query);
+        let stub = self.core.with_socket(socket).expect("who sends has the socket");
+        self.checks.sent(stub, server, &query);
         for reaction in self.servers[server].handle_query(&query, at) {
             self.react(socket, query.transport, reaction);
         }
@@ -332,7 +430,7 @@ impl World {
     }
 
     fn deliver(&mut self) {
-        while let Some(id) = self.stub.poll_ready() {
+        while let Some(id) = self.core.poll_ready() {
             self.offer(id);
             self.flush();
         }
@@ -342,7 +440,7 @@ impl World {
     fn offer(&mut self, id: LookupId) {
         let (at, now) = (self.elapsed(), self.now);
         let Some(consumer) = self.consumers.get_mut(&id) else { return };
-        let Some(lookup) = self.stub.lookup_mut(id) else { return };
+        let Some(lookup) = self.core.lookup_mut(id) else { return };
         let mut taken = 0;
         let is_tired = |taken| consumer.pace.is_some_and(|(most, _)| taken >= most);
         while !consumer.is_resting && !is_tired(taken) {
@@ -356,7 +454,7 @@ impl World {
             self.checks.result(id, &end);
             consumer.results.push((at, end));
             consumer.has_ended = true;
-            self.stub.handle_gone(id, now);
+            self.core.handle_gone(id, now);
             self.flush();
         } else if let Some((_, rest)) = consumer.pace.filter(|_| is_tired(taken)) {
             consumer.is_resting = true;

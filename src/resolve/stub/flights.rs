@@ -10,27 +10,30 @@ use crate::resolve::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::stats::add;
 
 impl Stub {
-    /// Asks what the lookup wants asked.
+    /// Asks what the lookup wants asked, as far as it is not known.
     pub(super) fn advance_lookup(&mut self, id: LookupId, now: Instant) {
-        self.start_candidate(id, now);
-        let Some(entry) = self.lookups.get_mut(&id) else { return };
         let pairing = self.config.pairing;
         // Both families of one name become one query, so that they share its sockets.
         let mut new: Option<(QueryName, [Option<RecordType>; MAX_QUESTIONS])> = None;
         let mut apart: Vec<(QueryName, RecordType)> = Vec::new();
-        let mut overdue_at = None;
-        let mut is_waiting = entry.waits_for.iter().any(Option::is_some);
-        while !(pairing == Pairing::InSequence && is_waiting) {
+        let mut refreshes: Vec<(QueryName, RecordType)> = Vec::new();
+        loop {
+            self.start_candidate(id, now);
+            let Some(entry) = self.lookups.get_mut(&id) else { return };
+            let is_waiting = new.is_some() || entry.waits_for.iter().any(Option::is_some);
+            if is_waiting && pairing == Pairing::InSequence {
+                break;
+            }
             let Some((record_type, name)) = entry.lookup.poll_question() else { break };
-            is_waiting = true;
-            if let Some(&(query, question)) = self.flights.get(&(name.clone(), record_type)) {
-                entry.waits_for[slot(record_type)] = Some((query, question));
-                let flight = self.queries.get_mut(&query).expect("a flight has its query");
-                flight.subscribers[question].push(id);
-                if flight.query.deadline() > entry.candidate_deadline {
-                    overdue_at = Some(entry.candidate_deadline);
+            if let Some((settled, wants_refresh)) = self.known(&name, record_type, now) {
+                let entry = self.lookups.get_mut(&id).expect("seen above");
+                entry.lookup.handle_settled(record_type, &name, &settled, &self.servers);
+                if wants_refresh {
+                    refreshes.push((name, record_type));
                 }
-                add(&self.counters.joined);
+                continue;
+            }
+            if self.join(id, &name, record_type) {
                 continue;
             }
             match &mut new {
@@ -41,15 +44,93 @@ impl Stub {
                 Some(_) => apart.push((name, record_type)),
             }
         }
-        if overdue_at.is_some() {
+        self.watch_candidate(id);
+        let apart = apart.into_iter().map(|(name, rt)| (name, [Some(rt), None]));
+        for (name, record_types) in new.into_iter().chain(apart) {
+            self.start_query(Some(id), name, record_types, now);
+        }
+        for (name, record_type) in refreshes {
+            self.handle_refresh(name, record_type, now);
+        }
+        self.mark_ready(id);
+    }
+
+    /// The outcome of a question that need not be asked, and whether it should be asked all the
+    /// same, behind it.
+    fn known(
+        &self,
+        name: &QueryName,
+        record_type: RecordType,
+        now: Instant,
+    ) -> Option<(Settled, bool)> {
+        if let Some(cache) = &self.cache {
+            if let Some(hit) = cache.get(name, record_type, now) {
+                cache.count(&hit);
+                return Some((hit.settled().clone(), hit.wants_refresh));
+            }
+            add(&self.counters.cache_misses);
+        }
+        // The other question about the name is out, and this one was answered meanwhile.
+        let other = match record_type {
+            RecordType::A => RecordType::Aaaa,
+            RecordType::Aaaa => RecordType::A,
+        };
+        let (query, question) = *self.flights.get(&(name.clone(), other))?;
+        let answered = self.queries.get(&query)?.answered[1 - question].clone()?;
+        add(&self.counters.joined);
+        Some((answered, false))
+    }
+
+    /// Lets the lookup wait for a question that is out. `false` if it is not.
+    fn join(&mut self, id: LookupId, name: &QueryName, record_type: RecordType) -> bool {
+        let Some(&(query, question)) = self.flights.get(&(name.clone(), record_type)) else {
+            return false;
+        };
+        let entry = self.lookups.get_mut(&id).expect("a lookup that asks exists");
+        entry.waits_for[slot(record_type)] = Some((query, question));
+        let flight = self.queries.get_mut(&query).expect("a flight has its query");
+        flight.subscribers[question].push(id);
+        add(&self.counters.joined);
+        true
+    }
+
+    /// Sees to it that a candidate's time ends even if the question it waits for is out for longer.
+    fn watch_candidate(&mut self, id: LookupId) {
+        let Some(entry) = self.lookups.get_mut(&id) else { return };
+        let queries = &self.queries;
+        let is_longer = |(query, _): &(QueryId, usize)| {
+            queries
+                .get(query)
+                .is_some_and(|flight| flight.query.deadline() > entry.candidate_deadline)
+        };
+        if entry.waits_for.iter().flatten().any(is_longer) {
+            let overdue_at = Some(entry.candidate_deadline);
             let before = std::mem::replace(&mut entry.candidate_timer, overdue_at);
             self.move_timer(Timer::Candidate(id), before, overdue_at);
         }
-        let apart = apart.into_iter().map(|(name, rt)| (name, [Some(rt), None]));
-        for (name, record_types) in new.into_iter().chain(apart) {
-            self.start_query(id, name, record_types, now);
+    }
+
+    /// Asks a question for the cache alone, unless it is out.
+    pub(crate) fn handle_refresh(
+        &mut self,
+        name: QueryName,
+        record_type: RecordType,
+        now: Instant,
+    ) {
+        if self.cache.is_some() && !self.flights.contains_key(&(name.clone(), record_type)) {
+            add(&self.counters.cache_refreshes);
+            self.start_query(None, name, [Some(record_type), None], now);
         }
-        self.mark_ready(id);
+    }
+
+    /// What is known about a name is no longer so, and what comes of questions that are out was
+    /// asked before.
+    pub(crate) fn handle_forget(&mut self, name: &QueryName) {
+        let Some(cache) = &self.cache else { return };
+        cache.forget(name);
+        for entry in self.queries.values_mut().filter(|entry| entry.name == *name) {
+            entry.epoch = None;
+        }
     }
 
     /// Gives a new candidate name its time.
@@ -75,14 +156,18 @@ impl Stub {
         }
     }
 
+    /// Asks, for a lookup or, without one, for the cache.
     fn start_query(
         &mut self,
-        lookup: LookupId,
+        lookup: Option<LookupId>,
         name: QueryName,
         record_types: [Option<RecordType>; MAX_QUESTIONS],
         now: Instant,
     ) {
-        let deadline = self.lookups[&lookup].candidate_deadline;
+        let deadline = match lookup {
+            Some(lookup) => self.lookups[&lookup].candidate_deadline,
+            None => now + self.config.query.timeout,
+        };
         let first_server = if self.config.rotate { self.rotation } else { 0 };
         self.rotation = self.rotation.wrapping_add(1);
         let record_types = record_types.into_iter().flatten();
@@ -95,16 +180,30 @@ impl Stub {
             deadline,
             now,
         );
-        self.next_query += 1;
-        let id = QueryId(self.next_query);
+        let id = QueryId(self.ids.next());
         let mut subscribers: [Vec<LookupId>; MAX_QUESTIONS] = Default::default();
-        let entry = self.lookups.get_mut(&lookup).expect("a lookup that asks exists");
+        let mut for_cache = [false; MAX_QUESTIONS];
         for (question, record_type) in record_types.enumerate() {
             self.flights.insert((name.clone(), record_type), (id, question));
-            entry.waits_for[slot(record_type)] = Some((id, question));
-            subscribers[question].push(lookup);
+            match lookup {
+                Some(lookup) => {
+                    let entry = self.lookups.get_mut(&lookup).expect("a lookup that asks exists");
+                    entry.waits_for[slot(record_type)] = Some((id, question));
+                    subscribers[question].push(lookup);
+                }
+                None => for_cache[question] = true,
+            }
         }
-        let entry = QueryEntry { query, name, subscribers, waits: Vec::new(), timer: None };
+        let entry = QueryEntry {
+            query,
+            name,
+            subscribers,
+            for_cache,
+            answered: [const { None }; MAX_QUESTIONS],
+            epoch: self.cache.as_ref().map(|cache| cache.epoch()),
+            waits: Vec::new(),
+            timer: None,
+        };
         self.queries.insert(id, Box::new(entry));
         self.advance_query(id, now);
     }
@@ -118,13 +217,21 @@ impl Stub {
         let record_type = entry.query.record_type(question);
         let name = entry.name.clone();
         let subscribers = std::mem::take(&mut entry.subscribers[question]);
+        entry.for_cache[question] = false;
         self.flights.remove(&(name.clone(), record_type));
+        if let (Some(cache), Some(epoch)) = (&self.cache, entry.epoch) {
+            cache.insert(&name, record_type, settled, epoch, now);
+        }
+        if !has_failed && !entry.query.is_done() {
+            entry.answered[question] = Some(settled.clone());
+        }
         let is_overdue = matches!(settled, Settled::Failed(failure) if failure.kind() == LookupErrorKind::Timeout);
         for lookup in subscribers {
             let Some(entry) = self.lookups.get_mut(&lookup) else { continue };
             entry.waits_for[slot(record_type)] = None;
             if is_overdue && now < entry.candidate_deadline {
-                // It joined late, and has time left: the question is asked anew.
+                // It joined late, and has time left: the question is asked anew, unless it is kept
+                // that it has just failed.
                 entry.lookup.ask_again(record_type, &name);
             } else {
                 entry.lookup.handle_settled(record_type, &name, settled, &self.servers);
@@ -136,18 +243,45 @@ impl Stub {
     /// A lookup waits for nothing any longer. A question that nobody else waits for is dropped.
     pub(super) fn leave_flights(&mut self, id: LookupId, now: Instant) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
+        let finishes = self.cache.as_ref().is_some_and(|cache| cache.options().finishes_dropped());
         for (query, question) in std::mem::take(&mut entry.waits_for).into_iter().flatten() {
             let Some(entry) = self.queries.get_mut(&query) else { continue };
             entry.subscribers[question].retain(|&other| other != id);
             if entry.subscribers[question].is_empty() {
-                let record_type = entry.query.record_type(question);
-                self.flights.remove(&(entry.name.clone(), record_type));
-                entry.query.handle_abandoned(question);
-                self.release(query, question, false, now);
-                self.advance_query(query, now);
+                entry.for_cache[question] |= finishes;
+                if !entry.for_cache[question] {
+                    self.abandon(query, question, now);
+                }
             }
         }
     }
+
+    /// Nobody waits for a question any longer.
+    fn abandon(&mut self, query: QueryId, question: usize, now: Instant) {
+        let Some(entry) = self.queries.get_mut(&query) else { return };
+        let record_type = entry.query.record_type(question);
+        self.flights.remove(&(entry.name.clone(), record_type));
+        entry.query.handle_abandoned(question);
+        self.release(query, question, false, now);
+        self.advance_query(query, now);
+    }
+
+    /// The cache no longer wants what was asked for it alone.
+    pub(super) fn abandon_for_cache(&mut self, now: Instant) {
+        let mut unwanted = Vec::new();
+        for (&query, entry) in &mut self.queries {
+            for question in 0..MAX_QUESTIONS {
+                let is_for_cache = std::mem::take(&mut entry.for_cache[question]);
+                if is_for_cache && entry.subscribers[question].is_empty() {
+                    unwanted.push((query, question));
+                }
+            }
+        }
+        for (query, question) in unwanted {
+            self.abandon(query, question, now);
+        }
+    }
+
     pub(super) fn mark_ready(&mut self, id: LookupId) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         let has_something = !entry.lookup.results.is_empty() || entry.lookup.end.is_some();

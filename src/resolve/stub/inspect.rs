@@ -1,7 +1,8 @@
 //! What a [`Stub`] holds, for the tests that look for what is left behind.
 
-use super::{LookupId, MAX_QUESTIONS, QueryName, Stub};
+use super::{LookupId, MAX_QUESTIONS, QueryName, SocketId, Stub};
 use crate::resolve::error::RecordType;
+use crate::resolve::generations::Generations;
 
 /// How much of each there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,36 @@ pub(crate) struct Holdings {
     pub(crate) timers: usize,
     pub(crate) transmits: usize,
     pub(crate) ready: usize,
+}
+
+impl std::iter::Sum for Holdings {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |a, b| Self {
+            lookups: a.lookups + b.lookups,
+            queries: a.queries + b.queries,
+            flights: a.flights + b.flights,
+            sockets: a.sockets + b.sockets,
+            connections: a.connections + b.connections,
+            timers: a.timers + b.timers,
+            transmits: a.transmits + b.transmits,
+            ready: a.ready + b.ready,
+        })
+    }
+}
+
+impl Generations {
+    pub(crate) fn holdings(&self) -> Holdings {
+        self.all().map(Stub::holdings).sum()
+    }
+
+    pub(crate) fn has_ended(&self, id: LookupId) -> bool {
+        self.all().all(|stub| stub.has_ended(id))
+    }
+
+    /// The core that has this socket.
+    pub(crate) fn with_socket(&self, socket: SocketId) -> Option<&Stub> {
+        self.all().find(|stub| stub.has_socket(socket))
+    }
 }
 
 impl Stub {

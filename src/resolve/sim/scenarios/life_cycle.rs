@@ -31,7 +31,7 @@ fn ca02_the_last_one_to_leave_closes_the_socket_and_takes_the_timers_along() {
         world.run_until(millis(699));
         assert!(world.open_sockets() > 0);
         world.run_until(millis(700));
-        assert_eq!((world.stub.holdings(), world.open_sockets()), (Holdings::default(), 0));
+        assert_eq!((world.core.holdings(), world.open_sockets()), (Holdings::default(), 0));
         let sends = world.log.len();
         world.run();
         assert_eq!(world.log.len(), sends, "{config}: sent after the last one left");
@@ -77,7 +77,7 @@ fn ca04_leaving_during_tcp_lets_the_others_finish_and_the_connection_close() {
         let config = "use-vc";
         let mut world = Scenario { config, servers: &[script], steps, ..SCENARIO }.start();
         world.run_until(millis(2500));
-        assert_eq!(world.stub.holdings(), Holdings::default(), "{script}: closed when idle");
+        assert_eq!(world.core.holdings(), Holdings::default(), "{script}: closed when idle");
         assert_eq!(world.open_sockets(), 0, "{script}");
         world.run();
     }

@@ -117,13 +117,13 @@ fn rv17_a_duplicate_after_delivery_has_no_effect_and_finds_the_port_closed() {
     let servers = &["* * -> 5x answer 192.0.2.1"];
     let results = &["192.0.2.1@1 =www.example@1 ok@1"];
     let world = Scenario { servers, results, ..SCENARIO }.check();
-    assert_eq!(world.counters.snapshot().answered, 1);
+    assert_eq!(world.stats().answered, 1);
     // The port is still open while the other family is out: counted, and no more than that.
     let servers = &["connect -> refuse; * A -> 5x answer 192.0.2.1; * AAAA -> delay 9 nodata"];
     let steps = &["0 lookup www.example both"];
     let results = &["192.0.2.1@1 =www.example@1 ok@9"];
     let world = Scenario { servers, steps, results, ..SCENARIO }.check();
-    let stats = world.counters.snapshot();
+    let stats = world.stats();
     assert_eq!((stats.answered, stats.ignored), (2, vec![("duplicate", 4)]));
 }
 

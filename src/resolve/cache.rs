@@ -1,0 +1,354 @@
+//! Answers by question, until their time is over.
+//!
+//! [`Cache`] is policy and no clock: time is an argument. It decides what is kept and for how long;
+//! underneath are shards of `quick_cache`, which decide what goes when there is no room.
+//!
+//! - An answer holds for the least TTL of the records it was made of, from the moment its query was
+//!   *sent*, so that no answer outlives what its nameserver meant.
+//! - "No such name" and "no such address" hold as their SOA record says, and not at all without one
+//!   (RFC 2308 section 5).
+//! - A question that every nameserver failed is not asked again for a second (RFC 9520 section 3.2).
+//! - Truncated responses, partial failures and shortages of this process are never kept.
+//!
+//! The callers of lookups read it, and the resolver thread alone writes. A reader never waits: if
+//! the shard is being written to, the question counts as not cached, and the resolver thread finds
+//! it. So a reader in a process that was forked off while a shard was locked does not hang either.
+
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use quick_cache::Weighter;
+use quick_cache::unsync::DefaultLifecycle;
+
+use super::answer::{Answer, Outcome};
+use super::error::{LookupErrorKind, RecordType};
+use super::ids::IdHasher;
+use super::lookup::Lookup;
+use super::message::QueryName;
+use super::query::{ServerFailure, Settled};
+use super::stats::add;
+
+mod options;
+
+pub use options::CacheOptions;
+
+/// One writer at a time holds one shard, so that a reader seldom meets it.
+const SHARDS: usize = 8;
+
+/// RFC 8767 section 5: "Attempts to refresh from non-responsive or otherwise failing authoritative
+/// nameservers are recommended to be done no more frequently than every 30 seconds."
+const REFRESH_PAUSE: Duration = Duration::from_secs(30);
+
+/// A prefetch is made in this last part of an answer's time, as Unbound does: names in constant use
+/// are asked a tenth more often, and never waited for.
+const PREFETCH_PART: u32 = 10;
+
+/// What the map needs for an entry beside key and value: its slot, links, and hash table.
+const SLOT_BYTES: usize = 64;
+
+type Shard = quick_cache::unsync::Cache<
+    Key,
+    Arc<Entry>,
+    Weights,
+    BuildHasherDefault<IdHasher>,
+    DefaultLifecycle<Key, Arc<Entry>>,
+>;
+
+/// The answers of one resolver.
+pub(crate) struct Cache {
+    options: CacheOptions,
+    /// Entries of an earlier epoch are gone.
+    epoch: AtomicU64,
+    /// Keyed at random, so that nobody outside can choose names that collide.
+    hasher: std::hash::RandomState,
+    shards: [RwLock<Shard>; SHARDS],
+    pub(crate) hits: AtomicU64,
+    pub(crate) stale_hits: AtomicU64,
+}
+
+#[derive(Clone, Debug)]
+struct Key {
+    hash: u64,
+    name: QueryName,
+    record_type: RecordType,
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.record_type == other.record_type && self.name == other.name
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// One question's outcome. Changed by being replaced, so that readers share it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    settled: Settled,
+    epoch: u64,
+    expires: Instant,
+    /// Until when it may be served although it has expired.
+    stale_until: Instant,
+    /// From when on whoever is given it has it refreshed.
+    refresh_from: Instant,
+    /// Somebody has taken that on.
+    is_refreshing: AtomicBool,
+}
+
+/// A question that need not be asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Hit {
+    entry: Arc<Entry>,
+    is_stale: bool,
+    /// The question is to be asked behind the hit: nobody else has been told.
+    pub(crate) wants_refresh: bool,
+}
+
+impl Hit {
+    pub(crate) fn settled(&self) -> &Settled {
+        &self.entry.settled
+    }
+}
+
+impl Cache {
+    pub(crate) fn new(options: CacheOptions) -> Self {
+        let entries = options.entries.div_ceil(SHARDS).max(1);
+        let bytes = u64::try_from(options.bytes / SHARDS).unwrap_or(u64::MAX).max(1);
+        // No entry counts for less than its part of the space, so neither limit is ever passed.
+        let least = bytes.div_ceil(entries as u64);
+        let shard = || {
+            let (weights, hasher) = (Weights { least }, BuildHasherDefault::default());
+            RwLock::new(Shard::with(entries, bytes, weights, hasher, DefaultLifecycle::default()))
+        };
+        Self {
+            options,
+            epoch: AtomicU64::new(0),
+            hasher: std::hash::RandomState::new(),
+            shards: std::array::from_fn(|_| shard()),
+            hits: AtomicU64::new(0),
+            stale_hits: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn options(&self) -> &CacheOptions {
+        &self.options
+    }
+
+    /// What a question is begun in, for [`insert`](Self::insert).
+    pub(crate) fn epoch(&self) -> u64 {
+        // Orders nothing: an answer of the epoch before is told by its number, whenever it comes.
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// The outcome of a question, if it is known and still holds. Never waits.
+    pub(crate) fn get(
+        &self,
+        name: &QueryName,
+        record_type: RecordType,
+        now: Instant,
+    ) -> Option<Hit> {
+        let key = self.key(name.clone(), record_type);
+        // A shard that a panic left behind is used no more.
+        let shard = self.shard(&key).try_read().ok()?;
+        let entry = shard.get(&key)?;
+        if entry.epoch != self.epoch() || now >= entry.stale_until {
+            return None;
+        }
+        let is_stale = now >= entry.expires;
+        let wants_refresh =
+            now >= entry.refresh_from && !entry.is_refreshing.swap(true, Ordering::Relaxed);
+        Some(Hit { entry: Arc::clone(entry), is_stale, wants_refresh })
+    }
+
+    /// Answers what the lookup asks, as far as the cache can: where it is called, without a system
+    /// call and without waiting. Returns whether it could answer anything; a lookup that it has not
+    /// brought to its end then has results already, and lacks the others.
+    ///
+    /// A question that failed is not answered here: what to do next is a matter of what else is
+    /// known of the nameservers. `refresh` is told the questions that are to be asked behind the hits.
+    pub(crate) fn answer(
+        &self,
+        lookup: &mut Lookup,
+        now: Instant,
+        mut refresh: impl FnMut(QueryName, RecordType),
+    ) -> bool {
+        let mut has_answered = false;
+        while let Some((record_type, name)) = lookup.poll_question() {
+            let hit = self.get(&name, record_type, now);
+            let is_answer = |hit: &Hit| matches!(hit.settled(), Settled::Answer { .. });
+            let Some(hit) = hit.filter(is_answer) else {
+                lookup.ask_again(record_type, &name);
+                break;
+            };
+            self.count(&hit);
+            lookup.handle_settled(record_type, &name, hit.settled(), &[]);
+            if hit.wants_refresh {
+                refresh(name, record_type);
+            }
+            has_answered = true;
+        }
+        has_answered
+    }
+
+    /// A hit was made use of.
+    pub(crate) fn count(&self, hit: &Hit) {
+        add(if hit.is_stale { &self.stale_hits } else { &self.hits });
+    }
+
+    /// A question that was begun in `epoch` has been settled.
+    pub(crate) fn insert(
+        &self,
+        name: &QueryName,
+        record_type: RecordType,
+        settled: &Settled,
+        epoch: u64,
+        now: Instant,
+    ) {
+        if epoch != self.epoch() {
+            return;
+        }
+        let key = self.key(name.clone(), record_type);
+        let mut shard = self.shard(&key).write().unwrap_or_else(PoisonError::into_inner);
+        match self.entry(settled, shard.peek(&key).map(|entry| &**entry), epoch, now) {
+            Some(entry) => shard.insert(key, Arc::new(entry)),
+            None => drop(shard.remove(&key)),
+        }
+    }
+
+    /// What to keep of an outcome, given what is kept; `None`: nothing.
+    fn entry(
+        &self,
+        settled: &Settled,
+        old: Option<&Entry>,
+        epoch: u64,
+        now: Instant,
+    ) -> Option<Entry> {
+        let options = &self.options;
+        let (expires, stale_until, refresh_from) = match settled {
+            Settled::Answer { answer, asked_at } => {
+                let ttl = Duration::from_secs(answer.ttl?.into());
+                let has_addresses = is_positive(answer);
+                let ttl =
+                    ttl.min(if has_addresses { options.max_ttl } else { options.max_negative_ttl });
+                let expires = *asked_at + ttl;
+                // "Not there" is never served stale: it would keep a new name from being seen.
+                let stale = options.serve_stale.filter(|_| has_addresses).unwrap_or_default();
+                let early = if options.prefetch { ttl / PREFETCH_PART } else { Duration::ZERO };
+                (expires, expires + stale, *asked_at + ttl.saturating_sub(early))
+            }
+            Settled::Failed(failure) => {
+                let old = old.filter(|old| {
+                    let is_answer = matches!(old.settled, Settled::Answer { .. });
+                    is_answer && old.epoch == epoch && now < old.stale_until
+                });
+                if let Some(old) = old {
+                    // What was to be refreshed goes on as it is.
+                    return Some(Entry {
+                        settled: old.settled.clone(),
+                        refresh_from: now + REFRESH_PAUSE,
+                        is_refreshing: AtomicBool::new(false),
+                        ..*old
+                    });
+                }
+                if failure.kind() == LookupErrorKind::Resources {
+                    return None;
+                }
+                let expires = now + options.failure_ttl;
+                (expires, expires, expires)
+            }
+        };
+        let is_refreshing = AtomicBool::new(false);
+        let settled = settled.clone();
+        (now < stale_until).then_some(Entry {
+            settled,
+            epoch,
+            expires,
+            stale_until,
+            refresh_from,
+            is_refreshing,
+        })
+    }
+
+    /// Everything that is known, and everything that is being asked now, is no longer so.
+    pub(crate) fn clear(&self) {
+        self.start_epoch();
+        for shard in &self.shards {
+            shard.write().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
+    /// As [`clear`](Self::clear), but keeps the memory: for a process in which the locks may be held
+    /// by a thread that it does not have.
+    pub(crate) fn start_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What is known about this name is no longer so.
+    pub(crate) fn forget(&self, name: &QueryName) {
+        for record_type in [RecordType::A, RecordType::Aaaa] {
+            let key = self.key(name.clone(), record_type);
+            self.shard(&key).write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        }
+    }
+
+    /// How many entries there are, and about how many bytes they take.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        let shards = self.shards.iter().filter_map(|shard| shard.try_read().ok());
+        shards.fold((0, 0), |(entries, bytes), shard| {
+            (entries + shard.len() as u64, bytes + shard.weight())
+        })
+    }
+
+    fn key(&self, name: QueryName, record_type: RecordType) -> Key {
+        // The same for both types of a name: they then lie in one shard, and differ by the type.
+        let hash = self.hasher.hash_one(&name) ^ u64::from(record_type.code());
+        Key { hash, name, record_type }
+    }
+
+    fn shard(&self, key: &Key) -> &RwLock<Shard> {
+        // Not the bits that the shard's own table looks at.
+        let index = key.hash >> 32 & (SHARDS as u64 - 1);
+        &self.shards[usize::try_from(index).expect("less than the number of shards")]
+    }
+}
+
+fn is_positive(answer: &Answer) -> bool {
+    matches!(answer.outcome, Outcome::Addresses(_) | Outcome::Alias { .. })
+}
+
+/// Entries by the bytes they take, and none for less than its part of the space.
+#[derive(Clone, Debug)]
+struct Weights {
+    least: u64,
+}
+
+impl Weighter<Key, Arc<Entry>> for Weights {
+    fn weight(&self, key: &Key, entry: &Arc<Entry>) -> u64 {
+        let parts = match &entry.settled {
+            Settled::Answer { answer, .. } => {
+                let addresses = match &answer.outcome {
+                    Outcome::Addresses(addresses) => addresses.len() * size_of::<IpAddr>(),
+                    Outcome::Alias { target } => target.as_wire().len(),
+                    _ => 0,
+                };
+                addresses + answer.canonical.as_wire().len()
+            }
+            Settled::Failed(failure) => failure.servers.len() * size_of::<ServerFailure>(),
+        };
+        let fixed = size_of::<Key>() + size_of::<Entry>() + SLOT_BYTES;
+        let bytes = (fixed + key.name.as_wire().len() + parts) as u64;
+        bytes.max(self.least)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! Files that change under a resolver. Real files, and a time that only the test moves.
+
+use std::fs;
+use std::sync::atomic::AtomicU32;
+
+use super::*;
+use crate::resolve::ResolverBuilder;
+
+/// A directory of a test's own, with a resolver's files in it.
+struct Machine {
+    dir: PathBuf,
+    start: Instant,
+    configuration: Arc<Configuration>,
+}
+
+impl Machine {
+    fn new(resolv_conf: Option<&str>, hosts: Option<&str>) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("outrace-configuration-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir(&dir).unwrap();
+        let machine = |start, configuration| Self { dir: dir.clone(), start, configuration };
+        let recipe =
+            ResolverBuilder::new().resolv_conf(dir.join("resolv.conf")).hosts(dir.join("hosts"));
+        for (file, text) in [("resolv.conf", resolv_conf), ("hosts", hosts)] {
+            if let Some(text) = text {
+                fs::write(dir.join(file), text).unwrap();
+            }
+        }
+        let start = Instant::now();
+        let (configuration, _) = Configuration::new(recipe, start);
+        machine(start, Arc::new(configuration))
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.dir.join(file), text).unwrap();
+    }
+
+    fn replace(&self, file: &str, text: &str) {
+        self.write("new", text);
+        fs::rename(self.dir.join("new"), self.dir.join(file)).unwrap();
+    }
+
+    fn remove(&self, file: &str) {
+        fs::remove_file(self.dir.join(file)).unwrap();
+    }
+
+    /// A lookup is made so many seconds after the start. Returns the nameservers from then on, if
+    /// a new generation begins.
+    fn look(&self, seconds: u64) -> Option<Vec<String>> {
+        self.look_after_sleep(seconds, 0)
+    }
+
+    fn look_after_sleep(&self, seconds: u64, asleep: u64) -> Option<Vec<String>> {
+        let now = self.start + Duration::from_secs(seconds);
+        let config = self.configuration.check(now, || Duration::from_secs(asleep))?;
+        Some(config.nameservers.iter().map(ToString::to_string).collect())
+    }
+
+    fn addresses(&self, name: &str) -> Vec<String> {
+        let entry = self.configuration.snapshot().hosts.lookup(&name.parse().unwrap());
+        let addresses = entry.into_iter().flat_map(|entry| entry.addresses);
+        addresses.map(|(ip, _)| ip.to_string()).collect()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.dir));
+    }
+}
+
+fn one(nameserver: &str) -> Vec<String> {
+    vec![format!("{nameserver}:53")]
+}
+
+#[test]
+fn rc20_a_replaced_file_is_seen_at_the_next_look_and_not_before() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    machine.replace("resolv.conf", "nameserver 192.0.2.2\n");
+    assert_eq!(machine.look(4), None, "not yet time to look");
+    assert_eq!(machine.look(5), Some(one("192.0.2.2")));
+    assert_eq!(machine.look(10), None, "it has not changed again");
+}
+
+#[test]
+fn rc20_a_replaced_file_of_the_same_length_and_time_is_seen() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    let path = machine.dir.join("resolv.conf");
+    let before = fs::metadata(&path).unwrap().modified().unwrap();
+    machine.write("new", "nameserver 192.0.2.2\n");
+    let new = fs::File::options().write(true).open(machine.dir.join("new")).unwrap();
+    new.set_modified(before).unwrap();
+    fs::rename(machine.dir.join("new"), &path).unwrap();
+    assert_eq!(machine.look(5), Some(one("192.0.2.2")));
+}
+
+#[cfg(unix)]
+#[test]
+fn rc20_a_link_that_is_turned_elsewhere_is_seen() {
+    let machine = Machine::new(None, None);
+    machine.write("wired", "nameserver 192.0.2.1\n");
+    machine.write("wireless", "nameserver 192.0.2.2\n");
+    let link = machine.dir.join("resolv.conf");
+    std::os::unix::fs::symlink("wired", &link).unwrap();
+    assert_eq!(machine.look(5), Some(one("192.0.2.1")));
+    machine.remove("resolv.conf");
+    std::os::unix::fs::symlink("wireless", &link).unwrap();
+    assert_eq!(machine.look(10), Some(one("192.0.2.2")));
+}
+
+#[test]
+fn rc20_no_reload_is_honoured() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\noptions no-reload\n"), None);
+    machine.replace("resolv.conf", "nameserver 192.0.2.2\n");
+    assert_eq!(machine.look(5), None);
+    assert_eq!(machine.look(500), None);
+}
+
+#[test]
+fn rc21_an_empty_file_counts_when_it_is_still_empty_at_the_second_look() {
+    for text in ["", "# nothing\n", "nameserver nonsense\n"] {
+        let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+        machine.write("resolv.conf", text);
+        assert_eq!(machine.look(5), None, "{text:?}: the last good one holds");
+        assert_eq!(machine.look(10), Some(one("127.0.0.1")), "{text:?}");
+        machine.write("resolv.conf", "nameserver 192.0.2.2\n");
+        assert_eq!(machine.look(15), Some(one("192.0.2.2")), "{text:?}");
+    }
+}
+
+#[test]
+fn rc21_a_file_that_is_gone_for_a_moment_is_not_missed() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    machine.remove("resolv.conf");
+    assert_eq!(machine.look(5), None);
+    machine.write("resolv.conf", "nameserver 192.0.2.2\n");
+    assert_eq!(machine.look(10), Some(one("192.0.2.2")));
+}
+
+/// A program that was started before the network was there.
+#[test]
+fn t22_offline_at_the_start_and_online_later_heals() {
+    let machine = Machine::new(None, None);
+    assert_eq!(machine.look(5), None);
+    machine.write("resolv.conf", "nameserver 192.0.2.1\nsearch example\n");
+    assert_eq!(machine.look(3600), Some(one("192.0.2.1")));
+    assert_eq!(machine.configuration.snapshot().search.len(), 1);
+}
+
+#[test]
+fn ho14_a_changed_hosts_file_is_seen_and_a_removed_one_is_empty() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), Some("192.0.2.7 here\n"));
+    assert_eq!(machine.addresses("here"), ["192.0.2.7"]);
+    machine.replace("hosts", "192.0.2.8 here\n192.0.2.9 there\n");
+    assert_eq!(machine.look(5), None, "nameservers are as they were, and so is the cache");
+    assert_eq!(machine.addresses("here"), ["192.0.2.8"]);
+    assert_eq!(machine.addresses("there"), ["192.0.2.9"]);
+    machine.remove("hosts");
+    machine.look(10);
+    assert_eq!(machine.addresses("here"), [""; 0]);
+}
+
+#[test]
+fn ho14_an_emptied_hosts_file_holds_for_one_more_look() {
+    let machine = Machine::new(None, Some("192.0.2.7 here\n"));
+    machine.write("hosts", "");
+    machine.look(5);
+    assert_eq!(machine.addresses("here"), ["192.0.2.7"]);
+    machine.look(10);
+    assert_eq!(machine.addresses("here"), [""; 0]);
+}
+
+/// Read on a thread of its own, while the one before holds, and put in its place at once.
+#[test]
+fn ho14_a_large_hosts_file_takes_nobodys_time() {
+    let machine = Machine::new(None, Some("192.0.2.7 here\n"));
+    let lines: Vec<_> = (0..100_000).map(|n| format!("0.0.0.0 n{n}.example")).collect();
+    machine.replace("hosts", &lines.join("\n"));
+    machine.look(5);
+    assert!(matches!(machine.addresses("here").as_slice(), [] | [_]), "the old or the new, whole");
+    // The thread has it under the lock when it is done.
+    while machine.configuration.lock().is_reading_hosts {
+        std::thread::yield_now();
+    }
+    assert_eq!(machine.addresses("here"), [""; 0]);
+    assert_eq!(machine.addresses("n99999.example"), ["0.0.0.0"]);
+    machine.look(10);
+    assert!(!machine.configuration.lock().is_reading_hosts, "it has not changed again");
+}
+
+#[test]
+fn ho15_what_a_lookup_got_is_its_own() {
+    let machine = Machine::new(None, Some("192.0.2.7 here\n"));
+    let snapshot = machine.configuration.snapshot();
+    let mut entry = snapshot.hosts.lookup(&"here".parse().unwrap()).unwrap();
+    entry.addresses.clear();
+    assert_eq!(machine.addresses("here"), ["192.0.2.7"]);
+    machine.replace("hosts", "192.0.2.8 here\n");
+    machine.look(5);
+    let kept = snapshot.hosts.lookup(&"here".parse().unwrap()).unwrap();
+    assert_eq!(kept.addresses[0].0.to_string(), "192.0.2.7", "a lookup that began before");
+}
+
+#[test]
+fn t23_a_machine_that_slept_may_have_woken_up_elsewhere() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    assert_eq!(machine.look_after_sleep(5, 0), None);
+    assert_eq!(machine.look_after_sleep(3605, 3600), Some(one("192.0.2.1")));
+    assert_eq!(machine.look_after_sleep(3610, 3600), None, "once");
+    assert_eq!(machine.look_after_sleep(3615, 3604), None, "a nap");
+}
+
+#[test]
+fn diagnostics_are_those_of_the_files_as_they_are() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\nnonsense\n"), None);
+    assert_eq!(machine.configuration.snapshot().diagnostics.len(), 1);
+    machine.replace("resolv.conf", "nameserver 192.0.2.1\n");
+    machine.look(5);
+    assert!(machine.configuration.snapshot().diagnostics.is_empty());
+}
+
+/// A thousand changes, and nothing is left of those before (`b05`).
+#[test]
+fn b05_a_thousand_changes_leave_one_snapshot() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    let first = Arc::downgrade(&machine.configuration.snapshot());
+    for n in 1..=1000 {
+        machine.replace("resolv.conf", &format!("nameserver 192.0.2.{}\n", 1 + n % 200));
+        assert!(machine.look(5 * n).is_some(), "change {n}");
+    }
+    assert!(first.upgrade().is_none(), "nobody holds the first one");
+}

@@ -1,0 +1,138 @@
+//! The core of a resolver across changes of its configuration.
+//!
+//! When resolv.conf has changed, or the machine was suspended, what was learnt of the nameservers
+//! is worth nothing any more: a new [`Stub`] takes the lookups from then on, with new connections and
+//! an empty cache. The one before finishes what it has begun as it began it. Each has its own flights,
+//! so nothing that is asked of a nameserver of before can answer a lookup of now.
+
+use std::io;
+use std::time::Instant;
+
+use super::error::RecordType;
+use super::lookup::Lookup;
+use super::message::QueryName;
+use super::sockets::SocketId;
+use super::stub::{LookupId, Stub, Transmit};
+
+/// All cores of a resolver: what happens is passed on to the one that it concerns.
+///
+/// Call order as for [`Stub`].
+pub(crate) struct Generations {
+    current: Stub,
+    /// Those with something left to finish, and those that have just finished.
+    retired: Vec<Stub>,
+}
+
+impl Generations {
+    pub(crate) fn new(first: Stub) -> Self {
+        Self { current: first, retired: Vec::new() }
+    }
+
+    /// From now on `next` takes the lookups.
+    pub(crate) fn handle_next(&mut self, next: Stub, now: Instant) {
+        let mut last = std::mem::replace(&mut self.current, next);
+        last.handle_retired(now);
+        self.retired.push(last);
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.all().all(Stub::is_idle)
+    }
+
+    pub(crate) fn handle_lookup(
+        &mut self,
+        id: LookupId,
+        lookup: Box<Lookup>,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) {
+        self.current.handle_lookup(id, lookup, deadline, now);
+    }
+
+    pub(crate) fn handle_cancel(&mut self, id: LookupId, now: Instant) {
+        self.of_lookup(id).handle_cancel(id, now);
+    }
+
+    pub(crate) fn handle_gone(&mut self, id: LookupId, now: Instant) {
+        self.of_lookup(id).handle_gone(id, now);
+    }
+
+    pub(crate) fn handle_refresh(
+        &mut self,
+        name: QueryName,
+        record_type: RecordType,
+        now: Instant,
+    ) {
+        self.current.handle_refresh(name, record_type, now);
+    }
+
+    pub(crate) fn handle_forget(&mut self, name: &QueryName) {
+        self.current.handle_forget(name);
+    }
+
+    pub(crate) fn handle_datagram(&mut self, socket: SocketId, datagram: &[u8], now: Instant) {
+        self.of_socket(socket).handle_datagram(socket, datagram, now);
+    }
+
+    pub(crate) fn handle_udp_error(&mut self, socket: SocketId, kind: io::ErrorKind, now: Instant) {
+        self.of_socket(socket).handle_udp_error(socket, kind, now);
+    }
+
+    pub(crate) fn handle_connected(&mut self, socket: SocketId) {
+        self.of_socket(socket).handle_connected(socket);
+    }
+
+    pub(crate) fn handle_stream_data(&mut self, socket: SocketId, bytes: &[u8], now: Instant) {
+        self.of_socket(socket).handle_stream_data(socket, bytes, now);
+    }
+
+    pub(crate) fn handle_stream_error(
+        &mut self,
+        socket: SocketId,
+        kind: io::ErrorKind,
+        now: Instant,
+    ) {
+        self.of_socket(socket).handle_stream_error(socket, kind, now);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.retired.retain(|stub| !stub.is_finished());
+        self.all_mut().for_each(|stub| stub.handle_timeout(now));
+    }
+
+    pub(crate) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
+        self.all_mut().find_map(|stub| stub.poll_transmit(buf))
+    }
+
+    pub(crate) fn poll_ready(&mut self) -> Option<LookupId> {
+        self.all_mut().find_map(Stub::poll_ready)
+    }
+
+    pub(crate) fn lookup_mut(&mut self, id: LookupId) -> Option<&mut Lookup> {
+        self.of_lookup(id).lookup_mut(id)
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.all().filter_map(Stub::poll_timeout).min()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Stub> {
+        std::iter::once(&self.current).chain(&self.retired)
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Stub> {
+        std::iter::once(&mut self.current).chain(&mut self.retired)
+    }
+
+    /// The core that has this lookup; one that has ended concerns nobody, and any core says so.
+    fn of_lookup(&mut self, id: LookupId) -> &mut Stub {
+        let retired = self.retired.iter_mut().find(|stub| stub.has_lookup(id));
+        retired.unwrap_or(&mut self.current)
+    }
+
+    /// The core that has this socket; one that was closed concerns nobody.
+    fn of_socket(&mut self, socket: SocketId) -> &mut Stub {
+        let retired = self.retired.iter_mut().find(|stub| stub.has_socket(socket));
+        retired.unwrap_or(&mut self.current)
+    }
+}

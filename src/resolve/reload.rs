@@ -1,0 +1,164 @@
+//! When a configuration file is to be read again, and when to believe what was read.
+//!
+//! No file is touched here: [`system`](super::system) looks and reads, this decides.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+/// How often a resolver that is used looks whether its files have changed.
+///
+/// As often as Go's resolver does: short enough that a network change costs one failed lookup at
+/// the most, and a few system calls in five seconds cost nothing.
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time asleep from which on the network may be another one.
+pub(super) const SUSPENDED: Duration = Duration::from_secs(5);
+
+/// What tells one state of a file from another.
+///
+/// The time alone does not: a file that is put in the place of another by renaming may be older, and
+/// some systems give every file the same time. Nor does the file behind a link alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fingerprint {
+    /// There is no such file.
+    Missing,
+    /// It is there, and cannot be looked at.
+    Unreadable(std::io::ErrorKind),
+    /// A file.
+    File {
+        len: u64,
+        /// 0 where the system has none.
+        inode: u64,
+        modified: Option<SystemTime>,
+        /// Where the link leads, if it is one.
+        link: Option<PathBuf>,
+    },
+}
+
+/// One file that was read, and may change.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    /// What it was when it was read with success, or believed at last.
+    read: Fingerprint,
+    /// What was read last made no sense, and was not believed.
+    is_doubted: bool,
+}
+
+/// What to do with what was read of a file that has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It holds from now on.
+    Use,
+    /// It may be half written: what was read before holds, until the next look.
+    KeepLast,
+}
+
+impl Watch {
+    /// A file that was just read for the first time: what is there holds, whatever it is.
+    pub(super) fn new(read: Fingerprint) -> Self {
+        Self { read, is_doubted: false }
+    }
+
+    /// Whether the file is to be read, now that it looks like this.
+    pub(super) fn has_changed(&mut self, now: &Fingerprint) -> bool {
+        if *now == self.read {
+            // It is again what it was: nothing that came between counts.
+            self.is_doubted = false;
+            return false;
+        }
+        true
+    }
+
+    /// The file was read: it looked like `before` before that, and like `after` after it.
+    /// `makes_sense` is whether something in it can be used.
+    ///
+    /// What makes no sense once may be a file that is just being written, emptied first or removed
+    /// for a moment. What makes no sense twice in a row, [`CHECK_INTERVAL`] apart, is meant so.
+    pub(super) fn judge(
+        &mut self,
+        before: Fingerprint,
+        after: &Fingerprint,
+        makes_sense: bool,
+    ) -> Verdict {
+        let is_sound = makes_sense && before == *after;
+        if !is_sound && !self.is_doubted {
+            self.is_doubted = true;
+            return Verdict::KeepLast;
+        }
+        self.is_doubted = false;
+        self.read = before;
+        Verdict::Use
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(len: u64, inode: u64) -> Fingerprint {
+        let modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+        Fingerprint::File { len, inode, modified, link: None }
+    }
+
+    /// A look at a file that does not change while it is read.
+    fn look(watch: &mut Watch, now: &Fingerprint, makes_sense: bool) -> Option<Verdict> {
+        watch.has_changed(now).then(|| watch.judge(now.clone(), now, makes_sense))
+    }
+
+    #[test]
+    fn rc20_another_file_of_the_same_size_and_time_is_read() {
+        let mut watch = Watch::new(file(10, 1));
+        assert_eq!(look(&mut watch, &file(10, 1), true), None);
+        assert_eq!(look(&mut watch, &file(10, 2), true), Some(Verdict::Use));
+        assert_eq!(look(&mut watch, &file(10, 2), true), None);
+    }
+
+    #[test]
+    fn rc20_a_link_that_leads_elsewhere_is_followed() {
+        let link = |target: &str| {
+            let Fingerprint::File { len, inode, modified, .. } = file(10, 1) else {
+                unreachable!("made so")
+            };
+            Fingerprint::File { len, inode, modified, link: Some(target.into()) }
+        };
+        let mut watch = Watch::new(link("/run/one"));
+        assert_eq!(look(&mut watch, &link("/run/two"), true), Some(Verdict::Use));
+    }
+
+    #[test]
+    fn rc21_what_makes_no_sense_is_believed_the_second_time() {
+        for broken in [file(0, 1), Fingerprint::Missing] {
+            let mut watch = Watch::new(file(10, 1));
+            assert_eq!(look(&mut watch, &broken, false), Some(Verdict::KeepLast));
+            assert_eq!(look(&mut watch, &broken, false), Some(Verdict::Use));
+            assert_eq!(look(&mut watch, &broken, false), None);
+            assert_eq!(look(&mut watch, &file(11, 1), true), Some(Verdict::Use), "healed");
+        }
+    }
+
+    #[test]
+    fn rc21_a_moment_without_a_file_leaves_no_trace() {
+        let mut watch = Watch::new(file(10, 1));
+        assert_eq!(look(&mut watch, &Fingerprint::Missing, false), Some(Verdict::KeepLast));
+        assert_eq!(look(&mut watch, &file(10, 1), true), None);
+        assert_eq!(look(&mut watch, &Fingerprint::Missing, false), Some(Verdict::KeepLast));
+        assert_eq!(look(&mut watch, &file(20, 2), true), Some(Verdict::Use));
+    }
+
+    #[test]
+    fn ho14_a_file_that_grows_while_it_is_read_is_read_again() {
+        let mut watch = Watch::new(file(10, 1));
+        assert!(watch.has_changed(&file(20, 1)));
+        assert_eq!(watch.judge(file(20, 1), &file(30, 1), true), Verdict::KeepLast);
+        assert_eq!(look(&mut watch, &file(40, 1), true), Some(Verdict::Use));
+    }
+
+    #[test]
+    fn what_was_used_after_a_doubt_is_the_state_from_before_the_read() {
+        let mut watch = Watch::new(file(10, 1));
+        for _ in 0..2 {
+            watch.judge(file(20, 1), &file(30, 1), true);
+        }
+        assert!(watch.has_changed(&file(30, 1)), "the rest of it is still to be read");
+    }
+}

@@ -1,0 +1,273 @@
+//! Answers that are kept, shared and refreshed, and what ends them.
+
+use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries, results};
+
+const BOTH: &str = "* * -> answer 192.0.2.1 2001:db8::1";
+
+#[test]
+fn cc01_asked_once_while_its_ttl_runs_and_again_after() {
+    let servers = &["* * -> ttl 60 answer 192.0.2.1, ttl 60 answer 192.0.2.2"];
+    let steps = &["0 lookup www.example", "59000 lookup WWW.example", "60001 lookup www.example"];
+    let results = &[
+        "192.0.2.1@1 =www.example@1 ok@1",
+        "192.0.2.1@59000 =WWW.example@59000 ok@59000",
+        "192.0.2.2@60002 =www.example@60002 ok@60002",
+    ];
+    let queries = "0 ns1 www.example A, 60001 ns1 www.example A";
+    Scenario { config: "cache", servers, steps, results, queries }.check();
+}
+
+#[test]
+fn cc01_each_family_has_its_own_time() {
+    let servers = &["* A -> ttl 10 answer 192.0.2.1; * AAAA -> ttl 100 answer 2001:db8::1"];
+    let steps = &["0 lookup www.example both", "20000 lookup www.example both"];
+    let queries = "0 ns1 www.example AAAA, 0 ns1 www.example A, 20000 ns1 www.example A";
+    let world = Scenario { config: "cache", servers, steps, queries, ..SCENARIO }.check();
+    let expected = "2001:db8::1@20000 =www.example@20000 192.0.2.1@20001 ok@20001";
+    assert_eq!(results(&world, 2), expected);
+}
+
+/// The target of an alias is a question of its own when its address comes in another response.
+#[test]
+fn cc01_an_alias_holds_no_longer_than_what_it_leads_to() {
+    let servers = &["www.example A -> ttl 100 cname host.example; \
+                     host.example A -> ttl 10 answer 192.0.2.1"];
+    let steps = &["0 lookup www.example", "5000 lookup www.example", "20000 lookup www.example"];
+    let queries = "0 ns1 www.example A, 1 ns1 host.example A, 20000 ns1 host.example A";
+    Scenario { config: "cache", servers, steps, queries, ..SCENARIO }.check();
+}
+
+#[test]
+fn cc02_a_ttl_of_zero_serves_those_who_wait_and_nobody_else() {
+    let servers = &["* * -> delay 10 ttl 0 answer 192.0.2.1"];
+    let steps = &["0 lookup www.example", "5 lookup www.example", "20 lookup www.example"];
+    let queries = "0 ns1 www.example A, 20 ns1 www.example A";
+    let results = &["192.0.2.1@10 =www.example@10 ok@10", "192.0.2.1@10 =www.example@10 ok@10"];
+    Scenario { config: "cache", servers, steps, results, queries }.check();
+}
+
+#[test]
+fn cc03_what_does_not_exist_is_asked_for_once_a_minute_if_a_soa_record_says_so() {
+    for (reply, sends) in [("nxdomain", 1), ("nodata", 1), ("noerror", 3)] {
+        let script = format!("* * -> {reply}");
+        let steps = &["0 lookup a.example", "100 lookup a.example", "59000 lookup a.example"];
+        let world = Scenario { config: "cache", servers: &[&script], steps, ..SCENARIO }.check();
+        assert_eq!(world.log.len(), sends, "{reply}: {}", queries(&world));
+    }
+}
+
+#[test]
+fn cc03_the_search_list_is_walked_in_the_cache() {
+    let servers = &["www * -> answer 192.0.2.1; * * -> nxdomain"];
+    let steps = &["0 lookup www", "1000 lookup www"];
+    let results = &["192.0.2.1@3 =www@3 ok@3", "192.0.2.1@1000 =www@1000 ok@1000"];
+    let config = "cache; search a b";
+    let queries = "0 ns1 www.a A, 1 ns1 www.b A, 2 ns1 www A";
+    Scenario { config, servers, steps, results, queries }.check();
+}
+
+#[test]
+fn cc05_a_new_generation_starts_with_an_empty_cache_and_its_own_nameservers() {
+    let servers = &["* * -> answer 192.0.2.1", "* * -> answer 192.0.2.2"];
+    let steps = &["0 next 1", "10 lookup www.example", "20 next 2", "30 lookup www.example"];
+    let results = &["192.0.2.1@11 =www.example@11 ok@11", "192.0.2.2@31 =www.example@31 ok@31"];
+    let queries = "10 ns1 www.example A, 30 ns2 www.example A";
+    Scenario { config: "cache", servers, steps, results, queries }.check();
+}
+
+/// And nothing that they bring is there for those who come after.
+#[test]
+fn cc05_lookups_under_way_finish_as_they_were() {
+    let servers = &[
+        "a.x * -> delay 50 nxdomain; * * -> delay 50 answer 192.0.2.1",
+        "* * -> answer 192.0.2.2",
+    ];
+    let steps = &["0 next 1", "10 lookup a", "20 next 2", "30 lookup a", "500 lookup a"];
+    let results = &[
+        "192.0.2.1@110 =a@110 ok@110",
+        "192.0.2.2@31 =a.x@31 ok@31",
+        "192.0.2.2@500 =a.x@500 ok@500",
+    ];
+    let queries = "10 ns1 a.x A, 30 ns2 a.x A, 60 ns1 a A";
+    let config = "cache; search x";
+    Scenario { config, servers, steps, results, queries }.check();
+}
+
+#[test]
+fn cc06_after_an_hour_of_sleep_nothing_is_known_and_connections_are_new() {
+    let servers = &["* * -> ttl 86400 answer 192.0.2.1"];
+    let steps = &["0 lookup a.example", "1000 suspend 3600000", "3700000 lookup a.example"];
+    let config = "cache; cache max-ttl 86400000; use-vc";
+    let world = Scenario { config, servers, steps, ..SCENARIO }.check();
+    assert_eq!(world.log.len(), 2, "{}", queries(&world));
+    assert_ne!(world.log[0].socket, world.log[1].socket);
+}
+
+/// What was out in the evening has timed out in the morning, and is not taken for an answer of the
+/// network where the machine woke up.
+#[test]
+fn cc06_a_lookup_that_slept_ends_at_once() {
+    let servers = &["* * -> delay 200 answer 192.0.2.1"];
+    let steps = &["0 lookup a.example", "100 suspend 3600000"];
+    let results = &["Timeout@3600100"];
+    Scenario { config: "cache", servers, steps, results, ..SCENARIO }.check();
+}
+
+#[test]
+fn cc08_a_flood_of_one_dead_name_asks_once_a_second() {
+    let steps: Vec<String> = (0..3000).map(|n| format!("{n} lookup dead.example")).collect();
+    let steps: Vec<_> = steps.iter().map(String::as_str).collect();
+    let servers = &["* * -> servfail"];
+    let config = "cache; attempts 1";
+    let world = Scenario { config, servers, steps: &steps, ..SCENARIO }.check();
+    let expected = "0 ns1 dead.example A, 1001 ns1 dead.example A, 2002 ns1 dead.example A";
+    assert_eq!(queries(&world), expected);
+    assert!((1..=3000).all(|id| results(&world, id).starts_with("ServerFailure")));
+}
+
+#[test]
+fn cc08_a_flood_of_one_name_that_nobody_answers_is_one_question_at_a_time() {
+    let steps: Vec<String> = (0..200).map(|n| format!("{} lookup dead.example", n * 10)).collect();
+    let steps: Vec<_> = steps.iter().map(String::as_str).collect();
+    let config = "cache; timeout 400";
+    let world = Scenario { config, servers: &["* * -> drop"], steps: &steps, ..SCENARIO }.check();
+    // 0 to 400, silence for a second, 1400 to 1800, and silence again.
+    let starts: Vec<_> = world.log.iter().map(|record| record.at.as_millis()).collect();
+    assert_eq!(starts.iter().filter(|at| **at < 1400).count(), starts.len() / 2, "{starts:?}");
+    assert!(starts.iter().all(|at| *at < 400 || (1400..1800).contains(at)), "{starts:?}");
+}
+
+/// The A answer stays, and the AAAA question is asked again when its second is over. Some caches
+/// take such a host for one with IPv4 alone.
+#[test]
+fn cc09_half_an_answer_is_no_answer() {
+    let servers = &["* A -> answer 192.0.2.1; * AAAA -> servfail"];
+    let steps = &[
+        "0 lookup www.example both",
+        "500 lookup www.example both",
+        "2000 lookup www.example both",
+    ];
+    let results = &[
+        "192.0.2.1@1 =www.example@1 ServerFailure@1",
+        "192.0.2.1@500 =www.example@500 ServerFailure@500",
+        "192.0.2.1@2000 =www.example@2000 ServerFailure@2001",
+    ];
+    let queries = "0 ns1 www.example AAAA, 0 ns1 www.example A, 2000 ns1 www.example AAAA";
+    let config = "cache; attempts 1";
+    Scenario { config, servers, steps, results, queries }.check();
+}
+
+#[test]
+fn cc09_records_of_a_truncated_response_are_not_kept() {
+    let servers = &["* * udp -> truncate 192.0.2.66; * * tcp -> truncate 192.0.2.1"];
+    let steps = &["0 lookup www.example", "1000 lookup www.example"];
+    let world = Scenario { config: "cache", servers, steps, ..SCENARIO }.check();
+    assert_eq!(world.log.len(), 4, "{}", queries(&world));
+    assert!(results(&world, 2).starts_with("192.0.2.1@100"), "{}", results(&world, 2));
+}
+
+#[test]
+fn ca03_a_thousand_equal_lookups_are_one_pair_of_queries() {
+    for config in ["", "cache"] {
+        let mut steps: Vec<String> =
+            (0..1000).map(|n| format!("{} lookup www.example both", n / 10)).collect();
+        steps.push("1 drop 1".to_owned());
+        let steps: Vec<_> = steps.iter().map(String::as_str).collect();
+        let servers = &[
+            "* AAAA -> delay 200 ttl 0 answer 2001:db8::1; * A -> delay 9 ttl 0 answer 192.0.2.1",
+        ];
+        let queries = "0 ns1 www.example AAAA, 0 ns1 www.example A";
+        let scenario = Scenario { config, servers, steps: &steps, queries, ..SCENARIO };
+        let world = scenario.check();
+        assert_eq!(results(&world, 2), "192.0.2.1@9 =www.example@9 2001:db8::1@200 ok@200");
+        // Whoever came when one half was there is given it at once.
+        let last = "192.0.2.1@99 =www.example@99 2001:db8::1@200 ok@200";
+        assert_eq!(results(&world, 1000), last, "with {config:?}");
+    }
+}
+
+/// `ca07`: a question that nobody waits for any more goes on for the cache, if that is wanted.
+#[test]
+fn ca07_a_dropped_question_is_finished_for_the_cache_by_option() {
+    let servers = &["* * -> delay 50 answer 192.0.2.1"];
+    let steps = &["0 lookup www.example", "10 drop 1", "100 lookup www.example"];
+    for (config, sends) in [("cache; cache finish-dropped", 1), ("cache", 2)] {
+        let world = Scenario { config, servers, steps, ..SCENARIO }.check();
+        assert_eq!(world.log.len(), sends, "{config}");
+    }
+    let answered_at_once = &["dropped", "192.0.2.1@100 =www.example@100 ok@100"];
+    let config = "cache; cache finish-dropped";
+    Scenario { config, servers, steps, results: answered_at_once, ..SCENARIO }.check();
+}
+
+#[test]
+fn a_stale_answer_is_given_at_once_and_refreshed_behind_it() {
+    let servers = &["* * -> ttl 10 answer 192.0.2.1, delay 30 ttl 10 answer 192.0.2.2"];
+    let steps = &[
+        "0 lookup www.example",
+        "20000 lookup www.example",
+        "20010 lookup www.example",
+        "20100 lookup www.example",
+    ];
+    let results = &[
+        "192.0.2.1@1 =www.example@1 ok@1",
+        "192.0.2.1@20000 =www.example@20000 ok@20000",
+        "192.0.2.1@20010 =www.example@20010 ok@20010",
+        "192.0.2.2@20100 =www.example@20100 ok@20100",
+    ];
+    let queries = "0 ns1 www.example A, 20000 ns1 www.example A";
+    let config = "cache; cache stale 60000";
+    let world = Scenario { config, servers, steps, results, queries }.check();
+    let stats = world.stats();
+    assert_eq!((stats.cache_hits, stats.cache_stale, stats.cache_misses), (1, 2, 1));
+    assert_eq!(stats.cache_refreshes, 1);
+}
+
+#[test]
+fn a_stale_answer_outlives_nameservers_that_are_down() {
+    let servers = &["* * -> ttl 10 answer 192.0.2.1, servfail"];
+    let steps = &[
+        "0 lookup www.example",
+        "20000 lookup www.example",
+        "30000 lookup www.example",
+        "51000 lookup www.example",
+        "75000 lookup www.example",
+    ];
+    let config = "cache; cache stale 60000; attempts 1";
+    // The last is behind the longest time, and is asked like any other.
+    let queries = "0 ns1 www.example A, 20000 ns1 www.example A, 51000 ns1 www.example A, \
+                   75000 ns1 www.example A";
+    let world = Scenario { config, servers, steps, queries, ..SCENARIO }.check();
+    assert!(results(&world, 4).ends_with("ok@51000"));
+    assert_eq!(results(&world, 5), "ServerFailure@75001");
+}
+
+#[test]
+fn a_name_in_constant_use_is_never_waited_for() {
+    let steps: Vec<String> = (0..60).map(|n| format!("{} lookup www.example", n * 500)).collect();
+    let steps: Vec<_> = steps.iter().map(String::as_str).collect();
+    let servers = &["* * -> delay 30 ttl 10 answer 192.0.2.1"];
+    let config = "cache; cache prefetch";
+    let world = Scenario { config, servers, steps: &steps, ..SCENARIO }.check();
+    for id in 2..=60 {
+        let at = (id - 1) * 500;
+        assert_eq!(results(&world, id), format!("192.0.2.1@{at} =www.example@{at} ok@{at}"));
+    }
+    assert!((3..=5).contains(&world.log.len()), "{}", queries(&world));
+}
+
+#[test]
+fn what_is_cleared_or_forgotten_is_asked_for_again_even_if_it_is_on_its_way() {
+    for step in ["15 clear", "15 forget WWW.example"] {
+        let servers = &["* * -> delay 10 answer 192.0.2.1"];
+        // The first is known, then forgotten; the second is out when it is forgotten.
+        for lookup in ["0 lookup www.example", "10 lookup www.example"] {
+            let steps = &[lookup, step, "100 lookup www.example"];
+            let world = Scenario { config: "cache", servers, steps, ..SCENARIO }.check();
+            assert_eq!(world.log.len(), 2, "{lookup}, {step}");
+        }
+    }
+    let steps = &["0 lookup a.example", "10 forget b.example", "100 lookup a.example"];
+    let queries = "0 ns1 a.example A";
+    Scenario { config: "cache", servers: &[BOTH], steps, queries, ..SCENARIO }.check();
+}
