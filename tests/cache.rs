@@ -1,0 +1,168 @@
+//! Answers that are remembered and shared, on real sockets: what the nameserver was asked is the proof.
+
+mod support;
+
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use outrace::resolve::CacheOptions;
+use outrace::{HostName, LookupResult, LookupStream, Resolver, ResolverBuilder};
+use support::Nameserver;
+
+const SCRIPT: &str = "
+    www.example.test.   A    -> answer 192.0.2.1 ttl 300
+    www.example.test.   AAAA -> answer 2001:db8::1 ttl 300
+    halves.example.test. A    -> answer 192.0.2.2 ttl 0
+    halves.example.test. AAAA -> delay 60ms, answer 2001:db8::2 ttl 0
+    dead.example.test.  *    -> servfail
+";
+
+fn builder(nameserver: &Nameserver) -> ResolverBuilder {
+    Resolver::builder().without_system_configuration().nameservers([nameserver.addr()])
+}
+
+async fn all(results: LookupStream) -> Vec<LookupResult> {
+    results.collect().await
+}
+
+/// All results without a single wait.
+fn at_once(results: LookupStream) -> Option<Vec<LookupResult>> {
+    results.collect().now_or_never()
+}
+
+fn questions(nameserver: &Nameserver) -> usize {
+    nameserver.barrier();
+    nameserver.journal().queries().len()
+}
+
+#[tokio::test]
+async fn cc01_a_known_name_is_answered_where_it_is_asked_and_asks_nobody() {
+    let nameserver = Nameserver::start(SCRIPT);
+    let resolver = builder(&nameserver).build();
+    let first = all(resolver.lookup("www.example.test:80")).await;
+    let second =
+        at_once(resolver.lookup("WWW.Example.Test:443")).expect("no poll of it is pending");
+    let addrs = |results: &[LookupResult]| -> Vec<_> {
+        let addr = |result: &LookupResult| match result {
+            LookupResult::Address(addr) => Some(addr.ip()),
+            _ => None,
+        };
+        let mut addrs: Vec<_> = results.iter().filter_map(addr).collect();
+        addrs.sort();
+        addrs
+    };
+    assert_eq!(addrs(&first), addrs(&second));
+    assert_eq!(second.last(), Some(&LookupResult::End(Ok(()))));
+    let name: HostName = "WWW.Example.Test".parse().unwrap();
+    assert!(second.contains(&LookupResult::CanonicalName(name)), "in the caller's letters");
+    assert_eq!(questions(&nameserver), 2);
+    let stats = resolver.stats();
+    assert_eq!((stats.cache_hits, stats.cache_misses, stats.cache_entries), (2, 2, 2));
+    assert_eq!((stats.lookups, stats.pending_lookups), (1, 0));
+}
+
+#[tokio::test]
+async fn without_a_cache_every_lookup_asks() {
+    let nameserver = Nameserver::start(SCRIPT);
+    let resolver = builder(&nameserver).cache(None).build();
+    for _ in 0..3 {
+        all(resolver.lookup("www.example.test:80")).await;
+    }
+    assert_eq!(questions(&nameserver), 6);
+}
+
+/// T05: a forger who can make a program ask the same question many times at once would have as
+/// many chances. A TTL of 0 is no way around it, and neither is the option to keep nothing.
+#[tokio::test]
+async fn t05_a_thousand_equal_lookups_are_one_pair_of_queries() {
+    for cache in [Some(CacheOptions::new()), None] {
+        let nameserver = Nameserver::start(SCRIPT);
+        let resolver = builder(&nameserver).cache(cache).build();
+        let mut lookups: FuturesUnordered<_> = (0..1000)
+            .map(|_| resolver.lookup("halves.example.test:80").collect::<Vec<_>>())
+            .collect();
+        // The first one to have asked goes away with the second.
+        let mut gone = [(); 2].map(|()| resolver.lookup("halves.example.test:80"));
+        for lookup in &mut gone {
+            assert_eq!(lookup.next().now_or_never(), None);
+        }
+        assert!(lookups.next().now_or_never().is_none(), "all have started, none has ended");
+        drop(gone);
+        while let Some(results) = lookups.next().await {
+            assert_eq!(results.len(), 4, "{results:?}");
+            assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))));
+        }
+        assert_eq!(questions(&nameserver), 2);
+    }
+}
+
+#[tokio::test]
+async fn whoever_joins_is_given_what_has_come_and_then_the_rest() {
+    let nameserver = Nameserver::start(SCRIPT);
+    let resolver = builder(&nameserver).build();
+    let mut first = resolver.lookup("halves.example.test:80");
+    assert!(matches!(first.next().await, Some(LookupResult::Address(addr)) if addr.is_ipv4()));
+    let mut second = resolver.lookup("halves.example.test:80");
+    assert!(matches!(second.next().await, Some(LookupResult::Address(addr)) if addr.is_ipv4()));
+    drop(first);
+    assert_eq!(all(second).await.len(), 3, "the name, the other address, the end");
+    assert_eq!(questions(&nameserver), 2);
+}
+
+#[tokio::test]
+async fn cc08_a_dead_name_is_not_asked_again_at_once() {
+    let nameserver = Nameserver::start(SCRIPT);
+    let resolver = builder(&nameserver).attempts(1).build();
+    for _ in 0..100 {
+        let results = all(resolver.lookup("dead.example.test:80")).await;
+        assert!(matches!(results.last(), Some(LookupResult::End(Err(e))) if e.is_temporary()));
+    }
+    assert_eq!(questions(&nameserver), 2);
+}
+
+#[tokio::test]
+async fn what_is_cleared_or_forgotten_is_asked_again() {
+    let nameserver = Nameserver::start(SCRIPT);
+    let resolver = builder(&nameserver).build();
+    let lookup = || all(resolver.lookup("www.example.test:80"));
+    lookup().await;
+    resolver.forget(&"other.example.test".parse().unwrap());
+    lookup().await;
+    assert_eq!(questions(&nameserver), 2, "another name was forgotten");
+    resolver.forget(&"www.example.test".parse().unwrap());
+    lookup().await;
+    assert_eq!(questions(&nameserver), 4);
+    resolver.clear_cache();
+    assert_eq!(resolver.stats().cache_entries, 0);
+    lookup().await;
+    assert_eq!(questions(&nameserver), 6);
+}
+
+#[tokio::test]
+async fn a_stale_answer_comes_at_once_and_the_new_one_behind_it() {
+    let nameserver = Nameserver::start(
+        "www.example.test. A #1 -> answer 192.0.2.1 ttl 1
+         www.example.test. A    -> answer 192.0.2.9 ttl 300
+         www.example.test. AAAA -> nodata authority at example.test. soa 300",
+    );
+    let options = CacheOptions::new().serve_stale(Duration::from_secs(3600));
+    let resolver = builder(&nameserver).cache(options).build();
+    all(resolver.lookup("www.example.test:80")).await;
+    let address = |results: &[LookupResult]| match results[0] {
+        LookupResult::Address(addr) => addr.ip().to_string(),
+        ref other => panic!("{other:?}"),
+    };
+    // Until its second is over it is fresh; whatever the moment, no lookup waits.
+    while resolver.stats().cache_stale == 0 {
+        let results = at_once(resolver.lookup("www.example.test:80")).expect("known");
+        assert_eq!(address(&results), "192.0.2.1");
+        tokio::task::yield_now().await;
+    }
+    nameserver.journal().wait_for(3);
+    while address(&at_once(resolver.lookup("www.example.test:80")).expect("known")) != "192.0.2.9" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(questions(&nameserver), 3);
+    assert_eq!(resolver.stats().cache_refreshes, 1);
+}
