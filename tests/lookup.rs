@@ -2,7 +2,9 @@
 
 mod support;
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -218,4 +220,24 @@ async fn he02_both_families_are_asked_for_unless_one_is_wanted() {
     all(resolver.lookup_with("one.example.test:80", &options)).await;
     assert_eq!(nameserver.journal().queries_for("one.example.test.", "AAAA").len(), 0);
     assert_eq!(nameserver.journal().queries_for("one.example.test.", "A").len(), 1);
+}
+
+#[tokio::test]
+async fn no_aaaa_is_about_nameservers_and_not_about_the_hosts_file() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (resolv_conf, hosts) = (directory.join("no-aaaa.conf"), directory.join("no-aaaa.hosts"));
+    fs::write(&resolv_conf, "options no-aaaa\n").expect("a directory to write to");
+    fs::write(&hosts, "192.0.2.7 both.test\n2001:db8::7 both.test\n").expect("the same one");
+    let nameserver = Nameserver::start("www.example.test. A -> answer 192.0.2.1");
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .resolv_conf(resolv_conf)
+        .hosts(hosts)
+        .nameservers([nameserver.addr()])
+        .build();
+    let results = all(resolver.lookup("both.test:80")).await;
+    assert_eq!(results[..2], [address("192.0.2.7:80"), address("[2001:db8::7]:80")]);
+    all(resolver.lookup("www.example.test.:80")).await;
+    let queries = nameserver.journal().queries();
+    assert!(queries.len() == 1 && queries[0].asks("www.example.test.", "A"), "{queries:?}");
 }

@@ -328,11 +328,9 @@ impl Inner {
             self.thread.reconfigure(config);
         }
         let config = self.configuration.snapshot();
-        let family = match options.family {
-            None if config.no_aaaa => Some(AddressFamily::Ipv4),
-            family => family,
-        };
-        let of_family = |ip: &IpAddr| family.is_none_or(|f| f == AddressFamily::of(*ip));
+        // `no-aaaa` is about what is asked of nameservers: "Only DNS lookups are affected: IPv6 data in
+        // hosts(5) is still used" (resolv.conf(5)).
+        let of_family = |ip: &IpAddr| options.family.is_none_or(|f| f == AddressFamily::of(*ip));
         if let Some(entry) = config.hosts.lookup(name) {
             let addresses = entry.addresses.into_iter().filter(|(ip, _)| of_family(ip));
             return Sources::Answered(answered(name, &entry.canonical, addresses, port));
@@ -340,10 +338,7 @@ impl Inner {
         match special_names::classify(name) {
             Special::Loopback => {
                 let loopback = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
-                // `no-aaaa` is about what is asked of nameservers.
-                let wanted =
-                    |ip: &IpAddr| options.family.is_none_or(|f| f == AddressFamily::of(*ip));
-                let addresses = loopback.into_iter().filter(wanted).map(|ip| (ip, 0));
+                let addresses = loopback.into_iter().filter(of_family).map(|ip| (ip, 0));
                 let canonical = HostName::from_checked("localhost");
                 Sources::Answered(answered(name, &canonical, addresses, port))
             }
@@ -353,6 +348,10 @@ impl Inner {
                 Sources::Answered(vec![LookupResult::End(Err(error))])
             }
             Special::Ordinary => {
+                let family = match options.family {
+                    None if config.no_aaaa => Some(AddressFamily::Ipv4),
+                    family => family,
+                };
                 let search =
                     if options.search { Arc::clone(&config.search) } else { Arc::from([]) };
                 let lookup = || {
