@@ -28,6 +28,16 @@ serve() {
   fail "$name did not start"
 }
 
+# says NAME TEXT: waits until its log has the text, where it listens before it has its zones.
+says() {
+  for _ in {1..200}; do
+    if grep -q "$2" "$dir/$1.log"; then return; fi
+    sleep 0.05
+  done
+  cat "$dir/$1.log" >&2
+  fail "$1 did not say: $2"
+}
+
 # config SOFTWARE < TEXT: its directory, with the configuration.
 config() {
   mkdir "$dir/$1"
@@ -49,6 +59,7 @@ links() {
   printf "$1\n" "$name" plain
 }
 
+# Its text begins within `server:`.
 start_unbound() {
   config unbound <<CONF
 server:
@@ -63,9 +74,9 @@ server:
   module-config: "iterator"
   local-zone: "test." nodefault
   do-not-query-localhost: no
+$(cat)
 remote-control:
   control-enable: no
-$(cat)
 CONF
   serve unbound "$1" "$2" unbound -d -c "$dir/unbound/conf"
 }
@@ -100,6 +111,7 @@ controls { };
 $(cat)
 CONF
   serve bind "$1" "$2" named -g -n 1 -c "$dir/bind/conf"
+  says bind "all zones loaded"
 }
 
 start_nsd() {
@@ -138,6 +150,7 @@ log:
 $(cat)
 CONF
   serve knot "$1" "$2" knotd -c "$dir/knot/conf"
+  says knot "server started"
 }
 
 start_recursor() {
