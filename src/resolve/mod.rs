@@ -25,6 +25,7 @@ pub mod fuzzing;
 mod generations;
 mod hosts;
 mod ids;
+mod ip_prefix;
 mod lookup;
 mod message;
 mod nameserver;
@@ -53,6 +54,7 @@ pub use error::{
     FailureCause, LookupError, LookupErrorKind, QueryFailure, Question, Rcode, RecordType,
     Transport,
 };
+pub use ip_prefix::{IpPrefix, IpPrefixError};
 pub use query::Strategy;
 pub use resolver::{AddressFamily, LookupHandle, LookupOptions, Resolver, lookup};
 pub use stats::{NameserverStats, Stats};
