@@ -31,6 +31,10 @@ use crate::{ConnectError, LookupStream, Resolver, Target};
 /// A response of hyper-util's `Client` carries hyper-util's `HttpInfo` in its extensions, as with
 /// `HttpConnector`, and [`ConnectInfo`](crate::happy_eyeballs::ConnectInfo) beside it.
 ///
+/// With an [`AddressPolicy`](crate::resolve::AddressPolicy) in the resolver it dials nothing that the
+/// policy denies, whether a URI, a redirect or an answer of DNS leads there:
+/// [`is_denied`](ConnectError::is_denied) tells such an error.
+///
 /// Clones share the resolver and the options, and cost two reference counts.
 ///
 /// [`enforce_http`]: Self::enforce_http

@@ -34,7 +34,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`lookup`], [`LookupStream`], [`LookupResult`] | a lookup, and what comes out of it in which order |
-//! | [`Resolver`], [`resolve`] | the stub resolver: settings, errors by cause, diagnostics, counters |
+//! | [`Resolver`], [`resolve`] | the stub resolver: settings, address policy, errors by cause, diagnostics, counters |
 //! | [`connect`], [`happy_eyeballs`] | the race over addresses as they stream in (RFC 8305) |
 //! | `Connector` | the race as a `tower` service for HTTP clients |
 //! | [`futex_queue`] | the bounded queue between threads and tasks that carries the results |

@@ -37,6 +37,8 @@ pub enum LookupResult {
 /// - `End` always comes: when the lookup is canceled, when the resolver shuts down, when its thread
 ///   dies. It never waits for room in the queue.
 ///
+/// What an [`AddressPolicy`](crate::resolve::AddressPolicy) of the resolver denies never comes.
+///
 /// The first poll starts the lookup. A name that needs no nameserver is answered in full by then:
 /// no poll of such a stream is ever pending.
 ///

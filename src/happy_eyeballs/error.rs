@@ -31,7 +31,8 @@ pub enum ConnectErrorKind {
     Dns(LookupErrorKind),
     /// The results ended without an address and without saying why.
     NoAddress,
-    /// The address policy denied every address, and those it did not deny could not be used.
+    /// The address policy of the resolver or of the connect denied every address, and those it did
+    /// not deny could not be used.
     Denied,
     /// The caller's local address has another family than every address of the host.
     NoLocalAddress,
@@ -117,6 +118,7 @@ impl ConnectError {
         if let Some(Err(error)) = &self.0.lookup {
             return match error.kind() {
                 LookupErrorKind::InvalidTarget(_) => ConnectErrorKind::InvalidTarget,
+                LookupErrorKind::PolicyDenied => ConnectErrorKind::Denied,
                 // Addresses came and were passed over: that the other family is missing as well
                 // is not why.
                 _ if !self.0.skipped.is_empty() => self.kind_of_skipped(),
@@ -260,9 +262,10 @@ impl ConnectError {
             }
             ConnectErrorKind::Denied | ConnectErrorKind::NoLocalAddress => {
                 f.write_str("no address may be dialled")?;
-                return match self.0.skipped.first() {
-                    Some(first) => write!(f, " ({first})"),
-                    None => Ok(()),
+                return match (self.0.skipped.first(), self.lookup_error()) {
+                    (Some(first), _) => write!(f, " ({first})"),
+                    (None, Some(error)) => write!(f, ", {error}"),
+                    (None, None) => Ok(()),
                 };
             }
             ConnectErrorKind::Timeout => {

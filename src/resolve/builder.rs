@@ -12,7 +12,7 @@ use super::hosts::Hosts;
 use super::query::{MAX_NAMESERVERS, QueryConfig, Strategy};
 use super::resolv_conf::ResolvConf;
 use super::stub::{Pairing, StubConfig};
-use super::{Inner, Resolver};
+use super::{AddressPolicy, Inner, Resolver};
 use crate::HostName;
 
 /// Most lookups bring fewer results than this, so that none waits for the consumer to be polled.
@@ -60,6 +60,7 @@ pub struct ResolverBuilder {
     queue_capacity: usize,
     max_sockets: usize,
     cache: Option<CacheOptions>,
+    address_policy: AddressPolicy,
 }
 
 impl Default for ResolverBuilder {
@@ -79,6 +80,7 @@ impl Default for ResolverBuilder {
             queue_capacity: DEFAULT_QUEUE_CAPACITY,
             max_sockets: DEFAULT_MAX_SOCKETS,
             cache: Some(CacheOptions::default()),
+            address_policy: AddressPolicy::default(),
         }
     }
 }
@@ -186,6 +188,15 @@ impl ResolverBuilder {
         self
     }
 
+    /// Which addresses may come out of a lookup. Default: every one.
+    ///
+    /// For programs that connect to what strangers name: see [`AddressPolicy`] for what it is against,
+    /// what it covers, and what not.
+    pub fn address_policy(mut self, policy: AddressPolicy) -> Self {
+        self.address_policy = policy;
+        self
+    }
+
     /// Reads the files, and makes the resolver.
     ///
     /// It never fails: what is wrong in a file costs the line it stands in, and is told by
@@ -217,6 +228,10 @@ impl ResolverBuilder {
 
     pub(super) fn lookup_queue_capacity(&self) -> usize {
         self.queue_capacity
+    }
+
+    pub(super) fn policy(&self) -> &AddressPolicy {
+        &self.address_policy
     }
 
     pub(super) fn cache_options(&self) -> Option<&CacheOptions> {

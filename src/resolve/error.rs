@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::DeniedAddresses;
 use crate::{HostName, TargetError};
 
 /// Why a lookup did not bring what it was asked for.
@@ -19,6 +20,7 @@ struct Inner {
     kind: LookupErrorKind,
     name: Option<HostName>,
     failures: Vec<QueryFailure>,
+    denied: Option<DeniedAddresses>,
 }
 
 /// The cause of a [`LookupError`].
@@ -31,6 +33,9 @@ pub enum LookupErrorKind {
     NotFound,
     /// The name exists, but has no address of the family asked for: NODATA (RFC 2308 section 2.2).
     NoAddress,
+    /// Addresses came, and the [`AddressPolicy`](super::AddressPolicy) denied all of them, whatever became of the other
+    /// family: see [`LookupError::denied`].
+    PolicyDenied,
     /// No nameserver gave a valid answer in time.
     Timeout,
     /// Every nameserver answered, and none with an answer: SERVFAIL, REFUSED and the like.
@@ -65,6 +70,7 @@ impl LookupErrorKind {
             Self::InvalidTarget(_) => "invalid host name or port",
             Self::NotFound => "the name does not exist",
             Self::NoAddress => "the name has no address",
+            Self::PolicyDenied => "the address policy denies every address",
             Self::Timeout => "no nameserver answered in time",
             Self::ServerFailure => "the nameservers failed",
             Self::Unreachable => "no nameserver could be reached",
@@ -82,7 +88,12 @@ impl LookupError {
         name: Option<HostName>,
         failures: Vec<QueryFailure>,
     ) -> Self {
-        Self(Box::new(Inner { kind, name, failures }))
+        Self(Box::new(Inner { kind, name, failures, denied: None }))
+    }
+
+    pub(crate) fn with_denied(mut self, denied: Option<DeniedAddresses>) -> Self {
+        self.0.denied = denied;
+        self
     }
 
     pub(crate) fn invalid(cause: TargetError) -> Self {
@@ -108,6 +119,12 @@ impl LookupError {
     pub fn failures(&self) -> &[QueryFailure] {
         &self.0.failures
     }
+
+    /// What the [`AddressPolicy`](super::AddressPolicy) denied, of whatever kind this error is: with another than
+    /// [`PolicyDenied`](LookupErrorKind::PolicyDenied), some addresses were let through and came.
+    pub fn denied(&self) -> Option<DeniedAddresses> {
+        self.0.denied
+    }
 }
 
 impl From<LookupErrorKind> for LookupError {
@@ -122,6 +139,7 @@ impl fmt::Debug for LookupError {
             .field("kind", &self.0.kind)
             .field("name", &self.0.name)
             .field("failures", &self.0.failures)
+            .field("denied", &self.0.denied)
             .finish()
     }
 }
@@ -132,6 +150,11 @@ impl fmt::Display for LookupError {
             write!(f, "{name}: ")?;
         }
         f.write_str(self.0.kind.text())?;
+        match (self.0.denied, self.0.kind) {
+            (Some(denied), LookupErrorKind::PolicyDenied) => write!(f, ", {denied}")?,
+            (Some(denied), _) => write!(f, ", and the address policy denied {denied}")?,
+            (None, _) => {}
+        }
         for (i, failure) in self.0.failures.iter().enumerate() {
             f.write_str(if i == 0 { " (" } else { ", " })?;
             write!(f, "{failure}")?;

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::AddressFamily;
 use super::answer::{Answer, Outcome};
 use super::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
 use super::message::QueryName;
@@ -12,6 +11,7 @@ use super::nameserver::Nameserver;
 use super::query::{Failure, Settled};
 use super::search::Candidates;
 use super::special_names::{self, Special};
+use super::{AddressFamily, AddressPolicy, DeniedAddresses};
 use crate::{HostName, LookupResult};
 
 /// An alias without an address is asked on this often for one candidate name. The chain inside one
@@ -28,12 +28,16 @@ pub(crate) struct Lookup {
     /// As the caller gave it, for the error.
     name: Option<HostName>,
     port: u16,
+    policy: AddressPolicy,
+    /// What the policy kept back. Nobody else gets to see these.
+    denied: Option<DeniedAddresses>,
     candidates: Option<Candidates<Arc<[HostName]>>>,
     /// The candidate that is being asked, as the canonical name of an answer without aliases.
     candidate: Option<HostName>,
     candidate_number: u32,
     families: [Family; 2],
     alias_queries: u8,
+    /// Set with the first address that is handed on, and with no other.
     has_canonical: bool,
     /// A candidate before this one exists, but has no address: the search goes on, and if it ends
     /// in NXDOMAIN the answer is still "no address" (resolv.conf(5) search, RFC 2308 section 2.2).
@@ -58,6 +62,8 @@ enum Family {
     /// Its question is out.
     Asked,
     Addresses,
+    /// It has addresses, and the policy denies all of them.
+    Denied,
     NoData,
     NxDomain,
     Failed(LookupErrorKind),
@@ -88,6 +94,8 @@ impl Lookup {
         let mut lookup = Self {
             name: Some(name),
             port,
+            policy: AddressPolicy::default(),
+            denied: None,
             candidates: Some(candidates),
             candidate: None,
             candidate_number: 0,
@@ -108,6 +116,12 @@ impl Lookup {
         lookup
     }
 
+    /// Hands on only what `policy` lets through.
+    pub(crate) fn with_policy(mut self, policy: AddressPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// A lookup whose results are known: nothing is left but to hand them over. The last of them is
     /// the `End`.
     pub(crate) fn answered(results: Vec<LookupResult>) -> Self {
@@ -116,6 +130,8 @@ impl Lookup {
         Self {
             name: None,
             port: 0,
+            policy: AddressPolicy::default(),
+            denied: None,
             candidates: None,
             candidate: None,
             candidate_number: 0,
@@ -219,10 +235,14 @@ impl Lookup {
     fn handle_answer(&mut self, question: &QueryName, answer: &Answer) -> Family {
         match &answer.outcome {
             Outcome::Addresses(addresses) => {
-                let port = self.port;
-                self.results.extend(
-                    addresses.iter().map(|&ip| LookupResult::Address(SocketAddr::new(ip, port))),
-                );
+                let (port, before) = (self.port, self.results.len());
+                let allowed =
+                    addresses.iter().filter(|&&ip| self.policy.lets_through(ip, &mut self.denied));
+                self.results
+                    .extend(allowed.map(|&ip| LookupResult::Address(SocketAddr::new(ip, port))));
+                if self.results.len() == before {
+                    return Family::Denied;
+                }
                 if !self.has_canonical {
                     self.has_canonical = true;
                     let name = self.canonical_name(question, answer);
@@ -273,6 +293,11 @@ impl Lookup {
         if self.families.contains(&Family::Addresses) {
             // Addresses that came stay valid; what is missing is said.
             return self.finish(failed.map_or(Ok(()), Err));
+        }
+        if self.families.contains(&Family::Denied) {
+            // The name was found, so the search is over. To go on would let whoever answers for it
+            // choose which of the names behind it is connected to.
+            return self.finish(Err(LookupErrorKind::PolicyDenied));
         }
         self.saw_no_data |= self.families.contains(&Family::NoData);
         if let Some(kind) = failed {
@@ -327,12 +352,19 @@ impl Lookup {
 
     fn finish(&mut self, outcome: Result<(), LookupErrorKind>) {
         let outcome = outcome.map_err(|kind| {
+            // Whatever became of the other family, and however late it is: an address was there.
+            // Who answers for a name must not be able to hide that behind a failure.
+            let kind = match kind {
+                LookupErrorKind::Canceled => kind,
+                _ if self.denied.is_some() && !self.has_canonical => LookupErrorKind::PolicyDenied,
+                _ => kind,
+            };
             let failures = if kind == LookupErrorKind::Canceled {
                 Vec::new()
             } else {
                 std::mem::take(&mut self.failures)
             };
-            LookupError::new(kind, self.name.clone(), failures)
+            LookupError::new(kind, self.name.clone(), failures).with_denied(self.denied)
         });
         self.end = Some(LookupResult::End(outcome));
         self.has_ended = true;

@@ -5,12 +5,15 @@
 //! DNS, with the search list of resolv.conf. All but the last are answered where the lookup is made,
 //! without a system call and without another thread.
 //!
+//! Whatever the source, an [`AddressPolicy`] may keep addresses back before anybody gets to see them.
+//!
 //! DNS is the work of one thread, started by the first lookup that needs it and shared by all of
 //! them, of whatever runtime. It never waits for a consumer, and no exit of a process waits for it.
 //!
 //! Every decision is in a state machine without socket, thread or clock (`stub`, and below it
 //! `lookup` and `query`); the thread does what they say.
 
+mod address_policy;
 mod answer;
 mod builder;
 mod cache;
@@ -47,6 +50,7 @@ mod system;
 mod thread;
 mod wire;
 
+pub use address_policy::{AddressPolicy, DeniedAddresses, DenyReason};
 pub use builder::ResolverBuilder;
 pub use cache::CacheOptions;
 pub use diagnostic::{ConfigSource, Diagnostic, DiagnosticCause};

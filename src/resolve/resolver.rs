@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::AddressPolicy;
 use super::builder::ResolverBuilder;
 use super::clock::BootClock;
 use super::configuration::Configuration;
@@ -90,6 +91,7 @@ pub struct Resolver {
 pub(crate) struct Inner {
     configuration: Arc<Configuration>,
     queue_capacity: usize,
+    address_policy: AddressPolicy,
     thread: Arc<Shared>,
 }
 
@@ -271,10 +273,12 @@ impl Inner {
         let clock = BootClock::new();
         let queue_capacity = recipe.lookup_queue_capacity();
         let cache = recipe.cache_options().cloned();
+        let address_policy = recipe.policy().clone();
         let (configuration, stub) = Configuration::new(recipe, clock.now());
         Self {
             configuration: Arc::new(configuration),
             queue_capacity,
+            address_policy,
             thread: Arc::new(Shared::new(stub, cache.as_ref(), clock)),
         }
     }
@@ -315,7 +319,8 @@ impl Inner {
                 let wanted = options.family.is_none_or(|family| family == AddressFamily::of(*ip));
                 let text = HostName::of_literal(*ip);
                 let addresses = wanted.then_some((*ip, *scope));
-                Sources::Answered(answered(&text, &text, addresses, port))
+                let policy = self.address_policy.for_literals();
+                Sources::Answered(answered(&text, &text, addresses, port, &policy))
             }
             Host::Name(name) => self.sources_of_name(name, port, options),
         }
@@ -333,14 +338,16 @@ impl Inner {
         let of_family = |ip: &IpAddr| options.family.is_none_or(|f| f == AddressFamily::of(*ip));
         if let Some(entry) = config.hosts.lookup(name) {
             let addresses = entry.addresses.into_iter().filter(|(ip, _)| of_family(ip));
-            return Sources::Answered(answered(name, &entry.canonical, addresses, port));
+            let policy = self.address_policy.for_hosts_file();
+            return Sources::Answered(answered(name, &entry.canonical, addresses, port, &policy));
         }
         match special_names::classify(name) {
             Special::Loopback => {
                 let loopback = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
                 let addresses = loopback.into_iter().filter(of_family).map(|ip| (ip, 0));
                 let canonical = HostName::from_checked("localhost");
-                Sources::Answered(answered(name, &canonical, addresses, port))
+                let policy = &self.address_policy;
+                Sources::Answered(answered(name, &canonical, addresses, port, policy))
             }
             Special::NotFound => {
                 let kind = LookupErrorKind::NotFound;
@@ -358,6 +365,7 @@ impl Inner {
                     let candidates = search::candidates(name, Arc::clone(&search), config.ndots)
                         .no_tld_query(config.no_tld_query);
                     Lookup::new(name.clone(), port, family, candidates)
+                        .with_policy(self.address_policy.clone())
                 };
                 self.cache_or_dns(lookup, now)
             }
@@ -380,21 +388,27 @@ impl Inner {
     }
 }
 
-/// A whole lookup at once: addresses, canonical name, end.
+/// A whole lookup at once: the addresses that `policy` lets through, canonical name, end.
 fn answered(
     name: &HostName,
     canonical: &HostName,
     addresses: impl IntoIterator<Item = (IpAddr, u32)>,
     port: u16,
+    policy: &AddressPolicy,
 ) -> Vec<LookupResult> {
+    let mut denied = None;
     let mut results: Vec<_> = addresses
         .into_iter()
+        .filter(|&(ip, _)| policy.lets_through(ip, &mut denied))
         .filter_map(|(ip, scope)| Host::Ip(ip, scope).socket_addr(port))
         .map(LookupResult::Address)
         .collect();
     let end = if results.is_empty() {
-        let kind = LookupErrorKind::NoAddress;
-        Err(LookupError::new(kind, Some(name.clone()), Vec::new()))
+        let kind = match denied {
+            Some(_) => LookupErrorKind::PolicyDenied,
+            None => LookupErrorKind::NoAddress,
+        };
+        Err(LookupError::new(kind, Some(name.clone()), Vec::new()).with_denied(denied))
     } else {
         results.push(LookupResult::CanonicalName(canonical.clone()));
         Ok(())

@@ -11,7 +11,7 @@ use crate::resolve::lookup::Lookup;
 use crate::resolve::query::Strategy;
 use crate::resolve::search;
 use crate::resolve::stub::{LookupId, Pairing, StubConfig};
-use crate::resolve::{AddressFamily, CacheOptions};
+use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions};
 use crate::{HostName, LookupResult};
 
 /// A conversation. Times are milliseconds since its start.
@@ -52,18 +52,21 @@ struct Settings {
     cache: Option<CacheOptions>,
     search: Arc<[HostName]>,
     ndots: u8,
+    policy: AddressPolicy,
 }
 
 impl Settings {
     fn new(text: &str, servers: usize) -> Self {
         let (mut stub, mut search, mut ndots) = (config(servers), Vec::new(), 1);
         let mut cache = None;
+        let mut policy = AddressPolicy::default();
         for setting in text.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
             match *setting.split_whitespace().collect::<Vec<_>>() {
                 ["search", ref list @ ..] => {
                     search = list.iter().map(|name| name.parse().unwrap()).collect();
                 }
                 ["ndots", number] => ndots = number.parse().unwrap(),
+                ["deny", prefix] => policy = policy.deny(prefix.parse().unwrap()),
                 ["all"] => stub.query.strategy = Strategy::All,
                 ["in-turn"] => stub.query.strategy = Strategy::InTurn,
                 ["rotate"] => (stub.query.strategy, stub.rotate) = (Strategy::InTurn, true),
@@ -88,7 +91,7 @@ impl Settings {
                 _ => panic!("{setting}?"),
             }
         }
-        Self { stub, cache, search: search.into(), ndots }
+        Self { stub, cache, search: search.into(), ndots, policy }
     }
 }
 
@@ -113,7 +116,7 @@ impl Scenario<'_> {
 
     /// The world before its first step.
     pub(super) fn start(&self) -> World {
-        let Settings { stub, cache, search, ndots } =
+        let Settings { stub, cache, search, ndots, policy } =
             Settings::new(self.config, self.servers.len());
         let nameservers = stub.nameservers.clone();
         let scripts = self.servers.iter().map(|text| {
@@ -145,7 +148,8 @@ impl Scenario<'_> {
                             other => panic!("{other}?"),
                         }
                     }
-                    let lookup = Box::new(Lookup::new(name, 0, family, candidates));
+                    let lookup = Lookup::new(name, 0, family, candidates);
+                    let lookup = Box::new(lookup.with_policy(policy.clone()));
                     Event::Lookup(LookupId(lookups), lookup, timeout, pace)
                 }
                 ["drop", id] => Event::Drop(LookupId(id.parse().unwrap())),

@@ -1,7 +1,8 @@
 //! One conversation a test, played in virtual time. The names of the tests begin with the scenario
 //! they hold: search list (`se`), retry (`rt`), truncation and TCP (`tr`), validation (`rv`), aliases
-//! (`cn`), cache (`cc`), errors (`er`), life cycle (`ca`).
+//! (`cn`), special uses and the address policy (`su`), cache (`cc`), errors (`er`), life cycle (`ca`).
 
+mod address_policy;
 mod aliases;
 mod caching;
 mod errors;
