@@ -21,7 +21,6 @@ mod connecting;
 mod error;
 #[allow(dead_code, reason = "the rules for mobile hosts await a driver that knows of them")]
 mod order;
-mod policy;
 #[allow(dead_code, reason = "a stage after TCP awaits a driver that has one")]
 mod race;
 mod report;
@@ -41,13 +40,13 @@ pub use config::{Config, FailFast, Order};
 pub use connecting::Connecting;
 pub use error::{ConnectError, ConnectErrorKind};
 pub use order::PolicyTable;
-pub use policy::{AddressPolicy, DenyReason, PublicOnly};
 pub use report::{
     AttemptError, AttemptOutcome, ConnectInfo, ConnectionAttempt, SkipReason, SkippedAddress, Stage,
 };
 pub use socket_options::{BorrowedSocket, SocketOptions};
 use sources::Sources;
 
+use crate::resolve::AddressPolicy;
 use crate::{LookupOptions, LookupResult, Resolver, Target, TargetError};
 
 /// Settings of one connect, or of all connects of a [`Connector`](crate::Connector).
@@ -66,7 +65,7 @@ pub struct ConnectOptions {
     pub(crate) race: Config,
     pub(crate) socket: SocketOptions,
     pub(crate) lookup: LookupOptions,
-    pub(crate) policy: Option<Arc<dyn AddressPolicy>>,
+    pub(crate) policy: AddressPolicy,
     /// What is known of this host's own addresses, shared by all connects with these options.
     pub(crate) sources: Arc<Sources>,
 }
@@ -94,21 +93,25 @@ impl ConnectOptions {
         self
     }
 
-    /// Dials only what `policy` lets through. Default: everything.
+    /// Dials only what `policy` lets through. Default: everything that the lookup brings.
+    ///
+    /// A resolver may have a policy of its own
+    /// ([`ResolverBuilder::address_policy`](crate::ResolverBuilder::address_policy)), which keeps
+    /// addresses from everybody who asks it. This one is about one race, wherever its addresses
+    /// come from, and the error of the race names each address that it denied.
     ///
     /// It sees each address when it arrives and before anything is done with it, in the form in
-    /// which it would be dialled: an IPv4-mapped IPv6 address is an IPv4 address here.
+    /// which it would be dialled: an IPv4-mapped IPv6 address is an IPv4 address here. It does
+    /// not know literals and the hosts file from other sources, so it always applies to them.
     #[must_use]
-    pub fn policy<P: AddressPolicy + 'static>(mut self, policy: P) -> Self {
-        self.policy = Some(Arc::new(policy));
+    pub fn policy(mut self, policy: AddressPolicy) -> Self {
+        self.policy = policy;
         self
     }
 
     /// Whether `addr` may be dialled, and can be.
     fn check(&self, addr: SocketAddr) -> Result<(), SkipReason> {
-        if let Some(policy) = &self.policy {
-            policy.check(addr).map_err(SkipReason::Denied)?;
-        }
+        self.policy.check(addr.ip()).map_err(SkipReason::Denied)?;
         if self.socket.can_reach(addr) { Ok(()) } else { Err(SkipReason::NoLocalAddress) }
     }
 }
@@ -119,7 +122,7 @@ impl fmt::Debug for ConnectOptions {
             .field("race", &self.race)
             .field("socket", &self.socket)
             .field("lookup", &self.lookup)
-            .field("policy", &self.policy.as_ref().map(|_| ".."))
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
@@ -184,7 +187,9 @@ where
 ///
 /// The race, and with it [`Config::connect_timeout`], begins with this call. Results are taken until
 /// [`LookupResult::End`] or the end of the stream, whichever comes first; after that, or once the
-/// race is over, the stream is dropped. [`ConnectOptions::lookup`] means nothing here.
+/// race is over, the stream is dropped. [`ConnectOptions::lookup`] means nothing here, and no
+/// resolver has judged these addresses unless they come from one with an
+/// [`AddressPolicy`]: [`ConnectOptions::policy`] does.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, stream};
 use outrace::happy_eyeballs::{
-    AttemptOutcome, Config, ConnectErrorKind, ConnectOptions, PublicOnly, SkipReason,
-    SocketOptions, Stage, connect_results, connect_with,
+    AttemptOutcome, Config, ConnectErrorKind, ConnectOptions, SkipReason, SocketOptions, Stage,
+    connect_results, connect_with,
 };
+use outrace::resolve::AddressPolicy;
 use outrace::{LookupErrorKind, LookupResult, Resolver};
 use socket2::SockRef;
 use support::{Behaviour, Web, World};
@@ -187,7 +188,7 @@ async fn t15_public_only_dials_nothing_on_this_host() {
     let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
     let addrs = [V4_1, V6, mapped, Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
     let addrs = addrs.map(|ip| SocketAddr::new(ip, web.port()));
-    let options = ConnectOptions::default().policy(PublicOnly);
+    let options = ConnectOptions::default().policy(AddressPolicy::public_only());
     let error = connect_results(known(addrs), &options).await.unwrap_err();
     assert!(error.is_denied(), "{error:?}");
     assert!(error.attempts().is_empty());

@@ -13,7 +13,8 @@ use hyper::StatusCode;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector, HttpInfo};
 use hyper_util::rt::TokioExecutor;
-use outrace::happy_eyeballs::{ConnectErrorKind, ConnectInfo, ConnectOptions, PublicOnly};
+use outrace::happy_eyeballs::{ConnectErrorKind, ConnectInfo, ConnectOptions};
+use outrace::resolve::AddressPolicy;
 use outrace::{ConnectError, Connector, LookupErrorKind, Resolver};
 use support::{Behaviour, Web, World};
 
@@ -83,7 +84,7 @@ async fn errors_come_through_by_cause() {
     let scheme = client(connector.clone()).get(https).await.unwrap_err();
     assert!(connect_error(&scheme).is_invalid_target());
 
-    let public = connector.options(ConnectOptions::default().policy(PublicOnly));
+    let public = connector.options(ConnectOptions::default().policy(AddressPolicy::public_only()));
     let denied = client(public).get(uri(&world, "www.example.test")).await.unwrap_err();
     assert!(connect_error(&denied).is_denied());
 }

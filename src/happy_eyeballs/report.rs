@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::DenyReason;
 use crate::os::is_out_of_resources;
+use crate::resolve::DenyReason;
 
 /// One connection attempt of a race, as it is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl fmt::Display for SkippedAddress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// The [`AddressPolicy`](super::AddressPolicy) denied it.
+    /// The [`AddressPolicy`](crate::resolve::AddressPolicy) denied it.
     Denied(DenyReason),
     /// The caller gave a local address of the other family only.
     NoLocalAddress,

@@ -63,7 +63,9 @@ use super::IpPrefix;
 ///
 /// Everything that a [`Resolver`](crate::Resolver) with it brings, whatever the source: DNS, IP
 /// literals, the hosts file, and `localhost`. With it therefore `connect_with`, `Connector`, and any
-/// client on top; each redirect that a client follows is looked up, and judged, again.
+/// client on top; each redirect that a client follows is looked up, and judged, again. As
+/// [`ConnectOptions::policy`](crate::happy_eyeballs::ConnectOptions::policy) it covers one race,
+/// wherever its addresses come from.
 ///
 /// It does not cover:
 ///

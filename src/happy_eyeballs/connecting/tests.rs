@@ -13,7 +13,8 @@ use futures_util::{StreamExt, stream};
 
 use super::*;
 use crate::LookupErrorKind;
-use crate::happy_eyeballs::{Config, ConnectErrorKind, DenyReason, SocketOptions, Stage};
+use crate::happy_eyeballs::{Config, ConnectErrorKind, SocketOptions, Stage};
+use crate::resolve::AddressPolicy;
 
 /// Each row: what the lookup gives, what the network does, what comes of it.
 ///
@@ -238,7 +239,7 @@ fn an_endless_stream_does_not_hold_the_thread() {
 
 #[test]
 fn an_address_that_must_not_be_dialled_takes_no_turn() {
-    let not_4a = |addr| if addr == address("4a") { Err(DenyReason::Custom) } else { Ok(()) };
+    let not_4a = AddressPolicy::default().deny(address("4a").ip().into());
     let options = ConnectOptions::default()
         .socket(SocketOptions::default().local_ipv4(Ipv4Addr::LOCALHOST))
         .policy(not_4a);
