@@ -18,6 +18,10 @@ use crate::{Host, LookupError, LookupOptions, LookupStream, Resolver, Target, Ta
 /// the rest is waited for no longer than the Resolution Delay (50 ms). [`Connector`](crate::Connector)
 /// does better.
 ///
+/// An [`AddressPolicy`](crate::resolve::AddressPolicy) of the resolver covers the names of this client,
+/// and not the IP literals: `HttpConnector` dials those without asking. [`Connector`](crate::Connector)
+/// looks them up, and so has them judged.
+///
 /// ```
 /// use hyper_util::client::legacy::connect::HttpConnector;
 /// use outrace::Resolver;

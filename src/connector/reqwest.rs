@@ -12,6 +12,12 @@ use crate::happy_eyeballs::Collecting;
 /// the lookup runs. What can be had is had: the addresses come in the order of RFC 6724, and once
 /// the first of them is there, the rest is waited for no longer than the Resolution Delay (50 ms).
 ///
+/// An [`AddressPolicy`](crate::resolve::AddressPolicy) of the resolver covers names alone. reqwest dials an IP
+/// literal without asking, and takes a proxy from the environment, which looks names up by itself: with
+/// a policy, turn proxies off (`no_proxy`), and
+/// [`check`](crate::resolve::AddressPolicy::check) the literals of each URL and, in a
+/// `redirect::Policy`, of each redirect.
+///
 /// ```
 /// use outrace::Resolver;
 ///

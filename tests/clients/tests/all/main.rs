@@ -23,6 +23,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
+use outrace::resolve::AddressPolicy;
 use outrace::{Connector, Resolver};
 use support::Nameserver;
 use tokio::net::TcpListener;
@@ -44,10 +45,15 @@ impl Host {
     }
 
     fn with_script(script: &str) -> Self {
+        Self::with_policy(script, AddressPolicy::default())
+    }
+
+    fn with_policy(script: &str, policy: AddressPolicy) -> Self {
         let nameserver = Nameserver::start(script);
         let resolver = Resolver::builder()
             .without_system_configuration()
             .nameservers([nameserver.addr()])
+            .address_policy(policy)
             .build();
         Self { _nameserver: nameserver, resolver }
     }

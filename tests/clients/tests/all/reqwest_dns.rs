@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use outrace::resolve::AddressPolicy;
+use outrace::{LookupError, LookupErrorKind};
+
 use super::{HOST, Host, serve};
 
 #[tokio::test]
@@ -29,4 +32,24 @@ async fn reqwest_does_not_wait_for_a_lost_packet() {
     assert!(client.get(url).send().await.unwrap().status().is_success());
     let took = begin.elapsed();
     assert!((50..500).contains(&took.as_millis()), "took {took:?}");
+}
+
+/// The documentation says of both what is shown here.
+#[tokio::test]
+async fn t15_a_policy_covers_the_names_of_reqwest_and_not_its_literals() {
+    let script = "www.example.test. * -> answer 127.0.0.1 ::1";
+    let host = Host::with_policy(script, AddressPolicy::public_only());
+    let client = reqwest::Client::builder().dns_resolver(host.resolver.clone()).build().unwrap();
+    let port = serve().await;
+    let error = client.get(format!("http://{HOST}:{port}/")).send().await.unwrap_err();
+    let mut source = std::error::Error::source(&error);
+    let denied = loop {
+        let cause = source.unwrap_or_else(|| panic!("no lookup error in {error:?}"));
+        match cause.downcast_ref::<LookupError>() {
+            Some(cause) => break cause,
+            None => source = cause.source(),
+        }
+    };
+    assert_eq!(denied.kind(), LookupErrorKind::PolicyDenied);
+    assert!(client.get(format!("http://127.0.0.1:{port}/")).send().await.is_ok());
 }
