@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::message::Query;
-use crate::LookupResult;
 use crate::resolve::cache::CacheOptions;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::generations::Generations;
 use crate::resolve::stub::{Holdings, LookupId, Stub, StubConfig};
+use crate::{LookupErrorKind, LookupResult};
 
 /// RFC 9520 section 3.1.
 const MAX_SENDS: u8 = 3;
@@ -134,6 +134,13 @@ impl Checks {
                     self.succeeded += 1;
                     assert!(watched.addresses > 0, "{id:?}: success without an address");
                     assert_eq!(watched.canonical_names, 1, "{id:?}: success without its name");
+                }
+                if let Err(error) = outcome {
+                    // Canceled results are gone, whether or not there were any.
+                    let is_canceled = error.kind() == LookupErrorKind::Canceled;
+                    let all_were_denied = error.denied().is_some() && watched.addresses == 0;
+                    let says_so = error.kind() == LookupErrorKind::PolicyDenied;
+                    assert!(is_canceled || all_were_denied == says_so, "{id:?}: {error:?}");
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! `OUTRACE_LOOKUPS` sets how many lookups are played, and `OUTRACE_SEED` the seed to begin with. A
 //! run that fails prints the seed of its world; with it as `OUTRACE_SEED` it is the first one played.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::random::Random;
@@ -14,7 +14,7 @@ use crate::resolve::lookup::Lookup;
 use crate::resolve::query::Strategy;
 use crate::resolve::search;
 use crate::resolve::stub::{LookupId, Pairing};
-use crate::resolve::{AddressFamily, CacheOptions};
+use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions};
 
 /// Enough for `cargo test`, in a few seconds without optimization.
 const LOOKUPS: u64 = 5_000;
@@ -85,7 +85,8 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     let cache = random.percent(70).then(|| cache_options(&mut random));
     let mut world = World::new(stub, cache, servers, move || ids.id());
     world.keeps_log = false;
-    world.checks.may_bring = Some(|id, ip| is_of(number_of(id), ip));
+    world.checks.may_bring =
+        Some(|id, ip| is_of(number_of(id), ip) && (!is_guarded(id) || is_permitted(ip)));
     world.checks.made_at = made_at;
     let search: std::sync::Arc<[HostName]> =
         ["a", "b.b"][..random.index(3)].iter().map(|name| name.parse().unwrap()).collect();
@@ -141,6 +142,19 @@ fn number_of(id: LookupId) -> u16 {
     u16::try_from(id.0 & 0xffff).expect("sixteen bits")
 }
 
+/// Whether a lookup has a policy.
+fn is_guarded(id: LookupId) -> bool {
+    (id.0 >> 16).is_multiple_of(3)
+}
+
+/// The policy: half of all addresses.
+fn is_permitted(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.octets()[3].is_multiple_of(2),
+        IpAddr::V6(ip) => ip.octets()[15].is_multiple_of(2),
+    }
+}
+
 fn add_lookup(
     world: &mut World,
     random: &mut Random,
@@ -153,7 +167,10 @@ fn add_lookup(
     let name: HostName = format!("n{number}").parse().unwrap();
     let candidates = search::candidates(&name, std::sync::Arc::clone(search), 1);
     let families = [None, None, Some(AddressFamily::Ipv4), Some(AddressFamily::Ipv6)];
-    let lookup = Box::new(Lookup::new(name, 443, *random.pick(&families), candidates));
+    let lookup = Lookup::new(name, 443, *random.pick(&families), candidates);
+    let policy =
+        if is_guarded(id) { AddressPolicy::new(is_permitted) } else { AddressPolicy::default() };
+    let lookup = Box::new(lookup.with_policy(policy));
     let timeout = random.percent(20).then(|| random.millis(1..3000));
     let pace = random.percent(20).then(|| (1 + random.index(8), random.millis(1..300)));
     let at = random.millis(0..span);
