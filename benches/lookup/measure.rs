@@ -13,6 +13,7 @@ const SEQUENTIAL: usize = 2000;
 const CONCURRENT: usize = 10_000;
 const LATE: usize = 3;
 const PENDING: usize = 1000;
+const MANY: usize = 1_000_000;
 
 /// Runs one part of the measurements, and ends the process: what still hangs is not waited for.
 pub fn part(part: &str, contestant: impl FnOnce() -> Contestant) -> ! {
@@ -27,6 +28,7 @@ pub fn part(part: &str, contestant: impl FnOnce() -> Contestant) -> ! {
         let measurements = match part {
             "answered" => tokio::spawn(answered(contestant)),
             "pending" => tokio::spawn(pending(contestant)),
+            "many" => tokio::spawn(many(contestant)),
             _ => panic!("`{part}` is none of {PARTS:?}"),
         };
         measurements.await.expect("no panic");
@@ -35,8 +37,8 @@ pub fn part(part: &str, contestant: impl FnOnce() -> Contestant) -> ! {
 }
 
 /// What is measured with answers, and without: threads that the first part has left behind would
-/// make the second look better.
-pub const PARTS: [&str; 2] = ["answered", "pending"];
+/// make the second look better. Then what is kept of very many names.
+pub const PARTS: [&str; 3] = ["answered", "pending", "many"];
 
 async fn answered(contestant: Contestant) {
     warm_up(&contestant).await;
@@ -144,6 +146,28 @@ async fn pending(contestant: Contestant) {
     figure("1000 pending: threads more", after.1 - before.1);
     figure("1000 pending: files more", after.2 - before.2);
     figure("1000 pending: failed already", finished as f64);
+}
+
+/// What is left of names that are never asked for again.
+async fn many(contestant: Contestant) {
+    contestant.lookup("first.new.test.").await;
+    COUNTING.store(true, Ordering::Relaxed);
+    let before = ALLOCATED.load(Ordering::Relaxed);
+    let tasks: Vec<_> = (0..64)
+        .map(|task| {
+            let contestant = contestant.clone();
+            tokio::spawn(async move {
+                for i in (task..MANY).step_by(64) {
+                    contestant.lookup(&format!("m{i}.new.test.")).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    let left = ALLOCATED.load(Ordering::Relaxed) - before;
+    figure("a million names: heap MiB after", left as f64 / (1 << 20) as f64);
 }
 
 fn figure(name: &str, value: f64) {

@@ -71,7 +71,7 @@ pub(crate) struct Cache {
 
 #[derive(Clone, Debug)]
 struct Key {
-    hash: u64,
+    hash_of_name: u64,
     name: QueryName,
     record_type: RecordType,
 }
@@ -86,7 +86,8 @@ impl Eq for Key {}
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+        // Both types of a name lie in one shard, and in different places there.
+        state.write_u64(self.hash_of_name ^ u64::from(self.record_type.code()));
     }
 }
 
@@ -156,10 +157,13 @@ impl Cache {
         record_type: RecordType,
         now: Instant,
     ) -> Option<Hit> {
-        let key = self.key(name.clone(), record_type);
+        self.get_by(&self.key(name.clone(), record_type), now)
+    }
+
+    fn get_by(&self, key: &Key, now: Instant) -> Option<Hit> {
         // A shard that a panic left behind is used no more.
-        let shard = self.shard(&key).try_read().ok()?;
-        let entry = shard.get(&key)?;
+        let shard = self.shard(key).try_read().ok()?;
+        let entry = shard.get(key)?;
         if entry.epoch != self.epoch() || now >= entry.stale_until {
             return None;
         }
@@ -182,8 +186,15 @@ impl Cache {
         mut refresh: impl FnMut(QueryName, RecordType),
     ) -> bool {
         let mut has_answered = false;
+        let mut last: Option<Key> = None;
         while let Some((record_type, name)) = lookup.poll_question() {
-            let hit = self.get(&name, record_type, now);
+            // Both families ask for one name, and it is hashed once.
+            let key = match last.take().filter(|last| last.name.is_same(&name)) {
+                Some(key) => Key { record_type, ..key },
+                None => self.key(name.clone(), record_type),
+            };
+            let hit = self.get_by(&key, now);
+            last = Some(key);
             let is_answer = |hit: &Hit| matches!(hit.settled(), Settled::Answer { .. });
             let Some(hit) = hit.filter(is_answer) else {
                 lookup.ask_again(record_type, &name);
@@ -309,14 +320,12 @@ impl Cache {
     }
 
     fn key(&self, name: QueryName, record_type: RecordType) -> Key {
-        // The same for both types of a name: they then lie in one shard, and differ by the type.
-        let hash = self.hasher.hash_one(&name) ^ u64::from(record_type.code());
-        Key { hash, name, record_type }
+        Key { hash_of_name: self.hasher.hash_one(&name), name, record_type }
     }
 
     fn shard(&self, key: &Key) -> &RwLock<Shard> {
         // Not the bits that the shard's own table looks at.
-        let index = key.hash >> 32 & (SHARDS as u64 - 1);
+        let index = key.hash_of_name >> 32 & (SHARDS as u64 - 1);
         &self.shards[usize::try_from(index).expect("less than the number of shards")]
     }
 }

@@ -18,6 +18,11 @@ use crate::resolve::wire::{MAX_NAME_LEN, Name};
 pub(crate) struct QueryName(Arc<[u8]>);
 
 impl QueryName {
+    /// Whether they are one value, cloned: then they are equal, without a look at them.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The name as it stands in a message, uncompressed: at most 255 octets.
     pub(crate) fn as_wire(&self) -> &[u8] {
         &self.0
@@ -99,8 +104,23 @@ pub(in crate::resolve) fn is_host_name<'a>(labels: impl Iterator<Item = &'a [u8]
 }
 
 impl From<&HostName> for QueryName {
+    /// Each lookup begins with this: one copy, and a walk from the end that puts the length of a
+    /// label where the dot before it was.
     fn from(name: &HostName) -> Self {
-        Self::from_labels(name.without_final_dot().split('.').map(str::as_bytes))
+        let text = name.without_final_dot().as_bytes();
+        let mut wire = [0; MAX_NAME_LEN];
+        wire[1..=text.len()].copy_from_slice(text);
+        let mut label_len = 0;
+        for octet in wire[1..=text.len()].iter_mut().rev() {
+            if *octet == b'.' {
+                *octet = std::mem::take(&mut label_len);
+            } else {
+                label_len += 1;
+            }
+        }
+        wire[0] = label_len;
+        // The octet behind the last label is the root label.
+        Self(Arc::from(&wire[..text.len() + 2]))
     }
 }
 

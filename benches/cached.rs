@@ -1,0 +1,85 @@
+//! A name that is known, looked up again: what a hit in the cache costs, beside hickory's.
+//!
+//! ```text
+//! cargo bench -p outrace-benches --bench cached
+//! ```
+//!
+//! One scripted nameserver on loopback answers once; from then on nothing is sent.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+#[path = "lookup/contestant.rs"]
+#[allow(dead_code, reason = "most of it is about names that are not known")]
+mod contestant;
+
+use contestant::Contestant;
+use divan::Bencher;
+use futures_util::{FutureExt, StreamExt};
+use outrace::{HostName, LookupResult, Resolver, Target};
+use support::{Journal, Nameserver};
+
+const NAME: &str = "www.example.test.";
+const SCRIPT: &str = "
+    *.example.test.  A     -> answer 192.0.2.1 ttl 3600
+    *.example.test.  AAAA  -> answer 2001:db8::1 ttl 3600
+";
+
+fn main() {
+    divan::main();
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// The whole lookup from its name to its `End`, none of it ever pending.
+fn drain(resolver: &Resolver, target: impl TryInto<Target, Error: Into<outrace::TargetError>>) {
+    let mut results = resolver.lookup(target);
+    let mut addrs = 0;
+    while let Some(result) = results.next().now_or_never().expect("known") {
+        addrs += usize::from(matches!(result, LookupResult::Address(_)));
+    }
+    assert_eq!(addrs, 2);
+}
+
+fn warm() -> (Nameserver, Resolver) {
+    let nameserver = Nameserver::at("127.0.0.1:0".parse().unwrap(), SCRIPT, &Journal::off());
+    let resolver =
+        Resolver::builder().without_system_configuration().nameservers([nameserver.addr()]).build();
+    assert_eq!(resolver.lookup((NAME, 80)).into_blocking_iter().count(), 4);
+    (nameserver, resolver)
+}
+
+#[divan::bench]
+fn outrace(bencher: Bencher<'_, '_>) {
+    let (_nameserver, resolver) = warm();
+    bencher.bench_local(|| drain(&resolver, (NAME, 80)));
+}
+
+#[divan::bench]
+fn outrace_by_host_name(bencher: Bencher<'_, '_>) {
+    let (_nameserver, resolver) = warm();
+    let name: HostName = NAME.parse().unwrap();
+    bencher.bench_local(|| drain(&resolver, (name.clone(), 80)));
+}
+
+#[divan::bench(threads = [2])]
+fn outrace_two_threads(bencher: Bencher<'_, '_>) {
+    let (_nameserver, resolver) = warm();
+    bencher.bench(|| drain(&resolver, (NAME, 80)));
+}
+
+#[divan::bench]
+fn hickory(bencher: Bencher<'_, '_>) {
+    let nameserver = Nameserver::at("127.0.0.1:0".parse().unwrap(), SCRIPT, &Journal::off());
+    let runtime = runtime();
+    let contestant = runtime.block_on(async { Contestant::new("hickory", nameserver.addr()) });
+    let Contestant::Hickory(resolver) = &contestant else { unreachable!("asked for") };
+    let lookup = async || resolver.lookup_ip(NAME).await.expect("an answer").iter().count();
+    runtime.block_on(async {
+        assert_eq!(lookup().await, 2);
+        // Inside the runtime, so that entering it is not counted.
+        bencher.bench_local(|| lookup().now_or_never().expect("known"));
+    });
+}
