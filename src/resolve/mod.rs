@@ -2,13 +2,15 @@
 //!
 //! A [`Resolver`] asks the sources of a name in this order, and the first that answers is the only
 //! one that speaks: the name is an IP literal; the hosts file; the special-use names of RFC 6761;
-//! DNS, with the search list of resolv.conf. All but the last are answered where the lookup is made,
-//! without a system call and without another thread.
+//! the cache ([`CacheOptions`]) and DNS, with the search list of resolv.conf. All but DNS are answered
+//! where the lookup is made, without a system call and without another thread.
 //!
 //! Whatever the source, an [`AddressPolicy`] may keep addresses back before anybody gets to see them.
 //!
 //! DNS is the work of one thread, started by the first lookup that needs it and shared by all of
 //! them, of whatever runtime. It never waits for a consumer, and no exit of a process waits for it.
+//! A question that is out is out once: whoever asks the same waits with the others, and is given what
+//! has come.
 //!
 //! Every decision is in a state machine without socket, thread or clock (`stub`, and below it
 //! `lookup` and `query`); the thread does what they say.
