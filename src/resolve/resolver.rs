@@ -154,8 +154,8 @@ impl Resolver {
         self.inner.thread.stats()
     }
 
-    /// Forgets every answer: what is looked up from now on is asked for. Lookups that are under way
-    /// finish, and what they bring is not kept.
+    /// Forgets every answer: what is looked up from now on is asked for, or joins an identical question
+    /// that is out. Lookups that are under way finish, and what they bring is not kept.
     pub fn clear_cache(&self) {
         self.inner.thread.clear_cache();
     }

@@ -154,7 +154,7 @@ struct QueryEntry {
     for_cache: [bool; MAX_QUESTIONS],
     /// What has been answered while the other question is still out: whoever asks the same meanwhile
     /// is given it, be its TTL 0.
-    answered: [Option<Settled>; MAX_QUESTIONS],
+    answered: [Option<Box<Settled>>; MAX_QUESTIONS],
     /// The cache's when it was begun; `None` if the cache is to know nothing of its outcome.
     epoch: Option<u64>,
     waits: Vec<Wait>,

@@ -76,9 +76,14 @@ impl Stub {
             RecordType::Aaaa => RecordType::A,
         };
         let (query, question) = *self.flights.get(&(name.clone(), other))?;
-        let answered = self.queries.get(&query)?.answered[1 - question].clone()?;
+        let entry = self.queries.get(&query)?;
+        // Unless somebody wants it forgotten since.
+        if self.cache.as_ref().is_some_and(|cache| entry.epoch != Some(cache.epoch())) {
+            return None;
+        }
+        let answered = entry.answered[1 - question].as_deref()?;
         add(&self.counters.joined);
-        Some((answered, false))
+        Some((answered.clone(), false))
     }
 
     /// Lets the lookup wait for a question that is out. `false` if it is not.
@@ -223,7 +228,7 @@ impl Stub {
             cache.insert(&name, record_type, settled, epoch, now);
         }
         if !has_failed && !entry.query.is_done() {
-            entry.answered[question] = Some(settled.clone());
+            entry.answered[question] = Some(Box::new(settled.clone()));
         }
         let is_overdue = matches!(settled, Settled::Failed(failure) if failure.kind() == LookupErrorKind::Timeout);
         for lookup in subscribers {

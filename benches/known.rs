@@ -1,10 +1,9 @@
-//! A name that is known, looked up again: what a hit in the cache costs, beside hickory's.
+//! Names that are known: what a hit in the cache costs, beside hickory's, and a name of a long hosts
+//! file. One scripted nameserver on loopback answers once; from then on nothing is sent.
 //!
 //! ```text
-//! cargo bench -p outrace-benches --bench cached
+//! cargo bench -p outrace-benches --bench known
 //! ```
-//!
-//! One scripted nameserver on loopback answers once; from then on nothing is sent.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -12,6 +11,8 @@ mod support;
 #[path = "lookup/contestant.rs"]
 #[allow(dead_code, reason = "most of it is about names that are not known")]
 mod contestant;
+
+use std::path::PathBuf;
 
 use contestant::Contestant;
 use divan::Bencher;
@@ -52,26 +53,63 @@ fn warm() -> (Nameserver, Resolver) {
 }
 
 #[divan::bench]
-fn outrace(bencher: Bencher<'_, '_>) {
+fn cache_outrace(bencher: Bencher<'_, '_>) {
     let (_nameserver, resolver) = warm();
     bencher.bench_local(|| drain(&resolver, (NAME, 80)));
 }
 
 #[divan::bench]
-fn outrace_by_host_name(bencher: Bencher<'_, '_>) {
+fn cache_outrace_by_host_name(bencher: Bencher<'_, '_>) {
     let (_nameserver, resolver) = warm();
     let name: HostName = NAME.parse().unwrap();
     bencher.bench_local(|| drain(&resolver, (name.clone(), 80)));
 }
 
 #[divan::bench(threads = [2])]
-fn outrace_two_threads(bencher: Bencher<'_, '_>) {
+fn cache_outrace_two_threads(bencher: Bencher<'_, '_>) {
     let (_nameserver, resolver) = warm();
     bencher.bench(|| drain(&resolver, (NAME, 80)));
 }
 
+/// A block list: a hundred thousand lines.
+struct HostsFile(PathBuf);
+
+impl HostsFile {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("outrace-hosts-{}", std::process::id()));
+        let lines: Vec<_> = (0..100_000).map(|n| format!("0.0.0.0 ad-{n}.tracker.test")).collect();
+        std::fs::write(&path, lines.join("\n")).expect("a temporary file");
+        Self(path)
+    }
+
+    fn resolver(&self) -> Resolver {
+        Resolver::builder().without_system_configuration().hosts(&self.0).build()
+    }
+}
+
+impl Drop for HostsFile {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+#[divan::bench(sample_size = 1)]
+fn hosts_file_is_read(bencher: Bencher<'_, '_>) {
+    let file = HostsFile::new();
+    bencher.bench_local(|| file.resolver());
+}
+
 #[divan::bench]
-fn hickory(bencher: Bencher<'_, '_>) {
+fn hosts_file_name(bencher: Bencher<'_, '_>) {
+    let file = HostsFile::new();
+    let resolver = file.resolver();
+    let lookup = || resolver.lookup(("ad-77777.tracker.test", 80)).count().now_or_never();
+    assert_eq!(lookup(), Some(3));
+    bencher.bench_local(lookup);
+}
+
+#[divan::bench]
+fn cache_hickory(bencher: Bencher<'_, '_>) {
     let nameserver = Nameserver::at("127.0.0.1:0".parse().unwrap(), SCRIPT, &Journal::off());
     let runtime = runtime();
     let contestant = runtime.block_on(async { Contestant::new("hickory", nameserver.addr()) });
