@@ -171,7 +171,13 @@ impl Resolver {
     /// Looks up `target`: `"example.com:443"`, `("example.com", 443)`, a [`HostName`], an address.
     ///
     /// The stream starts the lookup when it is first polled. See [`LookupStream`] for what comes, in
-    /// which order. An invalid target is an `End` with that error, and nothing is sent.
+    /// which order. An invalid target is an `End` with that error, and nothing is sent. A name that
+    /// needs no nameserver, because it is known, is answered as of this call.
+    ///
+    /// # Blocking
+    ///
+    /// Once in five seconds, one caller looks whether the configuration files have changed (four system
+    /// calls), and reads them if they have. A hosts file over 64 KiB is read on a thread of its own.
     pub fn lookup<T>(&self, target: T) -> LookupStream
     where
         T: TryInto<Target>,
