@@ -19,6 +19,8 @@ mod address_policy;
 mod answer;
 mod builder;
 mod cache;
+#[cfg(test)]
+mod chance;
 mod clock;
 mod configuration;
 mod connection;

@@ -324,3 +324,6 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 fn kind_of(error: &io::Error) -> io::ErrorKind {
     if is_out_of_resources(error) { io::ErrorKind::QuotaExceeded } else { error.kind() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,3 +21,6 @@ pub(super) fn os_random() -> impl FnMut() -> u16 + Send + 'static {
         id
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use domain::base::iana::Class;
+use domain::base::iana::{Class, Rtype};
 use domain::base::record::ParsedRecord;
 use domain::rdata::A;
 use proptest::prelude::*;
@@ -126,8 +126,55 @@ fn apply(octets: &mut Vec<u8>, change: Change) {
     }
 }
 
+/// A name of one to eight labels, of any octets.
+fn wire_name() -> impl Strategy<Value = Vec<u8>> {
+    let label = prop::collection::vec(any::<u8>(), 1..=24);
+    prop::collection::vec(label, 1..=8).prop_map(|labels| {
+        let mut wire = Vec::new();
+        for label in labels {
+            wire.push(u8::try_from(label.len()).expect("short"));
+            wire.extend(label);
+        }
+        wire.push(0);
+        wire
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
+
+    /// B04, CVE-2026-0915 of glibc: what memory held before went out in a query.
+    #[test]
+    fn rv20_a_query_is_a_function_of_id_name_type_and_options(
+        id in any::<u16>(),
+        wire in wire_name(),
+        is_v6 in any::<bool>(),
+        edns in any::<bool>(),
+        trust_ad in any::<bool>(),
+        before in [prop::collection::vec(any::<u8>(), 0..600), prop::collection::vec(any::<u8>(), 0..600)],
+    ) {
+        let (record_type, rtype) = if is_v6 {
+            (RecordType::Aaaa, Rtype::AAAA)
+        } else {
+            (RecordType::A, Rtype::A)
+        };
+        let [one, other] = before.map(|mut buf| {
+            write_query(&mut buf, id, &query_name(&wire), record_type, QueryOptions { edns, trust_ad });
+            buf
+        });
+        prop_assert_eq!(&one, &other);
+        let query = domain::base::Message::from_slice(&one).expect("a header");
+        let header = query.header();
+        prop_assert_eq!(header.id(), id);
+        prop_assert!(header.rd() && header.ad() == trust_ad);
+        prop_assert_eq!(u32::from_be_bytes(one[..4].try_into().unwrap()) & 0xfe_df, 0, "no other flag");
+        let question = query.sole_question().expect("one question");
+        prop_assert_eq!((question.qtype(), question.qclass()), (rtype, Class::IN));
+        prop_assert_eq!(&one[12..12 + wire.len()], &wire[..], "the name in its own letters");
+        prop_assert_eq!(query.opt().map(|opt| opt.udp_payload_size()), edns.then_some(UDP_PAYLOAD_SIZE));
+        let opt = if edns { 11 } else { 0 };
+        prop_assert_eq!(one.len(), 12 + wire.len() + 4 + opt, "and nothing else");
+    }
 
     #[test]
     fn no_octets_panic(octets in prop::collection::vec(any::<u8>(), 0..600)) {

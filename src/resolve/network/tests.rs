@@ -1,0 +1,70 @@
+//! RV20, the ports: a forger has the kernel's whole range to guess, each time anew.
+
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+
+use mio::Poll;
+
+use super::*;
+use crate::resolve::chance::{
+    assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
+};
+
+const SOCKETS: usize = 10_000;
+/// How many are open at once.
+const BATCH: usize = 16;
+
+/// The ports of sockets opened one after the other, as the resolver opens them.
+fn ports(ip: std::net::IpAddr) -> Vec<u16> {
+    let nameserver = UdpSocket::bind((ip, 0)).expect("loopback");
+    let addr = nameserver.local_addr().unwrap();
+    let poll = Poll::new().unwrap();
+    let (mut network, mut ports) = (Network::default(), Vec::with_capacity(SOCKETS));
+    for number in (0..).take(SOCKETS) {
+        let socket = SocketId(number);
+        network.open_udp(socket, addr, poll.registry()).expect("a socket");
+        ports.push(network.udp[&socket].local_addr().unwrap().port());
+        if network.udp.len() == BATCH {
+            network.udp.clear();
+        }
+    }
+    ports
+}
+
+/// Linux picks the port of a UDP socket that connects without one uniformly among the range
+/// (`udp_lib_get_port`: `reciprocal_scale(get_random_u32(), remaining) + low`), and goes on from there
+/// only if it is taken. So not 50,000 ports are to be seen, but as many of the range as so many
+/// uniform picks hit. The choice among even and odd ports is TCP's.
+#[cfg(target_os = "linux")]
+#[test]
+fn rv20_ports_are_uniform_over_the_kernels_range() {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let mut range = range.split_whitespace().map(|port| port.parse::<u16>().unwrap());
+    let (low, high) = (range.next().unwrap(), range.next().unwrap());
+    let count = usize::from(high - low) + 1;
+    println!("{SOCKETS} sockets, ports {low} to {high}");
+    for ip in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+        if UdpSocket::bind((ip, 0)).is_err() {
+            println!("no IPv6 on this machine");
+            continue;
+        }
+        let ports = ports(ip);
+        assert!(
+            ports.iter().all(|port| (low..=high).contains(port)),
+            "the range is {low} to {high}"
+        );
+        assert_as_many_distinct("ports", count, &ports);
+        let part =
+            |parts: usize| ports.iter().map(move |port| usize::from(port - low) * parts / count);
+        assert_uniform("ports, by their upper bits", 64, part(64));
+        assert_uniform(
+            "ports, by their lower bits",
+            64,
+            ports.iter().map(|port| usize::from(port % 64)),
+        );
+        // The next socket's part of the range says nothing of where the one before was.
+        let parts: Vec<_> = part(16).collect();
+        assert_uniform("parts of neighbours", 256, parts.chunks_exact(2).map(|p| p[0] * 16 + p[1]));
+        assert_uncorrelated("ports", &ports, &[1, 2, 3, BATCH - 1, BATCH]);
+        assert_no_trend("ports", &ports);
+    }
+}
