@@ -35,7 +35,8 @@ pub enum LookupResult {
 /// - `End(Err(e))`: `e` says what is missing. Addresses that came before stay valid: one family may
 ///   answer while the other does not.
 /// - `End` always comes: when the lookup is canceled, when the resolver shuts down, when its thread
-///   dies. It never waits for room in the queue.
+///   dies, and in a process that was forked off after the lookup had started, which has no such
+///   thread. It never waits for room in the queue.
 ///
 /// What an [`AddressPolicy`](crate::resolve::AddressPolicy) of the resolver denies never comes.
 ///
@@ -83,6 +84,42 @@ struct Live {
     getter: Getter<LookupResult>,
     id: LookupId,
     resolver: Arc<Inner>,
+}
+
+impl Live {
+    /// The next result; `Ready(None)` if none will come.
+    ///
+    /// In a process forked off after the start, the thread that would bring it does not exist, and it
+    /// may have had the queue's lock. Whose lookup it is costs a system call, so it is asked only
+    /// where the way ends otherwise: with the lock taken, and with nothing there.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<LookupResult>> {
+        if self.is_stuck() {
+            return Poll::Ready(None);
+        }
+        let polled = self.getter.poll_get_one(cx);
+        if polled.is_pending() && self.is_of_another_process() {
+            return Poll::Ready(None);
+        }
+        polled
+    }
+
+    /// [`poll`](Self::poll) for a thread that waits.
+    fn wait(&mut self) -> Option<LookupResult> {
+        if self.is_of_another_process() {
+            let is_stuck = self.getter.is_held();
+            return if is_stuck { None } else { self.getter.try_get_one().ok() };
+        }
+        self.getter.blocking_get_one(None).ok()
+    }
+
+    /// Whether the lock of the queue is taken for good.
+    fn is_stuck(&self) -> bool {
+        self.getter.is_held() && self.is_of_another_process()
+    }
+
+    fn is_of_another_process(&self) -> bool {
+        !self.resolver.has_started(self.id)
+    }
 }
 
 impl LookupStream {
@@ -141,9 +178,18 @@ impl LookupStream {
         let result =
             result.unwrap_or_else(|| LookupResult::End(Err(LookupErrorKind::ResolverGone.into())));
         if matches!(result, LookupResult::End(_)) {
-            self.state = State::Ended;
+            self.end();
         }
         result
+    }
+
+    fn end(&mut self) {
+        if let State::Live(live) = std::mem::replace(&mut self.state, State::Ended)
+            && live.is_stuck()
+        {
+            // Dropping it would wait for the lock.
+            std::mem::forget(live.getter);
+        }
     }
 }
 
@@ -155,7 +201,7 @@ impl Stream for LookupStream {
         let result = match &mut self.state {
             State::Ready(results) => results.next(),
             State::Live(live) => {
-                let result = std::task::ready!(live.getter.poll_get_one(cx));
+                let result = std::task::ready!(live.poll(cx));
                 Some(self.pass_on(result))
             }
             State::Pending(_) | State::Ended => None,
@@ -186,6 +232,7 @@ impl Drop for LookupStream {
     fn drop(&mut self) {
         if let State::Live(live) = &self.state {
             live.resolver.forget(live.id);
+            self.end();
         }
     }
 }
@@ -216,7 +263,7 @@ impl Iterator for BlockingResults {
         let result = match &mut self.stream.state {
             State::Ready(results) => results.next(),
             State::Live(live) => {
-                let result = live.getter.blocking_get_one(None).ok();
+                let result = live.wait();
                 Some(self.stream.pass_on(result))
             }
             State::Pending(_) | State::Ended => None,

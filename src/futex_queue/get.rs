@@ -189,6 +189,12 @@ impl<T> Getter<T> {
         self.shared.cancel();
     }
 
+    /// Whether somebody has the lock, so that a poll would wait for it. Not for long, unless this
+    /// process was forked off while a thread had it: that thread does not exist here.
+    pub(crate) fn is_held(&self) -> bool {
+        self.shared.try_lock().is_none()
+    }
+
     /// Gives up the place in the line that a pending `poll_get_one` left.
     fn leave(&mut self) {
         if let Some(ticket) = self.place.take() {

@@ -12,6 +12,12 @@
 //! A question that is out is out once: whoever asks the same waits with the others, and is given what
 //! has come.
 //!
+//! A process may fork while lookups are under way. The child has no such thread, and starts one of its
+//! own with its first lookup. What the parent had started goes on in the parent: a stream's copy in the
+//! child ends with [`LookupErrorKind::ResolverGone`]. (The child's copy of a queue that
+//! [`Resolver::lookup_into`] fills is the caller's own, and learns nothing.) The child also has copies of
+//! the open sockets, until it ends or runs another program.
+//!
 //! Every decision is in a state machine without socket, thread or clock (`stub`, and below it
 //! `lookup` and `query`); the thread does what they say.
 

@@ -302,6 +302,11 @@ impl Inner {
         self.thread.start(lookup, Outlet::Stream(putter), timeout)
     }
 
+    /// Whether the lookup runs in this process, and not in the one that this one was forked off.
+    pub(crate) fn has_started(&self, id: LookupId) -> bool {
+        self.thread.has_started(id)
+    }
+
     pub(crate) fn cancel(&self, id: LookupId) {
         self.thread.tell(Command::Cancel(id));
     }

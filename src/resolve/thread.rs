@@ -160,6 +160,12 @@ impl Shared {
         }
     }
 
+    /// Whether a lookup that was started is this process's own. One that the process it was forked off
+    /// had started is carried on there, and never ends here.
+    pub(super) fn has_started(self: &Arc<Self>, id: LookupId) -> bool {
+        id > self.of_this_process().first_lookup
+    }
+
     pub(super) fn stats(self: &Arc<Self>) -> Stats {
         let shared = self.of_this_process();
         shared.counters.snapshot(shared.cache.as_deref())
