@@ -16,7 +16,7 @@ use crate::{HostName, LookupResult};
 
 /// An alias without an address is asked on this often for one candidate name. The chain inside one
 /// response has its own limit; together they bound what a hostile zone can make a lookup cost.
-const MAX_ALIAS_QUERIES: u8 = 8;
+pub(crate) const MAX_ALIAS_QUERIES: u8 = 8;
 
 /// What is asked of the DNS for one lookup, and what came of it.
 ///

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::message::Query;
+use super::weather::timeless;
 use crate::resolve::cache::CacheOptions;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::generations::Generations;
 use crate::resolve::stub::{Holdings, LookupId, Stub, StubConfig};
-use crate::{LookupErrorKind, LookupResult};
+use crate::{LookupError, LookupErrorKind, LookupResult};
 
 /// RFC 9520 section 3.1.
 const MAX_SENDS: u8 = 3;
@@ -25,6 +26,9 @@ pub(super) struct Checks {
     pub(super) may_bring: Option<fn(LookupId, IpAddr) -> bool>,
     /// How many names one lookup may ask for.
     pub(super) candidates: u32,
+    /// What lookups must bring that nothing keeps from the truth: their addresses, sorted, or the kind
+    /// of their error.
+    pub(super) truths: HashMap<LookupId, Result<Vec<IpAddr>, LookupErrorKind>>,
     /// How many lookups ended well.
     pub(super) succeeded: u64,
     /// When the response was made that an address comes from, and its TTL, if the address tells.
@@ -48,7 +52,7 @@ pub(super) struct Checks {
 struct Watched {
     started: Duration,
     deadline: Option<Duration>,
-    addresses: usize,
+    addresses: Vec<IpAddr>,
     canonical_names: usize,
     ends: usize,
 }
@@ -59,6 +63,7 @@ impl Checks {
         Self {
             may_bring: None,
             candidates: 16,
+            truths: HashMap::new(),
             succeeded: 0,
             made_at: |_| None,
             stale: cache.and_then(CacheOptions::stale).unwrap_or_default(),
@@ -100,6 +105,7 @@ impl Checks {
 
     pub(super) fn gone(&mut self, id: LookupId) {
         self.lookups.remove(&id);
+        self.truths.remove(&id);
     }
 
     /// The contract of a lookup's results.
@@ -108,7 +114,7 @@ impl Checks {
         assert_eq!(watched.ends, 0, "{id:?}: {result:?} behind its end");
         match result {
             LookupResult::Address(addr) => {
-                watched.addresses += 1;
+                watched.addresses.push(addr.ip());
                 if let Some(may_bring) = self.may_bring {
                     assert!(may_bring(id, addr.ip()), "{id:?}: no valid answer had {addr}");
                 }
@@ -126,21 +132,30 @@ impl Checks {
             LookupResult::CanonicalName(name) => {
                 watched.canonical_names += 1;
                 assert_eq!(watched.canonical_names, 1, "{id:?}: a second canonical name, {name}");
-                assert!(watched.addresses > 0, "{id:?}: a canonical name before any address");
+                assert!(
+                    !watched.addresses.is_empty(),
+                    "{id:?}: a canonical name before any address"
+                );
             }
             LookupResult::End(outcome) => {
                 watched.ends += 1;
                 if outcome.is_ok() {
                     self.succeeded += 1;
-                    assert!(watched.addresses > 0, "{id:?}: success without an address");
+                    assert!(!watched.addresses.is_empty(), "{id:?}: success without an address");
                     assert_eq!(watched.canonical_names, 1, "{id:?}: success without its name");
                 }
                 if let Err(error) = outcome {
                     // Canceled results are gone, whether or not there were any.
                     let is_canceled = error.kind() == LookupErrorKind::Canceled;
-                    let all_were_denied = error.denied().is_some() && watched.addresses == 0;
+                    let all_were_denied = error.denied().is_some() && watched.addresses.is_empty();
                     let says_so = error.kind() == LookupErrorKind::PolicyDenied;
                     assert!(is_canceled || all_were_denied == says_so, "{id:?}: {error:?}");
+                }
+                if let Some(truth) = self.truths.remove(&id) {
+                    let mut found: Vec<_> = watched.addresses.iter().map(timeless).collect();
+                    found.sort_unstable();
+                    let found = outcome.as_ref().map(|()| found).map_err(LookupError::kind);
+                    assert_eq!(found, truth, "{id:?}: not what the nameserver says");
                 }
             }
         }
@@ -193,6 +208,7 @@ impl Checks {
     }
 
     fn audit(stub: &Stub) {
+        assert_eq!(stub.holdings().timers, stub.timers_in_use(), "timers, and what they are for");
         let open = stub.open_questions();
         let distinct: HashSet<_> = open.iter().collect();
         assert_eq!(open.len(), distinct.len(), "an identical question is out twice");

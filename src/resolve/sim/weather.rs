@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::message::{Query, Response, framed};
 use super::random::Random;
 use super::world::{Connect, Nameserver, Reaction};
-use crate::resolve::error::{RecordType, Transport};
+use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
+use crate::resolve::lookup::MAX_ALIAS_QUERIES;
 
 /// What no valid answer ever holds: an address from here was taken from a forged message.
 const FORGED_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
@@ -100,6 +101,17 @@ impl Weather {
         }
     }
 
+    /// One that answers everything, quicker than it is asked again, over a path that loses nothing. What
+    /// a forger sends to those who ask it is another matter.
+    pub(super) fn reliable(random: Random) -> Self {
+        let mut weather = Self::new(random);
+        weather.kind = Kind::Well;
+        (weather.lost, weather.broken_stream, weather.open_fails) = (0, 0, 0);
+        weather.connect = Connect::Accept(weather.random.millis(0..50));
+        weather.slowness = 50;
+        weather
+    }
+
     fn delay(&mut self) -> Duration {
         self.random.millis(0..self.slowness)
     }
@@ -115,7 +127,7 @@ impl Weather {
     /// sends who does not know it; the others are broken in another way.
     fn forgery(&mut self, query: &Query) -> Vec<u8> {
         let mut response = Response::to(query).address(&query.name, Self::forged_ip(query));
-        match self.random.index(12) {
+        match self.random.index(13) {
             0..3 => response.id = query.id.wrapping_add(1 + self.random.id() % 0xfffe),
             3 => response.questions[0].0 = format!("x.{}", query.name),
             4 => response.questions[0].1 ^= 1 ^ 28,
@@ -125,6 +137,11 @@ impl Weather {
             8 => response.trailing = vec![0; 1 + self.random.index(9)],
             9 => response.opcode = 5,
             10 => return query.bytes.clone(),
+            // An error that names no question. On a connection it would be the nameserver's own.
+            11 if query.transport == Transport::Udp => {
+                let code = *self.random.pick(&[1, 2, 5]);
+                return Response::to(query).rcode(code).header_alone();
+            }
             _ => {
                 let len = self.random.index(response.bytes().len());
                 return response.bytes()[..len].to_vec();
@@ -232,52 +249,120 @@ impl Nameserver for Weather {
     }
 }
 
-/// What is true of a name: a function of its text, the same from every nameserver. Somewhere in a name
-/// stands a label `n` with its number, which all of its addresses carry; those of IPv6 also when they
-/// were given out, and for how long.
+/// What a name has of one record type: a function of its text, the same from every nameserver.
+enum Fact {
+    NxDomain,
+    NoData,
+    /// An alias, and nothing about its target.
+    Alias(String),
+    /// An alias with so many addresses of its target.
+    AliasWith(String, u8),
+    Addresses(u8),
+}
+
+/// The fact, and its TTL.
+fn fact(name: &str, record_type: RecordType) -> (Fact, u16) {
+    let is_v6 = record_type == RecordType::Aaaa;
+    let hash = name.bytes().fold(u64::from(is_v6), |hash, byte| hash * 31 + u64::from(byte));
+    let alias = format!("t{}.{name}", hash % 7);
+    let fact = match hash % 11 {
+        0..3 => Fact::NxDomain,
+        3 => Fact::NoData,
+        4 if name.len() < 60 => Fact::Alias(alias),
+        5 => Fact::AliasWith(alias, 2),
+        6 => Fact::Addresses(40),
+        _ => Fact::Addresses(1 + (hash % 4) as u8),
+    };
+    (fact, [0, 1, 2, 5, 60][(hash % 5) as usize])
+}
+
 fn zone(query: &Query, at: Duration) -> Response {
     let mut response = Response::to(query);
     let name = query.name.as_str();
-    let is_v6 = query.record_type == RecordType::Aaaa;
-    let hash = name.bytes().fold(u64::from(is_v6), |hash, byte| hash * 31 + u64::from(byte));
-    let alias = format!("t{}.{name}", hash % 7);
-    response.ttl = [0, 1, 2, 5, 60][(hash % 5) as usize];
-    match hash % 11 {
-        0..3 => {
-            let mut response = response.rcode(3);
+    let (fact, ttl) = fact(name, query.record_type);
+    response.ttl = ttl.into();
+    let made = u32::try_from(at.as_millis()).expect("less than 49 days");
+    let address = |owner: &str, n| address(owner, n, query.record_type, made, ttl);
+    match fact {
+        Fact::NxDomain => {
+            response = response.rcode(3);
             response.has_soa = true;
             response
         }
-        3 => response,
-        4 if name.len() < 60 => response.alias(name, &alias),
-        5 => addresses(response.alias(name, &alias), &alias, 2, is_v6, at),
-        6 => addresses(response, name, 40, is_v6, at),
-        _ => addresses(response, name, 1 + hash % 4, is_v6, at),
+        Fact::NoData => response,
+        Fact::Alias(alias) => response.alias(name, &alias),
+        Fact::AliasWith(alias, count) => (1..=count)
+            .fold(response.alias(name, &alias), |response, n| {
+                response.address(&alias, address(&alias, n))
+            }),
+        Fact::Addresses(count) => {
+            (1..=count).fold(response, |response, n| response.address(name, address(name, n)))
+        }
     }
 }
 
-fn addresses(
-    mut response: Response,
-    owner: &str,
-    count: u64,
-    is_v6: bool,
-    at: Duration,
-) -> Response {
+/// What a lookup of these names, in their order, must find where nothing is lost: its addresses,
+/// sorted and [`timeless`], or the kind of its error. `None` if it meets more aliases than a lookup
+/// follows.
+pub(super) fn truth(
+    candidates: impl IntoIterator<Item = String>,
+    record_types: &[RecordType],
+) -> Option<Result<Vec<IpAddr>, LookupErrorKind>> {
+    let mut error = LookupErrorKind::NotFound;
+    for candidate in candidates {
+        let (mut found, mut aliases) = (Vec::new(), 0);
+        for &record_type in record_types {
+            let mut name = candidate.clone();
+            let (owner, count) = loop {
+                match fact(&name, record_type).0 {
+                    Fact::NxDomain => break (name, 0),
+                    Fact::NoData => {
+                        error = LookupErrorKind::NoAddress;
+                        break (name, 0);
+                    }
+                    Fact::Alias(alias) => (name, aliases) = (alias, aliases + 1),
+                    Fact::AliasWith(alias, count) => break (alias, count),
+                    Fact::Addresses(count) => break (name, count),
+                }
+            };
+            found.extend((1..=count).map(|n| address(&owner, n, record_type, 0, 0)));
+        }
+        if aliases > MAX_ALIAS_QUERIES {
+            return None;
+        }
+        if !found.is_empty() {
+            found.sort_unstable();
+            return Some(Ok(found));
+        }
+    }
+    Some(Err(error))
+}
+
+/// The address of this number. Somewhere in a name stands a label `n` with the name's number, which all
+/// of its addresses carry; those of IPv6 also when they were given out, and for how long.
+fn address(owner: &str, n: u8, record_type: RecordType, made: u32, ttl: u16) -> IpAddr {
     let number: u16 = owner
         .split('.')
         .find_map(|label| label.strip_prefix('n')?.parse().ok())
         .expect("a label with the number");
-    let made = u32::try_from(at.as_millis()).expect("less than 49 days");
-    for n in 1..=count {
-        let [high, low] = number.to_be_bytes();
-        let ip: IpAddr = if is_v6 {
-            let (n, ttl) = (u16::try_from(n).expect("few"), response.ttl as u16);
-            let made = [(made >> 16) as u16, made as u16];
-            Ipv6Addr::new(0x2001, 0xdb8, 1, number, made[0], made[1], ttl, n).into()
-        } else {
-            Ipv4Addr::new(10, high, low, u8::try_from(n).expect("few")).into()
-        };
-        response = response.address(owner, ip);
+    let [high, low] = number.to_be_bytes();
+    let made = [(made >> 16) as u16, made as u16];
+    match record_type {
+        RecordType::A => Ipv4Addr::new(10, high, low, n).into(),
+        RecordType::Aaaa => {
+            Ipv6Addr::new(0x2001, 0xdb8, 1, number, made[0], made[1], ttl, n.into()).into()
+        }
     }
-    response
+}
+
+/// The address without what it tells of its time.
+pub(super) fn timeless(ip: &IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => *ip,
+        IpAddr::V6(ip) => {
+            let mut segments = ip.segments();
+            segments[4..7].fill(0);
+            Ipv6Addr::from(segments).into()
+        }
+    }
 }

@@ -61,6 +61,15 @@ impl Stub {
         }
     }
 
+    /// How many timers the lookups, queries and connections know of.
+    pub(crate) fn timers_in_use(&self) -> usize {
+        let lookups = self.lookups.values();
+        let lookups = lookups.flat_map(|entry| [entry.deadline, entry.candidate_timer]);
+        let queries = self.queries.values().map(|entry| entry.timer);
+        let connections = self.connections.values().map(|connection| connection.idle_at);
+        lookups.chain(queries).chain(connections).flatten().count()
+    }
+
     /// Names the query that asks this question now. The name is in wire form.
     pub(crate) fn flight(&self, name: &[u8], record_type: RecordType) -> Option<u64> {
         let name = QueryName::of_wire(name);

@@ -1,0 +1,64 @@
+"""Shared by the scripts beside it that break the source on purpose, one fault at a time, and demand
+that a test notices each.
+
+A mutant is one or more edits (file, text, replacement). A text that is no longer found, or more than
+once, is an error: the list goes with the source.
+"""
+
+import os
+import subprocess
+import time
+
+
+def run(command, directory, timeout, **environment):
+    """Whether the command passes, and what it printed. One that takes longer than the timeout does
+    not pass: a mutant may make a test wait for ever."""
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=timeout)
+        return process.returncode == 0, output
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        output, _ = process.communicate()
+        return False, output + f"\nno end after {timeout} s"
+
+
+def hunt(mutants, source, notice, selected):
+    """Applies each mutant to the files below `source`, and tells what notices it: `notice` returns
+    that, or None. `selected` are names; none at all selects every mutant."""
+    unknown = set(selected) - set(mutants)
+    if unknown:
+        raise SystemExit(f"no such mutant: {', '.join(unknown)}")
+    if notice():
+        raise SystemExit("the source as it is fails its tests")
+    survivors = []
+    for name, edits in mutants.items():
+        if selected and name not in selected:
+            continue
+        began = time.monotonic()
+        originals = {}
+        for file, text, replacement in [edits] if isinstance(edits, tuple) else edits:
+            before = (source / file).read_text()
+            originals.setdefault(file, before)
+            if before.count(text) != 1:
+                raise SystemExit(f"{name}: its text stands {before.count(text)} times in {file}")
+            (source / file).write_text(before.replace(text, replacement))
+        noticed = notice()
+        for file, original in originals.items():
+            (source / file).write_text(original)
+        took = time.monotonic() - began
+        print(f"{name}: {noticed or 'SURVIVES'} ({took:.0f} s)", flush=True)
+        if not noticed:
+            survivors.append(name)
+    if survivors:
+        raise SystemExit(f"nothing notices: {', '.join(survivors)}")
+    print("Every mutant was noticed.")
