@@ -437,3 +437,6 @@ where
 {
     Resolver::system().lookup(target)
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,6 +86,9 @@ pub(super) enum Command {
     Forget(QueryName),
     /// The configuration has changed, or the network.
     NextGeneration,
+    /// Ends the thread by a panic.
+    #[cfg(test)]
+    Die,
 }
 
 impl Shared {
@@ -356,6 +359,8 @@ impl ResolverThread {
                     cache.clear();
                 }
             }
+            #[cfg(test)]
+            Command::Die => panic!("the resolver thread dies, as a test wants it to"),
         }
     }
 
