@@ -48,6 +48,11 @@ pub struct Stats {
     pub tcp_queries: u64,
     /// Truncated responses, asked for again over TCP.
     pub truncated: u64,
+    /// Answers with the address 127.0.53.53. It is passed on as any other, and means that the name is a
+    /// private one which is becoming a public one: a new top-level domain answers so for its first
+    /// ninety days (ICANN, "Name Collision Occurrence Management Framework", 2014). Whoever gets it
+    /// should find out where the name comes from: soon it will lead to a stranger's address.
+    pub name_collisions: u64,
     /// Messages that were dropped because they answered nothing that was asked: by reason, for
     /// reasons that occurred. They are forged, broken, or late.
     pub ignored: Vec<(&'static str, u64)>,
@@ -93,6 +98,7 @@ pub(crate) struct Counters {
     pub(crate) cache_misses: AtomicU64,
     pub(crate) cache_refreshes: AtomicU64,
     pub(crate) truncated: AtomicU64,
+    pub(crate) name_collisions: AtomicU64,
     pub(crate) open_sockets: AtomicU64,
     generations: AtomicU64,
     udp_queries: AtomicU64,
@@ -240,6 +246,7 @@ impl Counters {
             udp_queries: get(&self.udp_queries),
             tcp_queries: get(&self.tcp_queries),
             truncated: get(&self.truncated),
+            name_collisions: get(&self.name_collisions),
             ignored: ignored
                 .map(|(name, counter)| (name, get(counter)))
                 .filter(|&(_, count)| count > 0)

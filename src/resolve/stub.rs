@@ -527,8 +527,12 @@ impl Stub {
     }
 
     fn handle_response(&mut self, outstanding: &Outstanding, response: Response, now: Instant) {
-        if response == Response::Truncated {
-            add(&self.counters.truncated);
+        match &response {
+            Response::Truncated => add(&self.counters.truncated),
+            Response::Answer(answer) if answer.is_name_collision() => {
+                add(&self.counters.name_collisions);
+            }
+            _ => {}
         }
         let Outstanding { query, sent, .. } = *outstanding;
         if let Some(entry) = self.queries.get_mut(&query) {

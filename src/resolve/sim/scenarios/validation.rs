@@ -156,3 +156,13 @@ fn rv17_a_duplicated_servfail_counts_once() {
     let results = &["192.0.2.1@252 =www.example@252 ok@252"];
     Scenario { servers, results, ..SCENARIO }.check();
 }
+
+/// A private name is becoming a public one: a person has to be told, the caller gets what there is.
+#[test]
+fn su04_the_address_of_a_name_collision_is_returned_and_counted() {
+    let servers = &["www.example A -> answer 127.0.53.53; other.example A -> answer 127.0.53.54"];
+    let steps = &["0 lookup www.example", "0 lookup other.example"];
+    let results = &["127.0.53.53@1 =www.example@1 ok@1", "127.0.53.54@1 =other.example@1 ok@1"];
+    let world = Scenario { servers, steps, results, ..SCENARIO }.check();
+    assert_eq!(world.stats().name_collisions, 1);
+}
