@@ -177,6 +177,7 @@ impl LookupStream {
     fn pass_on(&mut self, result: Option<LookupResult>) -> LookupResult {
         let result =
             result.unwrap_or_else(|| LookupResult::End(Err(LookupErrorKind::ResolverGone.into())));
+        self.span.dns_result(&result);
         if matches!(result, LookupResult::End(_)) {
             self.end();
         }

@@ -3,12 +3,16 @@
 //! One span a lookup (`outrace::lookup`) and one a race (`outrace::connect`), at level debug, with
 //! the field names of the OpenTelemetry semantic conventions. Nothing is formatted for a subscriber
 //! that does not listen.
+//!
+//! What a person should do something about is at level warn: a name collision (`outrace::lookup`), and
+//! what of the configuration cannot be used (`outrace::config`).
 
 #[cfg(feature = "tracing")]
 mod imp {
-    use tracing::{Span, debug, debug_span};
+    use tracing::{Span, debug, debug_span, warn};
 
     use crate::happy_eyeballs::{ConnectError, ConnectInfo, ConnectionAttempt};
+    use crate::resolve::{Diagnostic, NAME_COLLISION};
     use crate::{Host, LookupResult, Target, TargetError};
 
     /// The span of one lookup, from its call to its `End` or its drop.
@@ -36,6 +40,20 @@ mod imp {
             Self(span)
         }
 
+        /// A result came from the nameservers.
+        pub(crate) fn dns_result(&self, result: &LookupResult) {
+            if let LookupResult::Address(addr) = result
+                && addr.ip() == NAME_COLLISION
+            {
+                let _entered = self.0.enter();
+                warn!(
+                    target: "outrace::lookup",
+                    { dns.answer = %addr.ip() },
+                    "name collision: this private name is becoming a public one"
+                );
+            }
+        }
+
         /// A result came out of the stream.
         pub(crate) fn result(&self, result: &LookupResult) {
             let _entered = self.0.enter();
@@ -51,6 +69,13 @@ mod imp {
                     debug!(target: "outrace::lookup", { error.message = %error }, "end");
                 }
             }
+        }
+    }
+
+    /// A configuration was read.
+    pub(crate) fn configured(diagnostics: &[Diagnostic]) {
+        for diagnostic in diagnostics {
+            warn!(target: "outrace::config", "{diagnostic}");
         }
     }
 
@@ -104,7 +129,10 @@ mod imp {
 #[cfg(not(feature = "tracing"))]
 mod imp {
     use crate::happy_eyeballs::{ConnectError, ConnectInfo};
+    use crate::resolve::Diagnostic;
     use crate::{LookupResult, Target, TargetError};
+
+    pub(crate) fn configured(_: &[Diagnostic]) {}
 
     pub(crate) struct LookupSpan;
 
@@ -112,6 +140,9 @@ mod imp {
         pub(crate) fn new(_: &Result<Target, TargetError>) -> Self {
             Self
         }
+
+        #[expect(clippy::unused_self, reason = "with the feature there is a span in it")]
+        pub(crate) fn dns_result(&self, _: &LookupResult) {}
 
         #[expect(clippy::unused_self, reason = "with the feature there is a span in it")]
         pub(crate) fn result(&self, _: &LookupResult) {}
@@ -130,4 +161,4 @@ mod imp {
     }
 }
 
-pub(crate) use imp::{ConnectSpan, LookupSpan};
+pub(crate) use imp::{ConnectSpan, LookupSpan, configured};

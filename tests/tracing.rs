@@ -1,4 +1,5 @@
-//! With feature `tracing`, a lookup and a race each have a span, with the results as events in it.
+//! With feature `tracing`, a lookup and a race each have a span, with the results as events in it, and
+//! what a person should know is a warning.
 
 mod support;
 
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::StreamExt;
 use outrace::Resolver;
 use outrace::happy_eyeballs::{ConnectOptions, connect_with};
-use support::World;
+use support::{Nameserver, World};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -55,7 +56,9 @@ impl Subscriber for Lines {
     }
 
     fn event(&self, event: &Event<'_>) {
-        self.push("event", |line| event.record(line));
+        let metadata = event.metadata();
+        let head = format!("{} {}", metadata.level(), metadata.target());
+        self.push(&head, |line| event.record(line));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -88,4 +91,48 @@ async fn a_lookup_and_a_race_tell_what_they_do() {
     let gone = world.target("gone.example.test");
     connect_with(gone.as_str(), &resolver, &ConnectOptions::default()).await.unwrap_err();
     assert!(lines.has(&["error.message", "gone.example.test", "failed"]), "{:?}", lines.0);
+}
+
+#[tokio::test]
+async fn su04_a_name_collision_is_a_warning_when_a_nameserver_says_so() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let nameserver = Nameserver::start("crm.corp. A -> answer 127.0.53.53");
+    let resolver =
+        Resolver::builder().without_system_configuration().nameservers([nameserver.addr()]).build();
+    // Whoever writes that address gets what was asked for.
+    let _: Vec<_> = resolver.lookup("127.0.53.53:80").collect().await;
+    assert!(!lines.has(&["WARN"]), "{:?}", lines.0);
+    let _: Vec<_> = resolver.lookup("crm.corp:80").collect().await;
+    assert!(lines.has(&["WARN outrace::lookup", "name collision", "127.0.53.53"]), "{:?}", lines.0);
+    assert_eq!(resolver.stats().name_collisions, 1);
+}
+
+#[test]
+fn what_cannot_be_used_of_the_configuration_is_a_warning_each() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let dir = std::env::temp_dir().join(format!("outrace-tracing-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (conf, hosts) = (dir.join("resolv.conf"), dir.join("hosts"));
+    std::fs::write(&conf, "nameserver 192.0.2.53\noptions foo ndots:99\nnameserver nowhere\n")
+        .unwrap();
+    std::fs::write(&hosts, "192.0.2.1 www.example\n192.0.2.2\n").unwrap();
+    let resolver =
+        Resolver::builder().without_system_configuration().resolv_conf(&conf).hosts(&hosts).build();
+    std::fs::remove_dir_all(&dir).unwrap();
+    let config = "WARN outrace::config";
+    assert!(
+        lines.has(&[config, "resolv.conf line 2", "\"foo\"", "unknown option"]),
+        "{:?}",
+        lines.0
+    );
+    assert!(
+        lines.has(&[config, "resolv.conf line 2", "ndots:99", "out of range"]),
+        "{:?}",
+        lines.0
+    );
+    assert!(lines.has(&[config, "resolv.conf line 3", "nowhere"]), "{:?}", lines.0);
+    assert!(lines.has(&[config, "hosts line 2"]), "{:?}", lines.0);
+    assert_eq!(lines.0.lock().unwrap().len(), resolver.diagnostics().len());
 }

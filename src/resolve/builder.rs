@@ -199,8 +199,9 @@ impl ResolverBuilder {
 
     /// Reads the files, and makes the resolver.
     ///
-    /// It never fails: what is wrong in a file costs the line it stands in, and is told by
-    /// [`Resolver::diagnostics`].
+    /// It never fails: what is wrong in a file costs the word or line it stands in, and is told by
+    /// [`Resolver::diagnostics`]; with feature `tracing` also by a warning for each (target
+    /// `outrace::config`), now and whenever the files have changed.
     ///
     /// # Blocking
     ///

@@ -14,7 +14,7 @@ use super::reload::{CHECK_INTERVAL, Fingerprint, SUSPENDED, Verdict, Watch};
 use super::resolv_conf::ResolvConf;
 use super::stub::StubConfig;
 use super::system::{fingerprint, read_hosts, read_resolv_conf};
-use crate::HostName;
+use crate::{HostName, trace};
 
 /// A hosts file over this size is read on a thread of its own, when it has changed: a block list of
 /// a hundred thousand names takes tens of milliseconds, a file of this size less than one.
@@ -152,6 +152,7 @@ impl State {
         let mut diagnostics = self.conf.diagnostics.clone();
         diagnostics.extend(self.hosts.diagnostics().iter().cloned());
         diagnostics.extend(self.hosts_unreadable.clone());
+        trace::configured(&diagnostics);
         recipe.snapshot(&self.conf, Arc::clone(&self.hosts), diagnostics)
     }
 

@@ -73,5 +73,7 @@ pub use query::Strategy;
 pub use resolver::{AddressFamily, LookupHandle, LookupOptions, Resolver, lookup};
 pub use stats::{NameserverStats, Stats};
 
+#[cfg(feature = "tracing")]
+pub(crate) use answer::NAME_COLLISION;
 pub(crate) use resolver::{Inner, Pending};
 pub(crate) use stub::LookupId;
