@@ -101,6 +101,38 @@ impl ResolverBuilder {
     }
 
     /// The file to read in place of `/etc/resolv.conf`.
+    ///
+    /// What is understood of it is what resolv.conf(5) describes, and `RES_OPTIONS` and `LOCALDOMAIN`
+    /// amend it as there. A word or line that cannot be used leaves a [`Diagnostic`], and the rest of the
+    /// file holds.
+    ///
+    /// | line | here |
+    /// |---|---|
+    /// | `nameserver` | The first three. An address with a zone (`fe80::1%eth0`), and no port. `0.0.0.0` and `::` are this machine. Without any: `127.0.0.1`. |
+    /// | `search`, `domain` | The last such line holds, of any length. Without any: the domain of the machine's own name. `search .` is no search list. |
+    /// | `sortlist` | Not supported, told by a diagnostic: addresses are ordered by RFC 6724. |
+    ///
+    /// | option | here |
+    /// |---|---|
+    /// | `ndots:n` | 0 to 15, default 1. |
+    /// | `timeout:n` | 1 to 30 s, default 5 s: for one candidate name at all nameservers, resends and aliases included, where the C library means one query to one nameserver. |
+    /// | `attempts:n` | 1 to 5, default 2: how often a question may fail at every nameserver; never more than three sends to one (RFC 9520). |
+    /// | `rotate` | Each lookup starts with the next nameserver, one after the other ([`Strategy::InTurn`]). |
+    /// | `use-vc` (`usevc`, `tcp`) | TCP alone. |
+    /// | `edns0` | On; `-edns0` turns it off. |
+    /// | `single-request` | AAAA is asked when A is settled. |
+    /// | `single-request-reopen` | A and AAAA have a socket each. |
+    /// | `no-aaaa` | No AAAA is asked, unless a lookup wants that family alone. |
+    /// | `trust-ad` | Queries have the AD bit (RFC 6840). What a response says by it is not told. |
+    /// | `no-tld-query` | A name without a dot is not tried as it is, once the search list was. |
+    /// | `strict-error` | Always so: when a family fails, the lookup ends with its error, behind the addresses of the other. |
+    /// | `no-reload` | A change of this file is not looked for. |
+    /// | `inet6` | No effect: obsolete, and nothing is mapped into IPv6 here. |
+    /// | `debug`, `no-check-names`, `ip6-bytestring`, `ip6-dotint`, `no-ip6-dotint` | No effect: there is nothing here for them to steer. |
+    ///
+    /// A minus sign clears an option: `-rotate`.
+    ///
+    /// [`Diagnostic`]: super::Diagnostic
     pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.resolv_conf = Some(path.into());
         self
