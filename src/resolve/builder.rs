@@ -292,6 +292,7 @@ impl ResolverBuilder {
                 attempts: self.attempts.unwrap_or(options.attempts),
                 edns: self.edns.unwrap_or(options.edns0),
                 tcp_only: self.tcp_only.unwrap_or(options.use_vc),
+                spreads_resends: true,
             },
             rotate: options.rotate,
             trust_ad: options.trust_ad,

@@ -63,6 +63,8 @@ pub(crate) struct QueryConfig {
     pub(crate) edns: bool,
     /// No UDP at all.
     pub(crate) tcp_only: bool,
+    /// Whether the resends of each query come a little sooner or later than those of the next.
+    pub(crate) spreads_resends: bool,
 }
 
 /// What was sent, when a response to it arrives or its socket fails.
@@ -100,6 +102,8 @@ pub(crate) struct Query {
     first_server: usize,
     /// When the nameservers that were not asked yet are asked too.
     widen_at: Option<Instant>,
+    /// What part of the usual delay its resends wait, in thousandths.
+    resend_permille: u32,
 }
 
 #[derive(Debug)]
@@ -117,13 +121,14 @@ struct Question {
 
 impl Query {
     /// A query about `record_types`, started at `now`, over at `deadline`. `first_server` is where
-    /// `InTurn` begins.
+    /// `InTurn` begins. `random` is any number.
     pub(crate) fn new(
         record_types: impl IntoIterator<Item = RecordType>,
         config: QueryConfig,
         servers: &mut [Nameserver],
         first_server: usize,
         deadline: Instant,
+        random: u16,
         now: Instant,
     ) -> Self {
         let mut questions = [None, None];
@@ -146,6 +151,7 @@ impl Query {
             server_count,
             first_server: if server_count == 0 { 0 } else { first_server % server_count },
             widen_at: None,
+            resend_permille: if config.spreads_resends { sends::permille(random) } else { 1000 },
         };
         query.start(servers, now);
         query

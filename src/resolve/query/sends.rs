@@ -10,12 +10,22 @@ use crate::resolve::nameserver::Nameserver;
 /// The second resend comes after three times the delay of the first: a loss of the first two
 /// packets costs little, and an outage of a second is still bridged by the third.
 const RESEND_GROWTH: u32 = 3;
+/// By how much the resends of one query may come sooner or later, in thousandths of their delay. A burst
+/// that overruns the buffer of a nameserver would otherwise be sent again in as short a time, and
+/// overrun it again. A fifth spreads it over a tenth of a second the first time, and over three the
+/// second.
+const RESEND_SPREAD: u16 = 200;
 /// A TCP connection that has brought no answer for this long makes the other nameservers be asked:
 /// one lost SYN is sent again by the kernel after a second (RFC 6298 section 2).
 const TCP_LATE_DELAY: Duration = Duration::from_secs(1);
 /// It is taken for silent after this much more, so that a round can be over: two seconds are the
 /// handshake and the exchange over the slowest of paths, with the lost SYN.
 const TCP_SILENT_DELAY: Duration = Duration::from_secs(2);
+
+/// A random part of the usual delay.
+pub(super) fn permille(random: u16) -> u32 {
+    u32::from(1000 - RESEND_SPREAD + random % (2 * RESEND_SPREAD + 1))
+}
 
 impl Query {
     /// The first sends.
@@ -128,7 +138,9 @@ impl Query {
             let leg = progress.exchanges[question].leg(transport);
             let delay = match transport {
                 Transport::Udp => {
-                    servers[server].resend_delay() * RESEND_GROWTH.pow(leg.sends.into())
+                    let usual =
+                        servers[server].resend_delay() * RESEND_GROWTH.pow(leg.sends.into());
+                    usual * self.resend_permille / 1000
                 }
                 Transport::Tcp => TCP_LATE_DELAY,
             };

@@ -4,6 +4,7 @@
 
 mod address_policy;
 mod aliases;
+mod bursts;
 mod caching;
 mod errors;
 mod figures;

@@ -68,6 +68,7 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     stub.query.attempts = *random.pick(&[1, 2, 3, 5]);
     stub.query.edns = random.percent(80);
     stub.query.tcp_only = random.percent(10);
+    stub.query.spreads_resends = random.percent(50);
     stub.rotate = random.percent(20);
     stub.pairing = *random.pick(&[
         Pairing::OneSocket,

@@ -122,6 +122,7 @@ pub(super) fn config(servers: usize) -> StubConfig {
             attempts: 2,
             edns: true,
             tcp_only: false,
+            spreads_resends: false,
         },
         rotate: false,
         trust_ad: false,

@@ -183,6 +183,7 @@ impl Stub {
             &mut self.servers,
             first_server,
             deadline,
+            (self.random)(),
             now,
         );
         let id = QueryId(self.ids.next());
