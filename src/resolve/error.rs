@@ -48,7 +48,8 @@ pub enum LookupErrorKind {
     Resources,
     /// The lookup was canceled.
     Canceled,
-    /// The resolver has shut down, or its thread has died.
+    /// The resolver has shut down, its thread has died, or the lookup was started in the process that this
+    /// one was forked off.
     ResolverGone,
 }
 
