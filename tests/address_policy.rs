@@ -246,7 +246,7 @@ async fn co04_of_a_mixed_answer_the_race_dials_what_is_left() {
 #[tokio::test]
 async fn t15_a_name_that_changes_its_mind_is_judged_each_time() {
     let nameserver = Nameserver::start(
-        "rebound.example.test. A #1  -> answer 9.9.9.9
+        "rebound.example.test. A #1  -> answer 9.9.9.9 ttl 0
          rebound.example.test. A #2+ -> answer 127.0.0.1 ttl 0
          rebound.example.test. AAAA  -> nodata",
     );
