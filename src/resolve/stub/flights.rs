@@ -223,7 +223,6 @@ impl Stub {
         let record_type = entry.query.record_type(question);
         let name = entry.name.clone();
         let subscribers = std::mem::take(&mut entry.subscribers[question]);
-        entry.for_cache[question] = false;
         self.flights.remove(&(name.clone(), record_type));
         if let (Some(cache), Some(epoch)) = (&self.cache, entry.epoch) {
             cache.insert(&name, record_type, settled, epoch, now);
@@ -275,13 +274,13 @@ impl Stub {
     /// The cache no longer wants what was asked for it alone.
     pub(super) fn abandon_for_cache(&mut self, now: Instant) {
         let mut unwanted = Vec::new();
-        for (&query, entry) in &mut self.queries {
-            for question in 0..MAX_QUESTIONS {
-                let is_for_cache = std::mem::take(&mut entry.for_cache[question]);
-                if is_for_cache && entry.subscribers[question].is_empty() {
-                    unwanted.push((query, question));
-                }
-            }
+        for (&query, entry) in &self.queries {
+            unwanted.extend((0..MAX_QUESTIONS).filter_map(|question| {
+                let is_unwanted = entry.for_cache[question]
+                    && entry.subscribers[question].is_empty()
+                    && entry.query.is_open(question);
+                is_unwanted.then_some((query, question))
+            }));
         }
         for (query, question) in unwanted {
             self.abandon(query, question, now);
