@@ -1,5 +1,15 @@
-//! What must hold for any bytes, for the targets in `fuzz/`. Built with `--cfg fuzzing` alone; no
-//! part of the API.
+//! What must hold for any bytes, for the targets in `fuzz/`; no part of the API.
+//!
+//! Built with `--cfg fuzzing`, and with the tests, which play the seeds.
+
+#![allow(missing_docs, reason = "no part of the API")]
+
+mod build;
+mod input;
+mod message;
+pub mod oracle;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -11,6 +21,8 @@ use super::hosts::Hosts;
 use super::resolv_conf::{self, Env};
 use super::search::candidates;
 use super::special_names::must_not_be_asked_for;
+
+pub use message::{Case, message};
 
 /// A text is refused in printable words, or is a name that reads back as itself.
 pub fn host_name(bytes: &[u8]) {

@@ -33,7 +33,7 @@ mod connection;
 mod diagnostic;
 mod error;
 mod framing;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod generations;
 mod hosts;

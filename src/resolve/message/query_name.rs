@@ -47,7 +47,7 @@ impl QueryName {
     }
 
     /// A name in wire form that is known to be valid.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn of_wire(wire: &[u8]) -> Self {
         Self(wire.into())
     }
