@@ -197,6 +197,7 @@ impl Checks {
             assert!(core.has_ended(id), "{id:?} had to end by {at:?}");
             self.budgets.pop_first();
         }
+        core.all().for_each(Self::without_lookups);
         match self.turns_to_audit.checked_sub(1) {
             Some(turns) => self.turns_to_audit = turns,
             None => {
@@ -205,6 +206,18 @@ impl Checks {
                 core.all().for_each(Self::audit);
             }
         }
+    }
+
+    /// What is held when the last lookup is gone.
+    fn without_lookups(stub: &Stub) {
+        let holdings = stub.holdings();
+        if holdings.lookups > 0 || stub.asks_for_cache() {
+            return;
+        }
+        // A connection stays open for the next lookup, under a timer of its own.
+        let connections = holdings.connections;
+        let kept = Holdings { connections, timers: connections, ..Holdings::default() };
+        assert_eq!(holdings, kept, "held for a lookup that is gone");
     }
 
     fn audit(stub: &Stub) {

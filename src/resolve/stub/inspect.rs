@@ -87,6 +87,14 @@ impl Stub {
         open
     }
 
+    /// Whether a question is out that no lookup waits for.
+    pub(crate) fn asks_for_cache(&self) -> bool {
+        let is_asked = |entry: &super::QueryEntry| {
+            (0..MAX_QUESTIONS).any(|n| entry.for_cache[n] && entry.query.is_open(n))
+        };
+        self.queries.values().any(|entry| is_asked(entry))
+    }
+
     pub(crate) fn has_ended(&self, id: LookupId) -> bool {
         self.lookups.get(&id).is_none_or(|entry| entry.lookup.has_ended)
     }
