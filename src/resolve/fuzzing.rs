@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "no part of the API")]
 
 mod build;
+mod change;
 mod input;
 mod message;
 pub mod oracle;
@@ -20,8 +21,12 @@ use super::Diagnostic;
 use super::hosts::Hosts;
 use super::resolv_conf::{self, Env};
 use super::search::candidates;
+use super::sim;
 use super::special_names::must_not_be_asked_for;
 
+pub(super) use build::any_response;
+pub(super) use change::changed;
+pub(super) use input::Input;
 pub use message::{Case, message};
 
 /// A text is refused in printable words, or is a name that reads back as itself.
@@ -90,6 +95,17 @@ pub fn hosts(bytes: &[u8]) {
         let canonical = hosts.lookup(&entry.canonical).expect("the canonical name is in the file");
         assert!(canonical.addresses.contains(&entry.addresses[0]), "{name} and its canonical name");
     }
+}
+
+/// Of all that arrives for one lookup, it takes the valid responses, and nothing else ends it.
+pub fn acceptance(bytes: &[u8]) {
+    sim::bytes::acceptance(bytes);
+}
+
+/// The whole core, with users, nameservers and a network that do anything at any time, keeps its
+/// promises after each step.
+pub fn query_machine(bytes: &[u8]) {
+    sim::bytes::query_machine(bytes);
 }
 
 /// A machine with one interface.

@@ -50,7 +50,7 @@ mod reload;
 mod resolv_conf;
 mod resolver;
 mod search;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod sim;
 mod sockets;
 mod special_names;

@@ -6,7 +6,7 @@
 //! against a simulated network.
 
 mod flights;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod inspect;
 mod tcp;
 
@@ -30,7 +30,7 @@ use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled, is_re
 use super::sockets::{Heard, Outstanding, Place, SocketId, Sockets};
 use super::stats::{Counters, Gauge, add};
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use inspect::Holdings;
 
 /// Names a lookup for as long as the resolver lives.

@@ -121,7 +121,7 @@ impl CacheOptions {
     }
 
     /// What [`serve_stale`](Self::serve_stale) was set to.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn stale(&self) -> Option<Duration> {
         self.serve_stale
     }

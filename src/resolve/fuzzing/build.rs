@@ -36,6 +36,11 @@ enum Data {
     Names(Vec<Name>, Vec<u8>),
 }
 
+/// A response to this question.
+pub(crate) fn any_response(input: &Input, asked: &Asked) -> Vec<u8> {
+    response(input, asked).octets
+}
+
 /// Builds a response to this question. Whatever the bytes say, it is well formed.
 pub(super) fn response(input: &Input, asked: &Asked) -> Built {
     let flags = input.byte();

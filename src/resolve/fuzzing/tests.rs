@@ -25,3 +25,9 @@ fn seeds_of_texts() {
 fn seeds_of_messages() {
     play("message", |bytes| drop(super::message(bytes)));
 }
+
+#[test]
+fn seeds_of_conversations() {
+    play("acceptance", super::acceptance);
+    play("query_machine", super::query_machine);
+}

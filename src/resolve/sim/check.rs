@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::message::Query;
 use super::weather::timeless;
+use super::witness::Witness;
 use crate::resolve::cache::CacheOptions;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::generations::Generations;
+use crate::resolve::sockets::SocketId;
 use crate::resolve::stub::{Holdings, LookupId, Stub, StubConfig};
 use crate::{LookupError, LookupErrorKind, LookupResult};
 
@@ -24,6 +26,8 @@ const TURNS_BETWEEN_AUDITS: usize = 64;
 pub(super) struct Checks {
     /// Which addresses a lookup may bring, if that is known.
     pub(super) may_bring: Option<fn(LookupId, IpAddr) -> bool>,
+    /// What arrived, and which addresses may come of it.
+    pub(super) witness: Witness,
     /// How many names one lookup may ask for.
     pub(super) candidates: u32,
     /// What lookups must bring that nothing keeps from the truth: their addresses, sorted, or the kind
@@ -62,6 +66,7 @@ impl Checks {
         let servers = config.nameservers.len();
         Self {
             may_bring: None,
+            witness: Witness::default(),
             candidates: 16,
             truths: HashMap::new(),
             succeeded: 0,
@@ -115,6 +120,7 @@ impl Checks {
         match result {
             LookupResult::Address(addr) => {
                 watched.addresses.push(addr.ip());
+                self.witness.check(id, addr.ip());
                 if let Some(may_bring) = self.may_bring {
                     assert!(may_bring(id, addr.ip()), "{id:?}: no valid answer had {addr}");
                 }
@@ -162,7 +168,8 @@ impl Checks {
     }
 
     /// A query went out: somebody waits for it, and it was not sent too often.
-    pub(super) fn sent(&mut self, stub: &Stub, server: usize, query: &Query) {
+    pub(super) fn sent(&mut self, stub: &Stub, server: usize, socket: SocketId, query: &Query) {
+        self.witness.sent(socket, query);
         let Query { name, record_type, .. } = query;
         let Some(flight) = stub.flight(&query.wire_name, *record_type) else {
             panic!("{name} {record_type} was sent, and nobody waits for it");

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::resolve::error::{RecordType, Transport};
+use crate::resolve::fuzzing::oracle::Asked;
 
 /// A query, as the nameserver read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,18 @@ impl Query {
         assert_eq!(bytes.len(), at + 5 + if edns { 11 } else { 0 });
         let (name, wire_name) = (labels.join("."), bytes[12..=at].to_vec());
         Self { id: word(0), name, wire_name, record_type, transport, edns, bytes: bytes.to_vec() }
+    }
+}
+
+impl From<&Query> for Asked {
+    fn from(query: &Query) -> Self {
+        Self {
+            id: query.id,
+            name: query.wire_name.clone(),
+            record_type: query.record_type,
+            transport: query.transport,
+            exact_case: false,
+        }
     }
 }
 

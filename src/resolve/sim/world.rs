@@ -186,6 +186,11 @@ impl World {
         self.push(self.start + at, event);
     }
 
+    /// Those of now, in their order.
+    pub(super) fn nameservers(&self) -> &[SocketAddr] {
+        &self.config.nameservers
+    }
+
     pub(super) fn stats(&self) -> Stats {
         self.counters.snapshot(self.cache.as_deref())
     }
@@ -207,6 +212,13 @@ impl World {
         }
     }
 
+    /// Lets time pass, with all that happens in it.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let until = self.elapsed() + time;
+        self.run_until(until);
+        self.now = self.now.max(self.start + until);
+    }
+
     pub(super) fn open_sockets(&self) -> usize {
         self.udp.len() + self.tcp.len()
     }
@@ -217,7 +229,7 @@ impl World {
     }
 
     /// One turn: the next event, or the next timeout. `false` if there is none.
-    fn step(&mut self) -> bool {
+    pub(super) fn step(&mut self) -> bool {
         let Some(at) = self.next_at() else { return false };
         self.now = self.now.max(at);
         let due = self.events.first_entry().filter(|entry| entry.key().0 <= self.now);
@@ -239,6 +251,7 @@ impl World {
         match event {
             // What arrives for a closed socket goes nowhere.
             Event::Datagram(socket, bytes) if self.udp.contains_key(&socket) => {
+                self.checks.witness.datagram(socket, &bytes);
                 core.handle_datagram(socket, &bytes, now);
             }
             Event::UdpError(socket, kind) if self.udp.contains_key(&socket) => {
@@ -251,6 +264,7 @@ impl World {
                 }
             }
             Event::Stream(socket, bytes) if self.tcp.contains_key(&socket) => {
+                self.checks.witness.stream(socket, &bytes);
                 core.handle_stream_data(socket, &bytes, now);
             }
             Event::StreamError(socket, kind) if self.tcp.contains_key(&socket) => {
@@ -392,8 +406,14 @@ impl World {
                 assert_eq!(len, message.len(), "the prefix is the length");
                 self.send(tcp.server, socket, Query::read(message, Transport::Tcp));
             }
-            Transmit::CloseUdp { socket } => drop(self.udp.remove(&socket)),
-            Transmit::CloseTcp { socket } => drop(self.tcp.remove(&socket)),
+            Transmit::CloseUdp { socket } => {
+                self.udp.remove(&socket);
+                self.checks.witness.closed(socket);
+            }
+            Transmit::CloseTcp { socket } => {
+                self.tcp.remove(&socket);
+                self.checks.witness.closed(socket);
+            }
         }
     }
 
@@ -405,7 +425,7 @@ impl World {
     fn send(&mut self, server: usize, socket: SocketId, query: Query) {
         let at = self.elapsed();
         let stub = self.core.with_socket(socket).expect("who sends has the socket");
-        self.checks.sent(stub, server, &query);
+        self.checks.sent(stub, server, socket, &query);
         for reaction in self.servers[server].handle_query(&query, at) {
             self.react(socket, query.transport, reaction);
         }

@@ -1,4 +1,4 @@
-//! What a [`Stub`] holds, for the tests that look for what is left behind.
+//! What a [`Stub`] holds, for the tests and fuzz targets that look for what is left behind.
 
 use super::{LookupId, MAX_QUESTIONS, QueryName, SocketId, Stub};
 use crate::resolve::error::RecordType;

@@ -1,0 +1,101 @@
+//! A second reader that listens on every socket, and says which addresses may come of what it heard.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use super::message::Query;
+use crate::HostName;
+use crate::resolve::Transport;
+use crate::resolve::answer::{Answer, Outcome};
+use crate::resolve::fuzzing::oracle::{Asked, Message};
+use crate::resolve::message::{QueryName, Response};
+use crate::resolve::sockets::SocketId;
+use crate::resolve::stub::LookupId;
+
+/// What was asked and heard on the sockets of one world.
+#[derive(Debug, Default)]
+pub(super) struct Witness {
+    /// Messages that are known to be true, and may settle their questions.
+    pub(super) truths: HashSet<Vec<u8>>,
+    /// How many messages that are not known to be true may have settled a question.
+    pub(super) others: usize,
+    /// The questions on a socket, by id: on a connection it may be used again.
+    asked: HashMap<SocketId, HashMap<u16, Vec<Asked>>>,
+    /// What came on a connection behind the last whole message.
+    streams: HashMap<SocketId, Vec<u8>>,
+    /// What valid responses about a name have brought.
+    addresses: HashMap<QueryName, HashSet<IpAddr>>,
+    aliases: HashMap<QueryName, HashSet<QueryName>>,
+    /// The names that a lookup may begin with; of one that is not here, any name.
+    candidates: HashMap<LookupId, Vec<QueryName>>,
+}
+
+impl Witness {
+    pub(super) fn lookup(&mut self, id: LookupId, candidates: impl Iterator<Item = HostName>) {
+        self.candidates.insert(id, candidates.map(|name| QueryName::from(&name)).collect());
+    }
+
+    pub(super) fn sent(&mut self, socket: SocketId, query: &Query) {
+        let on_socket = self.asked.entry(socket).or_default();
+        on_socket.entry(query.id).or_default().push(query.into());
+    }
+
+    pub(super) fn closed(&mut self, socket: SocketId) {
+        self.asked.remove(&socket);
+        self.streams.remove(&socket);
+    }
+
+    pub(super) fn datagram(&mut self, socket: SocketId, octets: &[u8]) {
+        let Some(message) = Message::parse(octets) else { return };
+        // Whether it is late is not looked at: a question may be answered by any response to it.
+        let with_id = self.asked.get(&socket).and_then(|on_socket| on_socket.get(&message.id));
+        for asked in with_id.into_iter().flatten() {
+            let Some(meaning) = message.meaning(asked, octets.len()) else { continue };
+            let is_hint = matches!(meaning, Response::Hint(_)) && asked.transport == Transport::Udp;
+            if !is_hint && !self.truths.contains(octets) {
+                self.others += 1;
+            }
+            let name = QueryName::of_wire(&asked.name);
+            if let Response::Answer(Answer { outcome: Outcome::Alias { target }, .. }) = meaning {
+                self.aliases.entry(name.clone()).or_default().insert(target);
+            }
+            self.addresses.entry(name).or_default().extend(message.allowed(asked));
+        }
+    }
+
+    pub(super) fn stream(&mut self, socket: SocketId, octets: &[u8]) {
+        let mut received = self.streams.remove(&socket).unwrap_or_default();
+        received.extend(octets);
+        while let Some((prefix, rest)) = received.split_first_chunk() {
+            let Some(message) = rest.get(..u16::from_be_bytes(*prefix).into()) else { break };
+            self.datagram(socket, message);
+            received.drain(..2 + message.len());
+        }
+        self.streams.insert(socket, received);
+    }
+
+    /// A lookup brings an address: a valid response had it, to a question that was asked for it.
+    pub(super) fn check(&self, id: LookupId, address: IpAddr) {
+        let brings = |name: &QueryName| {
+            self.addresses.get(name).is_some_and(|addresses| addresses.contains(&address))
+        };
+        let Some(candidates) = self.candidates.get(&id) else {
+            assert!(self.addresses.keys().any(brings), "{id:?}: no valid response had {address}");
+            return;
+        };
+        let mut names = candidates.clone();
+        let mut at = 0;
+        while let Some(name) = names.get(at).cloned() {
+            if brings(&name) {
+                return;
+            }
+            for target in self.aliases.get(&name).into_iter().flatten() {
+                if !names.contains(target) {
+                    names.push(target.clone());
+                }
+            }
+            at += 1;
+        }
+        panic!("{id:?}: no valid response about {candidates:?} had {address}");
+    }
+}
