@@ -9,6 +9,7 @@ mod flights;
 #[cfg(any(test, fuzzing))]
 mod inspect;
 mod tcp;
+mod udp;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
@@ -22,12 +23,10 @@ use super::error::{RecordType, Transport};
 use super::framing::write_framed;
 use super::ids::{IdMap, Ids};
 use super::lookup::Lookup;
-use super::message::{
-    Expected, Ignored, QueryName, QueryOptions, Response, message_id, read_response, write_query,
-};
+use super::message::{Expected, QueryName, QueryOptions, Response, read_response, write_query};
 use super::nameserver::Nameserver;
-use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled, is_resource};
-use super::sockets::{Heard, Outstanding, Place, SocketId, Sockets};
+use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled};
+use super::sockets::{Outstanding, Place, SocketId, Sockets};
 use super::stats::{Counters, Gauge, add};
 
 #[cfg(any(test, fuzzing))]
@@ -291,62 +290,6 @@ impl Stub {
         }
     }
 
-    /// A datagram arrived on a UDP socket, from the address it is connected to.
-    pub(crate) fn handle_datagram(&mut self, socket: SocketId, datagram: &[u8], now: Instant) {
-        let Some(entry) = self.sockets.get_mut(socket) else { return };
-        let Some(id) = message_id(datagram) else {
-            return self.counters.ignored(Ignored::TooShort);
-        };
-        let Some(outstanding) = entry.outstanding.get_mut(id).copied() else {
-            return self.handle_unknown_id(socket, now);
-        };
-        if outstanding.is_settled {
-            return self.counters.duplicate();
-        }
-        let Some(response) = self.read(&outstanding, datagram) else { return };
-        let heard = Heard::from(&response);
-        if heard <= outstanding.heard {
-            return self.counters.duplicate();
-        }
-        let entry = self.sockets.get_mut(socket).expect("found above");
-        entry.outstanding.get_mut(id).expect("found above").heard = heard;
-        self.handle_response(&outstanding, response, now);
-    }
-
-    fn handle_unknown_id(&mut self, socket: SocketId, now: Instant) {
-        self.counters.ignored(Ignored::WrongId);
-        let Some(entry) = self.sockets.get_mut(socket) else { return };
-        // On a socket of many, a late duplicate looks the same as a guess.
-        let Some(query) = entry.outstanding.first().filter(|_| !entry.is_shared) else { return };
-        let (server, query) = (entry.server, query.query);
-        if let Some(entry) = self.queries.get_mut(&query) {
-            entry.query.handle_mismatch(server);
-            self.advance_query(query, now);
-        }
-    }
-
-    /// A UDP socket could not be opened, sent on, or read from: it is closed, and its questions go
-    /// elsewhere.
-    pub(crate) fn handle_udp_error(&mut self, socket: SocketId, kind: io::ErrorKind, now: Instant) {
-        let Some(entry) = self.sockets.remove(socket) else { return };
-        self.count_sockets();
-        self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
-        for o in entry.outstanding.open() {
-            // No descriptor is left for one more socket, so the open ones are shared.
-            let other = if is_resource(kind) && !o.is_out {
-                self.sockets.any(entry.server, &mut *self.random)
-            } else {
-                None
-            };
-            if let Some(other) = other {
-                self.send_over_udp(other, o.query, Sent { at: now, ..o.sent });
-            } else if let Some(entry) = self.queries.get_mut(&o.query) {
-                entry.query.handle_socket_error(o.sent, kind, o.is_out, &mut self.servers, now);
-                self.advance_query(o.query, now);
-            }
-        }
-    }
-
     /// Time has passed. Early and repeated calls are harmless.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(at, timer)) = self.timers.first() {
@@ -493,17 +436,6 @@ impl Stub {
             self.transmits.push_back(Step::Now(Transmit::OpenUdp { socket, nameserver }));
         }
         sent.for_each(|sent| self.send_over_udp(socket, query, sent));
-    }
-
-    fn count_sockets(&mut self) {
-        self.open_sockets.set(self.sockets.len());
-    }
-
-    fn send_over_udp(&mut self, socket: SocketId, query: QueryId, sent: Sent) {
-        let mut outstanding = Outstanding::new(query, sent);
-        outstanding.id = self.sockets.add(socket, outstanding, &mut *self.random);
-        self.transmits.push_back(Step::Query { socket, query: outstanding });
-        self.note_wait(query, socket, outstanding);
     }
 
     fn note_wait(&mut self, query: QueryId, socket: SocketId, outstanding: Outstanding) {

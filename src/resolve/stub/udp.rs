@@ -1,0 +1,78 @@
+//! The part of [`Stub`] that is about UDP: one socket for each send, while there is room.
+
+use std::io;
+use std::time::Instant;
+
+use super::{QueryId, Step, Stub, Transmit};
+use crate::resolve::message::{Ignored, message_id};
+use crate::resolve::query::{Sent, is_resource};
+use crate::resolve::sockets::{Heard, Outstanding, SocketId};
+
+impl Stub {
+    /// A datagram arrived on a UDP socket, from the address it is connected to.
+    pub(crate) fn handle_datagram(&mut self, socket: SocketId, datagram: &[u8], now: Instant) {
+        let Some(entry) = self.sockets.get_mut(socket) else { return };
+        let Some(id) = message_id(datagram) else {
+            return self.counters.ignored(Ignored::TooShort);
+        };
+        let Some(outstanding) = entry.outstanding.get_mut(id).copied() else {
+            return self.handle_unknown_id(socket, now);
+        };
+        if outstanding.is_settled {
+            return self.counters.duplicate();
+        }
+        let Some(response) = self.read(&outstanding, datagram) else { return };
+        let heard = Heard::from(&response);
+        if heard <= outstanding.heard {
+            return self.counters.duplicate();
+        }
+        let entry = self.sockets.get_mut(socket).expect("found above");
+        entry.outstanding.get_mut(id).expect("found above").heard = heard;
+        self.handle_response(&outstanding, response, now);
+    }
+
+    fn handle_unknown_id(&mut self, socket: SocketId, now: Instant) {
+        self.counters.ignored(Ignored::WrongId);
+        let Some(entry) = self.sockets.get_mut(socket) else { return };
+        // On a socket of many, a late duplicate looks the same as a guess.
+        let Some(query) = entry.outstanding.first().filter(|_| !entry.is_shared) else { return };
+        let (server, query) = (entry.server, query.query);
+        if let Some(entry) = self.queries.get_mut(&query) {
+            entry.query.handle_mismatch(server);
+            self.advance_query(query, now);
+        }
+    }
+
+    /// A UDP socket could not be opened, sent on, or read from: it is closed, and its questions go
+    /// elsewhere.
+    pub(crate) fn handle_udp_error(&mut self, socket: SocketId, kind: io::ErrorKind, now: Instant) {
+        let Some(entry) = self.sockets.remove(socket) else { return };
+        self.count_sockets();
+        self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
+        for o in entry.outstanding.open() {
+            // No descriptor is left for one more socket, so the open ones are shared.
+            let other = if is_resource(kind) && !o.is_out {
+                self.sockets.any(entry.server, &mut *self.random)
+            } else {
+                None
+            };
+            if let Some(other) = other {
+                self.send_over_udp(other, o.query, Sent { at: now, ..o.sent });
+            } else if let Some(entry) = self.queries.get_mut(&o.query) {
+                entry.query.handle_socket_error(o.sent, kind, o.is_out, &mut self.servers, now);
+                self.advance_query(o.query, now);
+            }
+        }
+    }
+
+    pub(super) fn send_over_udp(&mut self, socket: SocketId, query: QueryId, sent: Sent) {
+        let mut outstanding = Outstanding::new(query, sent);
+        outstanding.id = self.sockets.add(socket, outstanding, &mut *self.random);
+        self.transmits.push_back(Step::Query { socket, query: outstanding });
+        self.note_wait(query, socket, outstanding);
+    }
+
+    pub(super) fn count_sockets(&mut self) {
+        self.open_sockets.set(self.sockets.len());
+    }
+}
