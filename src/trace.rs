@@ -5,11 +5,14 @@
 //! that does not listen.
 //!
 //! What a person should do something about is at level warn: a name collision (`outrace::lookup`), and
-//! what of the configuration cannot be used (`outrace::config`).
+//! what of the configuration cannot be used (`outrace::config`). That nameservers are asked anew, after
+//! a change of the configuration or a sleep, is at level info (`outrace::config`).
 
 #[cfg(feature = "tracing")]
 mod imp {
-    use tracing::{Span, debug, debug_span, warn};
+    use std::net::SocketAddr;
+
+    use tracing::{Span, debug, debug_span, info, warn};
 
     use crate::happy_eyeballs::{ConnectError, ConnectInfo, ConnectionAttempt};
     use crate::resolve::{Diagnostic, NAME_COLLISION};
@@ -79,6 +82,11 @@ mod imp {
         }
     }
 
+    /// The cache is empty, and these nameservers are asked from now on.
+    pub(crate) fn generation(nameservers: &[SocketAddr]) {
+        info!(target: "outrace::config", ?nameservers, "configuration or network has changed");
+    }
+
     /// The span of one race.
     #[derive(Debug)]
     pub(crate) struct ConnectSpan(Span);
@@ -128,11 +136,15 @@ mod imp {
 
 #[cfg(not(feature = "tracing"))]
 mod imp {
+    use std::net::SocketAddr;
+
     use crate::happy_eyeballs::{ConnectError, ConnectInfo};
     use crate::resolve::Diagnostic;
     use crate::{LookupResult, Target, TargetError};
 
     pub(crate) fn configured(_: &[Diagnostic]) {}
+
+    pub(crate) fn generation(_: &[SocketAddr]) {}
 
     pub(crate) struct LookupSpan;
 
@@ -161,4 +173,4 @@ mod imp {
     }
 }
 
-pub(crate) use imp::{ConnectSpan, LookupSpan, configured};
+pub(crate) use imp::{ConnectSpan, LookupSpan, configured, generation};

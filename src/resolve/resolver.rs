@@ -22,7 +22,7 @@ use super::stub::LookupId;
 use super::thread::{Command, Shared};
 use crate::futex_queue::Putter;
 use crate::trace::LookupSpan;
-use crate::{Host, HostName, LookupResult, LookupStream, Target, TargetError};
+use crate::{Host, HostName, LookupResult, LookupStream, Target, TargetError, trace};
 
 /// An IP address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -341,6 +341,7 @@ impl Inner {
         let clock = self.thread.clock();
         let now = clock.now();
         if let Some(config) = self.configuration.check(now, || clock.asleep()) {
+            trace::generation(&config.nameservers);
             self.thread.reconfigure(config);
         }
         let config = self.configuration.snapshot();
