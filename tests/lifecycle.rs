@@ -113,6 +113,14 @@ async fn a_tag_that_panics_when_cloned_ends_its_own_lookup_alone() {
     assert_eq!(all(resolver.lookup("www.example.test:80")).await.len(), 4);
 }
 
+#[tokio::test]
+async fn a_timeout_of_more_than_all_time_is_none() {
+    let nameserver = Nameserver::start(SCRIPT);
+    let resolver = resolver(&nameserver);
+    let options = LookupOptions::default().timeout(std::time::Duration::MAX);
+    assert_eq!(all(resolver.lookup_with("www.example.test:80", &options)).await.len(), 4);
+}
+
 #[test]
 fn ca08_another_runtime_goes_on_when_one_dies() {
     let nameserver = Nameserver::start(SCRIPT);

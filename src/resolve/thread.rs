@@ -342,7 +342,9 @@ impl ResolverThread {
         match command {
             Command::Lookup { id, lookup, outlet, timeout } => {
                 self.outlets.insert(id, outlet);
-                self.core.handle_lookup(id, lookup, timeout.map(|timeout| now + timeout), now);
+                // Longer than the clock can tell is no limit.
+                let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+                self.core.handle_lookup(id, lookup, deadline, now);
             }
             Command::Cancel(id) => self.core.handle_cancel(id, now),
             Command::Gone(id) => self.forget(id, now),
