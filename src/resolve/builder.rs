@@ -120,7 +120,7 @@ impl ResolverBuilder {
     /// | `rotate` | Each lookup starts with the next nameserver, one after the other ([`Strategy::InTurn`]). |
     /// | `use-vc` (`usevc`, `tcp`) | TCP alone. |
     /// | `edns0` | On; `-edns0` turns it off. |
-    /// | `single-request` | AAAA is asked when A is settled. |
+    /// | `single-request` | A is asked when AAAA is settled. |
     /// | `single-request-reopen` | A and AAAA have a socket each. |
     /// | `no-aaaa` | No AAAA is asked, unless a lookup wants that family alone. |
     /// | `trust-ad` | Queries have the AD bit (RFC 6840). What a response says by it is not told. |
@@ -206,9 +206,9 @@ impl ResolverBuilder {
         self
     }
 
-    /// How many UDP sockets may be open at once. Default: 256, at least one a nameserver. Beyond,
-    /// queries share the open ones: nothing fails and nothing waits, but fewer ports have to be
-    /// guessed by a forger.
+    /// How many UDP sockets may be open at once, beside those of lookups that began before a change of
+    /// the configuration. Default: 256, at least one a nameserver. Beyond, queries share the open ones:
+    /// nothing fails and nothing waits, but fewer ports have to be guessed by a forger.
     pub fn max_sockets(mut self, max_sockets: usize) -> Self {
         self.max_sockets = max_sockets;
         self

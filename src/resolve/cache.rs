@@ -16,7 +16,7 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -99,10 +99,39 @@ pub(crate) struct Entry {
     expires: Instant,
     /// Until when it may be served although it has expired.
     stale_until: Instant,
-    /// From when on whoever is given it has it refreshed.
+    /// From how many milliseconds after `made` on whoever is given it has it refreshed. Whoever takes
+    /// that on puts it off: a refresh that gets lost is not the last one.
+    refresh_after: AtomicU64,
+    made: Instant,
+}
+
+impl Entry {
+    fn new(settled: Settled, epoch: u64, times: Times, made: Instant) -> Self {
+        let Times { expires, stale_until, refresh_from } = times;
+        let refresh_after = AtomicU64::new(millis(refresh_from.saturating_duration_since(made)));
+        Self { settled, epoch, expires, stale_until, refresh_after, made }
+    }
+
+    /// Whether it is time for a refresh, and nobody else sees to it.
+    fn take_refresh(&self, now: Instant) -> bool {
+        let at = millis(now.saturating_duration_since(self.made));
+        let due = self.refresh_after.load(Ordering::Relaxed);
+        let next = at + millis(REFRESH_PAUSE);
+        let order = Ordering::Relaxed;
+        at >= due && self.refresh_after.compare_exchange(due, next, order, order).is_ok()
+    }
+}
+
+/// From when on an entry is what.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    expires: Instant,
+    stale_until: Instant,
     refresh_from: Instant,
-    /// Somebody has taken that on.
-    is_refreshing: AtomicBool,
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A question that need not be asked.
@@ -157,35 +186,31 @@ impl Cache {
         record_type: RecordType,
         now: Instant,
     ) -> Option<Hit> {
-        self.get_by(&self.key(name.clone(), record_type), now)
-    }
-
-    fn get_by(&self, key: &Key, now: Instant) -> Option<Hit> {
+        let key = self.key(name.clone(), record_type);
         // A shard that a panic left behind is used no more.
-        let shard = self.shard(key).try_read().ok()?;
-        let entry = shard.get(key)?;
+        let shard = self.shard(&key).try_read().ok()?;
+        let entry = shard.get(&key)?;
         if entry.epoch != self.epoch() || now >= entry.stale_until {
             return None;
         }
         let is_stale = now >= entry.expires;
-        let wants_refresh =
-            now >= entry.refresh_from && !entry.is_refreshing.swap(true, Ordering::Relaxed);
-        Some(Hit { entry: Arc::clone(entry), is_stale, wants_refresh })
+        Some(Hit { entry: Arc::clone(entry), is_stale, wants_refresh: entry.take_refresh(now) })
     }
 
     /// Answers what the lookup asks, as far as the cache can: where it is called, without a system
     /// call and without waiting. Returns whether it could answer anything; a lookup that it has not
     /// brought to its end then has results already, and lacks the others.
     ///
-    /// A question that failed is not answered here: what to do next is a matter of what else is
-    /// known of the nameservers. `refresh` is told the questions that are to be asked behind the hits.
+    /// What is stale or has failed is not answered here: what to do about it is a matter of what else
+    /// is known of the nameservers. `refresh` is told the questions that are to be asked behind the
+    /// hits.
     pub(crate) fn answer(
         &self,
         lookup: &mut Lookup,
         now: Instant,
-        mut refresh: impl FnMut(QueryName, RecordType),
+        refresh: &mut Vec<(QueryName, RecordType)>,
     ) -> bool {
-        let mut has_answered = false;
+        let mut hits = 0;
         let mut last: Option<Key> = None;
         while let Some((record_type, name)) = lookup.poll_question() {
             // Both families ask for one name, and it is hashed once.
@@ -193,21 +218,33 @@ impl Cache {
                 Some(key) => Key { record_type, ..key },
                 None => self.key(name.clone(), record_type),
             };
-            let hit = self.get_by(&key, now);
+            let hit = self.get_fresh(&key, now);
             last = Some(key);
-            let is_answer = |hit: &Hit| matches!(hit.settled(), Settled::Answer { .. });
-            let Some(hit) = hit.filter(is_answer) else {
+            let Some(hit) = hit else {
                 lookup.ask_again(record_type, &name);
-                break;
+                return hits > 0;
             };
-            self.count(&hit);
+            hits += 1;
             lookup.handle_settled(record_type, &name, hit.settled(), &[]);
             if hit.wants_refresh {
-                refresh(name, record_type);
+                refresh.push((name, record_type));
             }
-            has_answered = true;
         }
-        has_answered
+        // Of a lookup that the thread begins anew, the thread counts.
+        self.hits.fetch_add(hits, Ordering::Relaxed);
+        hits > 0
+    }
+
+    /// An answer whose TTL is not over.
+    fn get_fresh(&self, key: &Key, now: Instant) -> Option<Hit> {
+        let shard = self.shard(key).try_read().ok()?;
+        let entry = shard.get(key)?;
+        let is_answer = matches!(entry.settled, Settled::Answer { .. });
+        if entry.epoch != self.epoch() || now >= entry.expires || !is_answer {
+            return None;
+        }
+        let wants_refresh = entry.take_refresh(now);
+        Some(Hit { entry: Arc::clone(entry), is_stale: false, wants_refresh })
     }
 
     /// A hit was made use of.
@@ -244,9 +281,10 @@ impl Cache {
         now: Instant,
     ) -> Option<Entry> {
         let options = &self.options;
-        let (expires, stale_until, refresh_from) = match settled {
+        let times = match settled {
             Settled::Answer { answer, asked_at } => {
-                let ttl = Duration::from_secs(answer.ttl?.into());
+                // A TTL of 0 is for those who wait for the answer (RFC 1035 section 3.2.1).
+                let ttl = Duration::from_secs(answer.ttl.filter(|ttl| *ttl > 0)?.into());
                 let has_addresses = is_positive(answer);
                 let ttl =
                     ttl.min(if has_addresses { options.max_ttl } else { options.max_negative_ttl });
@@ -254,39 +292,29 @@ impl Cache {
                 // "Not there" is never served stale: it would keep a new name from being seen.
                 let stale = options.serve_stale.filter(|_| has_addresses).unwrap_or_default();
                 let early = if options.prefetch { ttl / PREFETCH_PART } else { Duration::ZERO };
-                (expires, expires + stale, *asked_at + ttl.saturating_sub(early))
+                let refresh_from = *asked_at + ttl.saturating_sub(early);
+                Times { expires, stale_until: expires + stale, refresh_from }
             }
             Settled::Failed(failure) => {
                 let old = old.filter(|old| {
                     let is_answer = matches!(old.settled, Settled::Answer { .. });
                     is_answer && old.epoch == epoch && now < old.stale_until
                 });
-                if let Some(old) = old {
+                if let Some(Entry { settled, expires, stale_until, .. }) = old {
                     // What was to be refreshed goes on as it is.
-                    return Some(Entry {
-                        settled: old.settled.clone(),
-                        refresh_from: now + REFRESH_PAUSE,
-                        is_refreshing: AtomicBool::new(false),
-                        ..*old
-                    });
+                    let (expires, stale_until) = (*expires, *stale_until);
+                    let times = Times { expires, stale_until, refresh_from: now + REFRESH_PAUSE };
+                    return Some(Entry::new(settled.clone(), epoch, times, now));
                 }
                 if failure.kind() == LookupErrorKind::Resources {
                     return None;
                 }
                 let expires = now + options.failure_ttl;
-                (expires, expires, expires)
+                Times { expires, stale_until: expires, refresh_from: expires }
             }
         };
-        let is_refreshing = AtomicBool::new(false);
-        let settled = settled.clone();
-        (now < stale_until).then_some(Entry {
-            settled,
-            epoch,
-            expires,
-            stale_until,
-            refresh_from,
-            is_refreshing,
-        })
+        let is_over = now >= times.stale_until;
+        (!is_over).then(|| Entry::new(settled.clone(), epoch, times, now))
     }
 
     /// Everything that is known, and everything that is being asked now, is no longer so.

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
@@ -13,7 +14,7 @@ use super::hosts::Hosts;
 use super::reload::{CHECK_INTERVAL, Fingerprint, SUSPENDED, Verdict, Watch};
 use super::resolv_conf::ResolvConf;
 use super::stub::StubConfig;
-use super::system::{fingerprint, read_hosts, read_resolv_conf};
+use super::system::{FromFile, fingerprint, read_hosts, read_resolv_conf};
 use crate::{HostName, trace};
 
 /// A hosts file over this size is read on a thread of its own, when it has changed: a block list of
@@ -50,8 +51,8 @@ struct State {
     hosts: Arc<Hosts>,
     hosts_unreadable: Option<Diagnostic>,
     hosts_watch: Watch,
-    /// A large hosts file is being read.
-    is_reading_hosts: bool,
+    /// Reads a large hosts file, or has read it.
+    hosts_reader: Option<JoinHandle<()>>,
     /// How long the machine had been suspended since the start, at the last look.
     asleep: Duration,
 }
@@ -61,23 +62,24 @@ impl Configuration {
     pub(super) fn new(recipe: ResolverBuilder, now: Instant) -> (Self, StubConfig) {
         let (conf_path, hosts_path) = (recipe.resolv_conf_path(), recipe.hosts_path());
         // Looked at before they are read: what changes meanwhile is seen the next time.
-        let conf_watch = Watch::new(fingerprint(conf_path));
-        let hosts_watch = Watch::new(fingerprint(hosts_path));
+        let (conf_print, hosts_print) = (fingerprint(conf_path), fingerprint(hosts_path));
         let conf = read_resolv_conf(conf_path, recipe.uses_environment());
-        let (hosts, hosts_unreadable) = read_hosts(hosts_path);
+        let hosts = read_hosts(hosts_path);
         let state = State {
-            conf,
-            conf_watch,
-            hosts: Arc::new(hosts),
-            hosts_unreadable,
-            hosts_watch,
-            is_reading_hosts: false,
+            conf_watch: Watch::new(as_read(conf_print, conf.unreadable.as_ref())),
+            hosts_watch: Watch::new(as_read(hosts_print, hosts.unreadable.as_ref())),
+            conf: conf.content,
+            hosts: Arc::new(hosts.content),
+            hosts_unreadable: hosts.unreadable,
+            hosts_reader: None,
             asleep: Duration::ZERO,
         };
         let stub = recipe.stub_config(&state.conf);
+        let snapshot = state.snapshot(&recipe);
+        trace::configured(&snapshot.diagnostics);
         let configuration = Self {
             next_check: AtomicU64::new(millis(CHECK_INTERVAL)),
-            snapshot: ArcSwap::from_pointee(state.snapshot(&recipe)),
+            snapshot: ArcSwap::from_pointee(snapshot),
             start: now,
             recipe,
             state: Mutex::new(state),
@@ -90,55 +92,70 @@ impl Configuration {
     }
 
     /// Looks whether the files have changed, if it is time to. `asleep` tells for how long the
-    /// machine was suspended since the start. Returns how nameservers are to be asked from now on,
-    /// if what is known of them is worth nothing any more.
+    /// machine was suspended since the start. `next_generation` is told how nameservers are to be asked
+    /// from now on, if what is known of them is worth nothing any more.
     pub(super) fn check(
         self: &Arc<Self>,
         now: Instant,
         asleep: impl FnOnce() -> Duration,
-    ) -> Option<StubConfig> {
+        next_generation: impl FnOnce(StubConfig),
+    ) {
         let at = millis(now.saturating_duration_since(self.start));
         let due = self.next_check.load(Ordering::Relaxed);
         if at < due {
-            return None;
+            return;
         }
         // One caller looks, the others go on with what there is.
         let next = at + millis(CHECK_INTERVAL);
         let order = Ordering::Relaxed;
-        self.next_check.compare_exchange(due, next, order, order).ok()?;
-        // In a process that was forked off, its holder may not exist.
-        let mut state = self.state.try_lock().ok()?;
+        if self.next_check.compare_exchange(due, next, order, order).is_err() {
+            return;
+        }
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            // In a process that was forked off, its holder may not exist.
+            Err(TryLockError::WouldBlock) => return,
+        };
         let has_slept = state.note_asleep(asleep());
         let is_new_conf = state.reload_conf(&self.recipe);
         let is_new_hosts = self.reload_hosts(&mut state);
         if is_new_conf || is_new_hosts {
             self.snapshot.store(Arc::new(state.snapshot(&self.recipe)));
         }
-        (is_new_conf || has_slept).then(|| self.recipe.stub_config(&state.conf))
+        if is_new_conf || has_slept {
+            // Under the lock, so that the newest is the last.
+            next_generation(self.recipe.stub_config(&state.conf));
+        }
+        drop(state);
+        if is_new_conf || is_new_hosts {
+            trace::configured(&self.snapshot().diagnostics);
+        }
     }
 
     /// Reads the hosts file if it has changed. Returns whether that changed anything by now.
     fn reload_hosts(self: &Arc<Self>, state: &mut State) -> bool {
         let Some(path) = self.recipe.hosts_path() else { return false };
         let seen = fingerprint(Some(path));
-        if state.is_reading_hosts || !state.hosts_watch.has_changed(&seen) {
+        if state.is_reading_hosts() || !state.hosts_watch.has_changed(&seen) {
             return false;
         }
         if !matches!(seen, Fingerprint::File { len, .. } if len > LARGE_HOSTS_FILE) {
-            return state.take_hosts(path, seen);
+            return state.judge_hosts(path, seen, read_hosts(Some(path)));
         }
         let (this, path) = (Arc::clone(self), PathBuf::from(path));
         let thread = std::thread::Builder::new().name("outrace-hosts".to_owned());
         let started = thread.spawn(move || {
-            let (hosts, unreadable) = read_hosts(Some(&path));
+            let hosts = read_hosts(Some(&path));
             let mut state = this.lock();
-            state.is_reading_hosts = false;
-            if state.judge_hosts(&path, seen, hosts, unreadable) {
+            if state.judge_hosts(&path, seen, hosts) {
                 this.snapshot.store(Arc::new(state.snapshot(&this.recipe)));
+                drop(state);
+                trace::configured(&this.snapshot().diagnostics);
             }
         });
         // Without a thread the next look tries again.
-        state.is_reading_hosts = started.is_ok();
+        state.hosts_reader = started.ok();
         false
     }
 
@@ -152,7 +169,6 @@ impl State {
         let mut diagnostics = self.conf.diagnostics.clone();
         diagnostics.extend(self.hosts.diagnostics().iter().cloned());
         diagnostics.extend(self.hosts_unreadable.clone());
-        trace::configured(&diagnostics);
         recipe.snapshot(&self.conf, Arc::clone(&self.hosts), diagnostics)
     }
 
@@ -160,6 +176,10 @@ impl State {
     fn note_asleep(&mut self, asleep: Duration) -> bool {
         let before = std::mem::replace(&mut self.asleep, asleep);
         asleep.saturating_sub(before) >= SUSPENDED
+    }
+
+    fn is_reading_hosts(&self) -> bool {
+        self.hosts_reader.as_ref().is_some_and(|reader| !reader.is_finished())
     }
 
     fn reload_conf(&mut self, recipe: &ResolverBuilder) -> bool {
@@ -172,35 +192,43 @@ impl State {
         if !self.conf_watch.has_changed(&before) {
             return false;
         }
-        let conf = read_resolv_conf(Some(path), recipe.uses_environment());
-        let makes_sense = conf.has_nameserver || recipe.has_nameservers();
+        let read = read_resolv_conf(Some(path), recipe.uses_environment());
+        if read.unreadable.is_some() {
+            return false;
+        }
+        // With nameservers of the builder's the file may be about something else.
+        let makes_sense =
+            read.content.has_nameserver || recipe.has_nameservers() && has_text(&before);
         let verdict = self.conf_watch.judge(before, &fingerprint(Some(path)), makes_sense);
         if verdict == Verdict::Use {
-            self.conf = conf;
+            self.conf = read.content;
         }
         verdict == Verdict::Use
     }
 
-    fn take_hosts(&mut self, path: &Path, before: Fingerprint) -> bool {
-        let (hosts, unreadable) = read_hosts(Some(path));
-        self.judge_hosts(path, before, hosts, unreadable)
-    }
-
-    fn judge_hosts(
-        &mut self,
-        path: &Path,
-        before: Fingerprint,
-        hosts: Hosts,
-        unreadable: Option<Diagnostic>,
-    ) -> bool {
-        // A file that was removed was meant to be; an empty one may be half written.
-        let makes_sense = before == Fingerprint::Missing || !hosts.is_empty();
+    fn judge_hosts(&mut self, path: &Path, before: Fingerprint, read: FromFile<Hosts>) -> bool {
+        if read.unreadable.is_some() {
+            return false;
+        }
+        let makes_sense = !read.content.is_empty();
         let verdict = self.hosts_watch.judge(before, &fingerprint(Some(path)), makes_sense);
         if verdict == Verdict::Use {
-            (self.hosts, self.hosts_unreadable) = (Arc::new(hosts), unreadable);
+            (self.hosts, self.hosts_unreadable) = (Arc::new(read.content), None);
         }
         verdict == Verdict::Use
     }
+}
+
+/// What a file was like that has just been read: if it could not be, it is not as it was at any look.
+fn as_read(seen: Fingerprint, unreadable: Option<&Diagnostic>) -> Fingerprint {
+    match unreadable {
+        Some(_) => Fingerprint::Unreadable(std::io::ErrorKind::Other),
+        None => seen,
+    }
+}
+
+fn has_text(file: &Fingerprint) -> bool {
+    matches!(file, Fingerprint::File { len, .. } if *len > 0)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -57,13 +57,8 @@ impl Generations {
         self.of_lookup(id).handle_gone(id, now);
     }
 
-    pub(crate) fn handle_refresh(
-        &mut self,
-        name: QueryName,
-        record_type: RecordType,
-        now: Instant,
-    ) {
-        self.current.handle_refresh(name, record_type, now);
+    pub(crate) fn handle_refresh(&mut self, questions: Vec<(QueryName, RecordType)>, now: Instant) {
+        self.current.handle_refresh(questions, now);
     }
 
     pub(crate) fn handle_forget(&mut self, name: &QueryName) {

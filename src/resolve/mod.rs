@@ -3,7 +3,8 @@
 //! A [`Resolver`] asks the sources of a name in this order, and the first that answers is the only
 //! one that speaks: the name is an IP literal; the hosts file; the special-use names of RFC 6761;
 //! the cache ([`CacheOptions`]) and DNS, with the search list of resolv.conf. All but DNS are answered
-//! where the lookup is made, without a system call and without another thread.
+//! where the lookup is made, without another thread, and without a system call but for a look at the
+//! files once in five seconds.
 //!
 //! Whatever the source, an [`AddressPolicy`] may keep addresses back before anybody gets to see them.
 //!

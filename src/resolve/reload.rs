@@ -30,6 +30,9 @@ pub(super) enum Fingerprint {
         /// 0 where the system has none.
         inode: u64,
         modified: Option<SystemTime>,
+        /// When anything about it changed, its permissions included, in nanoseconds; 0 where the system
+        /// does not tell.
+        changed: i128,
         /// Where the link leads, if it is one.
         link: Option<PathBuf>,
     },
@@ -70,7 +73,8 @@ impl Watch {
     }
 
     /// The file was read: it looked like `before` before that, and like `after` after it.
-    /// `makes_sense` is whether something in it can be used.
+    /// `makes_sense` is whether something in it can be used. A file that could not be read is not
+    /// judged: it is tried again at the next look.
     ///
     /// What makes no sense once may be a file that is just being written, emptied first or removed
     /// for a moment. What makes no sense twice in a row, [`CHECK_INTERVAL`] apart, is meant so.
@@ -97,7 +101,7 @@ mod tests {
 
     fn file(len: u64, inode: u64) -> Fingerprint {
         let modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
-        Fingerprint::File { len, inode, modified, link: None }
+        Fingerprint::File { len, inode, modified, changed: 0, link: None }
     }
 
     /// A look at a file that does not change while it is read.
@@ -116,10 +120,10 @@ mod tests {
     #[test]
     fn rc20_a_link_that_leads_elsewhere_is_followed() {
         let link = |target: &str| {
-            let Fingerprint::File { len, inode, modified, .. } = file(10, 1) else {
+            let Fingerprint::File { len, inode, modified, changed, .. } = file(10, 1) else {
                 unreachable!("made so")
             };
-            Fingerprint::File { len, inode, modified, link: Some(target.into()) }
+            Fingerprint::File { len, inode, modified, changed, link: Some(target.into()) }
         };
         let mut watch = Watch::new(link("/run/one"));
         assert_eq!(look(&mut watch, &link("/run/two"), true), Some(Verdict::Use));

@@ -164,7 +164,7 @@ impl Resolver {
     /// Forgets what is known about this name, and does not keep what is being asked about it now.
     ///
     /// The name is taken as it is, without the search list. Names that lead here as aliases are
-    /// names of their own.
+    /// names of their own. A lookup made at the same moment may still be given what was known.
     pub fn forget(&self, name: &HostName) {
         self.inner.thread.forget(QueryName::from(name));
     }
@@ -341,9 +341,17 @@ impl Inner {
     fn sources_of_name(&self, name: &HostName, port: u16, options: &LookupOptions) -> Sources {
         let clock = self.thread.clock();
         let now = clock.now();
-        if let Some(config) = self.configuration.check(now, || clock.asleep()) {
-            trace::generation(&config.nameservers);
-            self.thread.reconfigure(config);
+        let mut told = None;
+        self.configuration.check(
+            now,
+            || clock.asleep(),
+            |config| {
+                told = Some(config.nameservers.clone());
+                self.thread.reconfigure(config);
+            },
+        );
+        if let Some(nameservers) = told {
+            trace::generation(&nameservers);
         }
         let config = self.configuration.snapshot();
         // `no-aaaa` is about what is asked of nameservers: "Only DNS lookups are affected: IPv6 data in
@@ -387,9 +395,12 @@ impl Inner {
 
     fn cache_or_dns(&self, make: impl Fn() -> Lookup, now: Instant) -> Sources {
         let mut lookup = make();
-        let refresh = |name, record_type| self.thread.tell(Command::Refresh(name, record_type));
+        let mut refreshes = Vec::new();
         let cache = self.thread.cache();
-        let has_part = cache.is_some_and(|cache| cache.answer(&mut lookup, now, refresh));
+        let has_part = cache.is_some_and(|cache| cache.answer(&mut lookup, now, &mut refreshes));
+        if !refreshes.is_empty() {
+            self.thread.tell(Command::Refresh(refreshes));
+        }
         if lookup.has_ended {
             return Sources::Answered(lookup.into_results());
         }

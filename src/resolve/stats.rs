@@ -58,8 +58,8 @@ pub struct Stats {
     pub ignored: Vec<(&'static str, u64)>,
     /// UDP sockets open.
     pub open_sockets: u64,
-    /// How often the nameservers and what is known of them were started anew: since resolv.conf had
-    /// changed, or the machine was suspended.
+    /// How often what is known of the nameservers was begun anew: since resolv.conf had changed, the
+    /// machine was suspended, or the thread had died.
     pub generations: u64,
     /// The nameservers, in the order of the configuration, since the last of these; none before the
     /// first lookup that asks.

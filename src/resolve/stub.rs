@@ -62,7 +62,7 @@ pub(crate) enum Pairing {
     /// Together, each from a socket of its own (resolv.conf(5) `single-request-reopen`): some
     /// equipment answers once a port.
     OwnSockets,
-    /// AAAA when A is settled (resolv.conf(5) `single-request`): some nameservers fail at two
+    /// A when AAAA is settled (resolv.conf(5) `single-request`): some nameservers fail at two
     /// questions at once.
     InSequence,
 }
@@ -129,6 +129,7 @@ enum Timer {
     Query(QueryId),
     Lookup(LookupId),
     Candidate(LookupId),
+    Pause(LookupId),
     Connection(SocketId),
 }
 
@@ -143,6 +144,10 @@ struct LookupEntry {
     candidate_deadline: Instant,
     /// Set while it waits for a question that is out for longer than that.
     candidate_timer: Option<Instant>,
+    /// Questions that have failed while this lookup has time left, and are asked again when it is no
+    /// longer kept that they have failed.
+    paused: Vec<(QueryName, RecordType)>,
+    paused_until: Option<Instant>,
 }
 
 struct QueryEntry {
@@ -231,8 +236,8 @@ impl Stub {
     /// Another core takes the new lookups. This one finishes what it has begun, and knows and keeps
     /// nothing for those who come later.
     pub(crate) fn handle_retired(&mut self, now: Instant) {
-        self.cache = None;
         self.abandon_for_cache(now);
+        self.cache = None;
         let is_idle = |(&socket, connection): (&SocketId, &Connection)| {
             connection.idle_at.map(|at| (socket, at))
         };
@@ -260,6 +265,8 @@ impl Stub {
             candidate_number: 0,
             candidate_deadline: now,
             candidate_timer: None,
+            paused: Vec::new(),
+            paused_until: None,
         };
         self.lookups.insert(id, entry);
         self.pending_lookups.set(self.lookups.len());
@@ -287,6 +294,7 @@ impl Stub {
             self.pending_lookups.set(self.lookups.len());
             self.move_timer(Timer::Lookup(id), entry.deadline, None);
             self.move_timer(Timer::Candidate(id), entry.candidate_timer, None);
+            self.move_timer(Timer::Pause(id), entry.paused_until, None);
         }
     }
 
@@ -314,6 +322,7 @@ impl Stub {
                     }
                 }
                 Timer::Candidate(id) => self.handle_candidate_overdue(id, now),
+                Timer::Pause(id) => self.handle_pause_over(id, now),
                 Timer::Connection(socket) => {
                     self.connections.remove(&socket);
                     self.transmits.push_back(Step::Now(Transmit::CloseTcp { socket }));

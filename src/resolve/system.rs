@@ -10,14 +10,21 @@ use super::reload::Fingerprint;
 use super::resolv_conf::{self, Env, ResolvConf};
 use crate::os::{hostname, interface_index};
 
+/// What was read, and whether it could be: a process that is out of descriptors can look at a file and
+/// not read it.
+pub(super) struct FromFile<T> {
+    pub(super) content: T,
+    pub(super) unreadable: Option<Diagnostic>,
+}
+
 /// Reads a resolv.conf. `None`, or a file that is not there, gives the defaults of resolv.conf(5);
 /// a file that cannot be read gives them too, and a diagnostic.
-pub(super) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> ResolvConf {
-    let (text, diagnostic) = read(path, ConfigSource::ResolvConf);
+pub(super) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> FromFile<ResolvConf> {
+    let (text, unreadable) = read(path, ConfigSource::ResolvConf);
     let variable = |name| if use_environment { std::env::var(name).ok() } else { None };
     let (res_options, localdomain) = (variable("RES_OPTIONS"), variable("LOCALDOMAIN"));
     let hostname = path.and_then(|_| hostname());
-    let mut conf = resolv_conf::parse(
+    let mut content = resolv_conf::parse(
         &text,
         &Env {
             hostname: hostname.as_deref(),
@@ -26,14 +33,14 @@ pub(super) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> Re
             interfaces: &interface_index,
         },
     );
-    conf.diagnostics.extend(diagnostic);
-    conf
+    content.diagnostics.extend(unreadable.clone());
+    FromFile { content, unreadable }
 }
 
 /// Reads a hosts file. `None`, or a file that is not there, has no names in it.
-pub(super) fn read_hosts(path: Option<&Path>) -> (Hosts, Option<Diagnostic>) {
-    let (text, diagnostic) = read(path, ConfigSource::Hosts);
-    (Hosts::parse(&text, &interface_index), diagnostic)
+pub(super) fn read_hosts(path: Option<&Path>) -> FromFile<Hosts> {
+    let (text, unreadable) = read(path, ConfigSource::Hosts);
+    FromFile { content: Hosts::parse(&text, &interface_index), unreadable }
 }
 
 fn read(path: Option<&Path>, source: ConfigSource) -> (Vec<u8>, Option<Diagnostic>) {
@@ -55,11 +62,15 @@ pub(super) fn fingerprint(path: Option<&Path>) -> Fingerprint {
         let link = fs::read_link(path).ok();
         let metadata = fs::metadata(path)?;
         #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        let (inode, changed) = {
+            use std::os::unix::fs::MetadataExt;
+            let nanos = i128::from(metadata.ctime()) * 1_000_000_000;
+            (metadata.ino(), nanos + i128::from(metadata.ctime_nsec()))
+        };
         #[cfg(not(unix))]
-        let inode = 0;
+        let (inode, changed) = (0, 0);
         let (len, modified) = (metadata.len(), metadata.modified().ok());
-        Ok(Fingerprint::File { len, inode, modified, link })
+        Ok(Fingerprint::File { len, inode, modified, changed, link })
     };
     look().unwrap_or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Fingerprint::Missing,

@@ -80,8 +80,8 @@ pub(super) enum Command {
     Gone(LookupId),
     /// The lookup's queue has room again, or nobody reads it any more.
     Room(LookupId),
-    /// A question is to be asked for the cache.
-    Refresh(QueryName, RecordType),
+    /// Questions are to be asked for the cache.
+    Refresh(Vec<(QueryName, RecordType)>),
     /// What is known about a name is no longer so.
     Forget(QueryName),
     /// The configuration has changed, or the network.
@@ -125,7 +125,7 @@ impl Shared {
                 // A lookup that the parent started must not be taken for one of this process.
                 let last_lookup = LookupId(shared.first_lookup.0 + LOOKUPS_PER_PROCESS);
                 let cache = self.cache.as_ref().map(|cache| cache.options());
-                let config = self.config.load_full();
+                let config = shared.config.load_full();
                 Arc::new(Self::in_this_process(config, cache, self.clock, last_lookup))
             });
         }
@@ -184,10 +184,14 @@ impl Shared {
     }
 
     /// From now on nameservers are asked like this, and nothing is known of them or from them.
+    ///
+    /// The caller makes a lookup, and waits for no lock of the cache: the thread empties it.
     pub(super) fn reconfigure(self: &Arc<Self>, config: StubConfig) {
         let shared = self.of_this_process();
         shared.config.store(Arc::new(config));
-        self.clear_cache();
+        for cache in [&shared.cache, &self.cache].into_iter().flatten() {
+            cache.start_epoch();
+        }
         self.tell(Command::NextGeneration);
     }
 
@@ -349,9 +353,7 @@ impl ResolverThread {
             Command::Cancel(id) => self.core.handle_cancel(id, now),
             Command::Gone(id) => self.forget(id, now),
             Command::Room(id) => self.offer(id, now),
-            Command::Refresh(name, record_type) => {
-                self.core.handle_refresh(name, record_type, now);
-            }
+            Command::Refresh(questions) => self.core.handle_refresh(questions, now),
             Command::Forget(name) => self.core.handle_forget(&name),
             Command::NextGeneration => {
                 let next = self.shared.stub(&self.ids);

@@ -62,9 +62,9 @@ impl CacheOptions {
     }
 
     /// How many answers are kept at most; A and AAAA of one name are two. Default: 8,192, at least
-    /// 8. What is used least goes first.
+    /// 16. What is used least goes first.
     pub fn entries(mut self, entries: usize) -> Self {
-        self.entries = entries.max(8);
+        self.entries = entries.max(16);
         self
     }
 
@@ -99,7 +99,8 @@ impl CacheOptions {
 
     /// For how long addresses whose TTL is over are still handed out, while they are asked for anew
     /// behind it (RFC 8767). Default: not at all; up to 7 days. With nameservers that are down, every
-    /// 30 s one question tries whether they are back.
+    /// 30 s one question tries whether they are back. It is the resolver thread that hands out what
+    /// is stale, so such a lookup waits for it, though for no nameserver.
     pub fn serve_stale(mut self, serve_stale: impl Into<Option<Duration>>) -> Self {
         self.serve_stale = serve_stale.into().map(|longest| longest.min(7 * DAY));
         self
@@ -124,6 +125,11 @@ impl CacheOptions {
     #[cfg(any(test, fuzzing))]
     pub(crate) fn stale(&self) -> Option<Duration> {
         self.serve_stale
+    }
+
+    /// For how long a question that failed is not asked again.
+    pub(crate) fn pause(&self) -> Duration {
+        self.failure_ttl
     }
 
     /// Whether [`finish_dropped`](Self::finish_dropped) is set.

@@ -199,6 +199,30 @@ fn stale_addresses_are_served_and_one_who_gets_them_refreshes() {
     story.holds_until(110.0);
 }
 
+/// Its thread may die, or its process be forked: whoever comes later takes the refresh on again.
+#[test]
+fn a_refresh_that_is_lost_is_not_the_last_one() {
+    let story = Story::new(CacheOptions::new().serve_stale(secs(1000)));
+    story.insert(0.0, |now| address(10, now));
+    assert!(story.get(10.0).unwrap().wants_refresh);
+    assert!(!story.get(39.9).unwrap().wants_refresh);
+    assert!(story.get(40.0).unwrap().wants_refresh);
+}
+
+#[test]
+fn a_ttl_of_zero_is_not_served_stale() {
+    let story = Story::new(CacheOptions::new().serve_stale(secs(1000)));
+    story.insert(0.0, |now| address(0, now));
+    assert!(story.get(0.0).is_none());
+}
+
+#[test]
+fn the_smallest_cache_keeps_something() {
+    let story = Story::new(CacheOptions::new().entries(0).bytes(0));
+    story.insert(0.0, |now| address(10, now));
+    story.holds_until(10.0);
+}
+
 /// RFC 8767 section 5.
 #[test]
 fn a_refresh_that_failed_leaves_the_answer_and_is_tried_again_after_thirty_seconds() {

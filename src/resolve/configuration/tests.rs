@@ -15,6 +15,14 @@ struct Machine {
 
 impl Machine {
     fn new(resolv_conf: Option<&str>, hosts: Option<&str>) -> Self {
+        Self::with(|builder| builder, resolv_conf, hosts)
+    }
+
+    fn with(
+        settings: impl FnOnce(ResolverBuilder) -> ResolverBuilder,
+        resolv_conf: Option<&str>,
+        hosts: Option<&str>,
+    ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("outrace-configuration-{}-{number}", std::process::id());
@@ -29,7 +37,7 @@ impl Machine {
             }
         }
         let start = Instant::now();
-        let (configuration, _) = Configuration::new(recipe, start);
+        let (configuration, _) = Configuration::new(settings(recipe), start);
         machine(start, Arc::new(configuration))
     }
 
@@ -54,8 +62,15 @@ impl Machine {
 
     fn look_after_sleep(&self, seconds: u64, asleep: u64) -> Option<Vec<String>> {
         let now = self.start + Duration::from_secs(seconds);
-        let config = self.configuration.check(now, || Duration::from_secs(asleep))?;
-        Some(config.nameservers.iter().map(ToString::to_string).collect())
+        let mut nameservers = None;
+        self.configuration.check(
+            now,
+            || Duration::from_secs(asleep),
+            |config| {
+                nameservers = Some(config.nameservers.iter().map(ToString::to_string).collect());
+            },
+        );
+        nameservers
     }
 
     fn addresses(&self, name: &str) -> Vec<String> {
@@ -131,6 +146,68 @@ fn rc21_an_empty_file_counts_when_it_is_still_empty_at_the_second_look() {
 }
 
 #[test]
+fn rc21_an_empty_file_is_doubted_beside_nameservers_of_the_builder_too() {
+    let machine = Machine::with(
+        |builder| builder.nameservers(["192.0.2.9:53".parse().unwrap()]),
+        Some("search example\n"),
+        None,
+    );
+    machine.write("resolv.conf", "");
+    assert_eq!(machine.look(5), None);
+    assert_eq!(machine.configuration.snapshot().search.len(), 1);
+    assert_eq!(machine.look(10), Some(one("192.0.2.9")));
+    assert_eq!(machine.configuration.snapshot().search.len(), 0);
+}
+
+/// A process that is out of descriptors can look at a file, and not read it. Here it is a directory.
+#[test]
+fn b05_a_file_that_cannot_be_read_is_tried_again_and_changes_nothing() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), Some("192.0.2.7 here\n"));
+    for file in ["resolv.conf", "hosts"] {
+        machine.remove(file);
+        fs::create_dir(machine.dir.join(file)).unwrap();
+    }
+    for at in [5, 10, 15, 20] {
+        assert_eq!(machine.look(at), None);
+        assert_eq!(machine.addresses("here"), ["192.0.2.7"]);
+    }
+    for file in ["resolv.conf", "hosts"] {
+        fs::remove_dir(machine.dir.join(file)).unwrap();
+    }
+    machine.write("resolv.conf", "nameserver 192.0.2.2\n");
+    machine.write("hosts", "192.0.2.8 here\n");
+    assert_eq!(machine.look(25), Some(one("192.0.2.2")));
+    assert_eq!(machine.addresses("here"), ["192.0.2.8"]);
+}
+
+#[test]
+fn a_file_that_could_not_be_read_at_the_start_is_tried_again() {
+    let machine = Machine::new(None, None);
+    fs::create_dir(machine.dir.join("resolv.conf")).unwrap();
+    let recipe = ResolverBuilder::new().resolv_conf(machine.dir.join("resolv.conf"));
+    let (configuration, first) = Configuration::new(recipe, machine.start);
+    assert_eq!(first.nameservers, ["127.0.0.1:53".parse().unwrap()]);
+    assert_eq!(configuration.snapshot().diagnostics.len(), 1);
+    let mut watch = configuration.lock().conf_watch.clone();
+    let path = machine.dir.join("resolv.conf");
+    assert!(watch.has_changed(&fingerprint(Some(&path))), "whatever it looks like now");
+}
+
+/// A user's `tracing` subscriber is called while files are read, and may panic.
+#[test]
+fn a_panic_while_files_are_read_does_not_end_the_looks() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    let configuration = Arc::clone(&machine.configuration);
+    let panicked = std::thread::spawn(move || {
+        let _state = configuration.lock();
+        panic!("a panic with the lock held, as this test wants it");
+    });
+    panicked.join().unwrap_err();
+    machine.replace("resolv.conf", "nameserver 192.0.2.2\n");
+    assert_eq!(machine.look(5), Some(one("192.0.2.2")));
+}
+
+#[test]
 fn rc21_a_file_that_is_gone_for_a_moment_is_not_missed() {
     let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
     machine.remove("resolv.conf");
@@ -150,7 +227,7 @@ fn t22_offline_at_the_start_and_online_later_heals() {
 }
 
 #[test]
-fn ho14_a_changed_hosts_file_is_seen_and_a_removed_one_is_empty() {
+fn ho14_a_changed_hosts_file_is_seen_and_a_removed_one_is_empty_at_the_second_look() {
     let machine = Machine::new(Some("nameserver 192.0.2.1\n"), Some("192.0.2.7 here\n"));
     assert_eq!(machine.addresses("here"), ["192.0.2.7"]);
     machine.replace("hosts", "192.0.2.8 here\n192.0.2.9 there\n");
@@ -159,6 +236,8 @@ fn ho14_a_changed_hosts_file_is_seen_and_a_removed_one_is_empty() {
     assert_eq!(machine.addresses("there"), ["192.0.2.9"]);
     machine.remove("hosts");
     machine.look(10);
+    assert_eq!(machine.addresses("here"), ["192.0.2.8"], "it may be put back in a moment");
+    machine.look(15);
     assert_eq!(machine.addresses("here"), [""; 0]);
 }
 
@@ -181,13 +260,13 @@ fn ho14_a_large_hosts_file_takes_nobodys_time() {
     machine.look(5);
     assert!(matches!(machine.addresses("here").as_slice(), [] | [_]), "the old or the new, whole");
     // The thread has it under the lock when it is done.
-    while machine.configuration.lock().is_reading_hosts {
+    while machine.configuration.lock().is_reading_hosts() {
         std::thread::yield_now();
     }
     assert_eq!(machine.addresses("here"), [""; 0]);
     assert_eq!(machine.addresses("n99999.example"), ["0.0.0.0"]);
     machine.look(10);
-    assert!(!machine.configuration.lock().is_reading_hosts, "it has not changed again");
+    assert!(!machine.configuration.lock().is_reading_hosts(), "it has not changed again");
 }
 
 #[test]

@@ -211,7 +211,7 @@ pub(in crate::resolve) fn query_machine(bytes: &[u8]) {
         0 => None,
         1 => Some(CacheOptions::new()),
         2 => Some(CacheOptions::new().serve_stale(hour).prefetch(true)),
-        _ => Some(CacheOptions::new().entries(8).finish_dropped(true)),
+        _ => Some(CacheOptions::new().entries(16).finish_dropped(true)),
     };
     let mut world = world(config, cache, servers);
     world.checks.candidates = 3;

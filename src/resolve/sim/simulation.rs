@@ -117,7 +117,7 @@ fn play(seed: Seed) -> (u64, u64, u64) {
 fn cache_options(random: &mut Random) -> CacheOptions {
     let stale = random.percent(30).then(|| random.millis(100..20_000));
     CacheOptions::new()
-        .entries(*random.pick(&[8, 8192]))
+        .entries(*random.pick(&[16, 8192]))
         .max_ttl(*random.pick(&[Duration::from_secs(1), Duration::from_secs(3600)]))
         .serve_stale(stale)
         .prefetch(random.percent(50))

@@ -321,10 +321,8 @@ impl World {
         if let Some(cache) = &self.cache {
             let untouched = lookup.clone();
             let mut refreshes = Vec::new();
-            cache.answer(&mut lookup, now, |name, record_type| refreshes.push((name, record_type)));
-            for (name, record_type) in refreshes {
-                self.core.handle_refresh(name, record_type, now);
-            }
+            cache.answer(&mut lookup, now, &mut refreshes);
+            self.core.handle_refresh(refreshes, now);
             if lookup.has_ended {
                 return self.finish_at_once(id, *lookup);
             }

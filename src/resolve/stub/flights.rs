@@ -1,13 +1,17 @@
 //! The part of [`Stub`] that is about lookups and the questions they wait for: each question is out
 //! once, whoever asks the same waits with the others, and what nobody waits for is not asked.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{LookupId, Pairing, QueryEntry, QueryId, Stub, Timer};
 use crate::resolve::error::{LookupErrorKind, RecordType};
 use crate::resolve::message::QueryName;
 use crate::resolve::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::stats::add;
+
+/// Whoever asks within a second of the first has come together with it, even if the answer has a TTL
+/// of 0: it is the time that RFC 9520 section 3.2 has for questions that fail.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 impl Stub {
     /// Asks what the lookup wants asked, as far as it is not known.
@@ -49,9 +53,7 @@ impl Stub {
         for (name, record_types) in new.into_iter().chain(apart) {
             self.start_query(Some(id), name, record_types, now);
         }
-        for (name, record_type) in refreshes {
-            self.handle_refresh(name, record_type, now);
-        }
+        self.handle_refresh(refreshes, now);
         self.mark_ready(id);
     }
 
@@ -81,9 +83,15 @@ impl Stub {
         if self.cache.as_ref().is_some_and(|cache| entry.epoch != Some(cache.epoch())) {
             return None;
         }
-        let answered = entry.answered[1 - question].as_deref()?;
+        let settled = entry.answered[1 - question].as_deref()?;
+        let Settled::Answer { answer, asked_at } = settled else { return None };
+        // Whatever its TTL, those who come together share it; but not those who come much later.
+        let holds = Duration::from_secs(answer.ttl.unwrap_or(0).into()).max(TOGETHER);
+        if now >= *asked_at + holds {
+            return None;
+        }
         add(&self.counters.joined);
-        Some((answered.clone(), false))
+        Some((settled.clone(), false))
     }
 
     /// Lets the lookup wait for a question that is out. `false` if it is not.
@@ -115,16 +123,33 @@ impl Stub {
         }
     }
 
-    /// Asks a question for the cache alone, unless it is out.
+    /// Asks questions for the cache alone, those that are not out. Those about one name come one after
+    /// the other.
     pub(crate) fn handle_refresh(
         &mut self,
-        name: QueryName,
-        record_type: RecordType,
+        mut questions: Vec<(QueryName, RecordType)>,
         now: Instant,
     ) {
-        if self.cache.is_some() && !self.flights.contains_key(&(name.clone(), record_type)) {
+        if self.cache.is_none() {
+            return;
+        }
+        questions.retain(|question| !self.flights.contains_key(question));
+        let mut questions = questions.into_iter().peekable();
+        while let Some((name, record_type)) = questions.next() {
             add(&self.counters.cache_refreshes);
-            self.start_query(None, name, [Some(record_type), None], now);
+            let mut record_types = [Some(record_type), None];
+            if let Some((_, other)) = questions.next_if(|(other, _)| *other == name) {
+                match self.config.pairing {
+                    Pairing::OneSocket => {
+                        add(&self.counters.cache_refreshes);
+                        record_types[1] = Some(other);
+                    }
+                    Pairing::OwnSockets => self.handle_refresh(vec![(name.clone(), other)], now),
+                    // Not beside the first: whoever is given the answer next has it refreshed.
+                    Pairing::InSequence => {}
+                }
+            }
+            self.start_query(None, name, record_types, now);
         }
     }
 
@@ -234,22 +259,55 @@ impl Stub {
         for lookup in subscribers {
             let Some(entry) = self.lookups.get_mut(&lookup) else { continue };
             entry.waits_for[slot(record_type)] = None;
-            if is_overdue && now < entry.candidate_deadline {
-                // It joined late, and has time left: the question is asked anew, unless it is kept
-                // that it has just failed.
-                entry.lookup.ask_again(record_type, &name);
+            let pause = self.cache.as_ref().map_or(Duration::ZERO, |cache| cache.options().pause());
+            if is_overdue && now + pause < entry.candidate_deadline {
+                // It joined late, and has time left: the question is asked anew, but not sooner than
+                // RFC 9520 has it.
+                self.pause(lookup, (name.clone(), record_type), now + pause, now);
             } else {
                 entry.lookup.handle_settled(record_type, &name, settled, &self.servers);
+                self.advance_lookup(lookup, now);
             }
-            self.advance_lookup(lookup, now);
         }
+    }
+
+    /// Lets a question of a lookup wait until it may be asked again.
+    fn pause(
+        &mut self,
+        id: LookupId,
+        question: (QueryName, RecordType),
+        until: Instant,
+        now: Instant,
+    ) {
+        let Some(entry) = self.lookups.get_mut(&id) else { return };
+        entry.paused.push(question);
+        let before = entry.paused_until.replace(until);
+        self.move_timer(Timer::Pause(id), before, Some(until));
+        if until <= now {
+            self.handle_pause_over(id, now);
+        }
+    }
+
+    /// The questions of a lookup that waited are asked again.
+    pub(super) fn handle_pause_over(&mut self, id: LookupId, now: Instant) {
+        let Some(entry) = self.lookups.get_mut(&id) else { return };
+        for (name, record_type) in std::mem::take(&mut entry.paused) {
+            entry.lookup.ask_again(record_type, &name);
+        }
+        let before = entry.paused_until.take();
+        self.move_timer(Timer::Pause(id), before, None);
+        self.advance_lookup(id, now);
     }
 
     /// A lookup waits for nothing any longer. A question that nobody else waits for is dropped.
     pub(super) fn leave_flights(&mut self, id: LookupId, now: Instant) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
+        entry.paused.clear();
+        let (before, waited_for) =
+            (entry.paused_until.take(), std::mem::take(&mut entry.waits_for));
+        self.move_timer(Timer::Pause(id), before, None);
         let finishes = self.cache.as_ref().is_some_and(|cache| cache.options().finishes_dropped());
-        for (query, question) in std::mem::take(&mut entry.waits_for).into_iter().flatten() {
+        for (query, question) in waited_for.into_iter().flatten() {
             let Some(entry) = self.queries.get_mut(&query) else { continue };
             entry.subscribers[question].retain(|&other| other != id);
             if entry.subscribers[question].is_empty() {
@@ -271,16 +329,17 @@ impl Stub {
         self.advance_query(query, now);
     }
 
-    /// The cache no longer wants what was asked for it alone.
+    /// The cache no longer wants what was asked for it, alone or as well.
     pub(super) fn abandon_for_cache(&mut self, now: Instant) {
         let mut unwanted = Vec::new();
-        for (&query, entry) in &self.queries {
-            unwanted.extend((0..MAX_QUESTIONS).filter_map(|question| {
-                let is_unwanted = entry.for_cache[question]
-                    && entry.subscribers[question].is_empty()
-                    && entry.query.is_open(question);
-                is_unwanted.then_some((query, question))
-            }));
+        for (&query, entry) in &mut self.queries {
+            for (question, for_cache) in entry.for_cache.iter_mut().enumerate() {
+                let was_for_cache = std::mem::take(for_cache);
+                let is_alone = entry.subscribers[question].is_empty();
+                if was_for_cache && is_alone && entry.query.is_open(question) {
+                    unwanted.push((query, question));
+                }
+            }
         }
         for (query, question) in unwanted {
             self.abandon(query, question, now);

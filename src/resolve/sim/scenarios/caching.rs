@@ -137,6 +137,29 @@ fn cc08_a_flood_of_one_name_that_nobody_answers_is_one_question_at_a_time() {
     assert!(starts.iter().all(|at| *at < 400 || (1400..1800).contains(at)), "{starts:?}");
 }
 
+/// Its own time is not over when that of the one it joined is: it asks again, when it may.
+#[test]
+fn cc08_one_who_joined_late_asks_again_a_second_later() {
+    let servers = &["* * -> drop, drop, drop, answer 192.0.2.1"];
+    let steps = &["0 lookup www.example", "4900 lookup www.example"];
+    let results = &["Timeout@5000", "192.0.2.1@6001 =www.example@6001 ok@6001"];
+    let queries = "0 ns1 www.example A, 250 ns1 www.example A, 1000 ns1 www.example A plain, \
+                   6000 ns1 www.example A";
+    Scenario { config: "cache", servers, steps, results, queries }.check();
+}
+
+#[test]
+fn cc08_one_who_leaves_before_asking_again_sends_nothing_more() {
+    let servers = &["* * -> drop"];
+    for (leave, expected) in [("5500 drop 2", "dropped"), ("5500 cancel 2", "Canceled@5500")] {
+        let steps = &["0 lookup www.example", "4900 lookup www.example", leave];
+        let config = "cache";
+        let world = Scenario { config, servers, steps, ..SCENARIO }.check();
+        assert_eq!(results(&world, 2), expected);
+        assert_eq!(world.log.len(), 3, "{}", queries(&world));
+    }
+}
+
 /// The A answer stays, and the AAAA question is asked again when its second is over. Some caches
 /// take such a host for one with IPv4 alone.
 #[test]
@@ -184,6 +207,53 @@ fn ca03_a_thousand_equal_lookups_are_one_pair_of_queries() {
         let last = "192.0.2.1@99 =www.example@99 2001:db8::1@200 ok@200";
         assert_eq!(results(&world, 1000), last, "with {config:?}");
     }
+}
+
+/// Those who come together share an answer whatever its TTL; one who comes much later, while the other
+/// family is still out, does not get what is long over.
+#[test]
+fn cc02_half_an_answer_is_shared_for_a_second() {
+    let servers = &["* A -> ttl 0 answer 192.0.2.1, ttl 0 answer 192.0.2.2; * AAAA -> drop"];
+    let steps = &["0 lookup www.example both", "900 lookup www.example", "4000 lookup www.example"];
+    for config in ["", "cache"] {
+        let world = Scenario { config, servers, steps, ..SCENARIO }.check();
+        assert_eq!(results(&world, 2), "192.0.2.1@900 =www.example@900 ok@900");
+        assert_eq!(results(&world, 3), "192.0.2.2@4001 =www.example@4001 ok@4001");
+    }
+}
+
+#[test]
+fn both_families_are_refreshed_as_they_are_asked() {
+    let servers = &["* * -> ttl 10 answer 192.0.2.1 2001:db8::1"];
+    let steps = &["0 lookup www.example both", "20000 lookup www.example both"];
+    for (config, sockets, sends) in
+        [("", 1, 2), ("single-request-reopen", 2, 2), ("single-request", 1, 1)]
+    {
+        let config = format!("cache; cache stale 60000; {config}");
+        let world = Scenario { config: &config, servers, steps, ..SCENARIO }.check();
+        let refreshes: Vec<_> = world.log[2..].iter().collect();
+        assert_eq!(refreshes.len(), sends, "{config}: {}", queries(&world));
+        let used: std::collections::HashSet<_> = refreshes.iter().map(|r| r.socket).collect();
+        assert_eq!(used.len(), sockets, "{config}");
+    }
+}
+
+#[test]
+fn a_core_that_has_retired_asks_for_those_alone_who_still_wait() {
+    let servers = &["* * -> ttl 10 answer 192.0.2.1, drop", "* * -> answer 192.0.2.2"];
+    let steps = &[
+        "0 next 1",
+        "10 lookup www.example",
+        "9500 lookup www.example",
+        // It joins the refresh, and leaves when the nameservers are others.
+        "10100 lookup www.example",
+        "10150 next 2",
+        "10200 drop 3",
+    ];
+    let config = "cache; cache prefetch";
+    let world = Scenario { config, servers, steps, ..SCENARIO }.check();
+    let last = world.log.last().unwrap();
+    assert!(last.at.as_millis() < 10_200, "{}", queries(&world));
 }
 
 /// `ca07`: a question that nobody waits for any more goes on for the cache, if that is wanted.
