@@ -99,7 +99,7 @@ pub(crate) struct Entry {
     expires: Instant,
     /// Until when it may be served although it has expired.
     stale_until: Instant,
-    /// From how many milliseconds after `made` on whoever is given it has it refreshed. Whoever takes
+    /// From how many nanoseconds after `made` on whoever is given it has it refreshed. Whoever takes
     /// that on puts it off: a refresh that gets lost is not the last one.
     refresh_after: AtomicU64,
     made: Instant,
@@ -108,15 +108,15 @@ pub(crate) struct Entry {
 impl Entry {
     fn new(settled: Settled, epoch: u64, times: Times, made: Instant) -> Self {
         let Times { expires, stale_until, refresh_from } = times;
-        let refresh_after = AtomicU64::new(millis(refresh_from.saturating_duration_since(made)));
+        let refresh_after = AtomicU64::new(nanos(refresh_from.saturating_duration_since(made)));
         Self { settled, epoch, expires, stale_until, refresh_after, made }
     }
 
     /// Whether it is time for a refresh, and nobody else sees to it.
     fn take_refresh(&self, now: Instant) -> bool {
-        let at = millis(now.saturating_duration_since(self.made));
+        let at = nanos(now.saturating_duration_since(self.made));
         let due = self.refresh_after.load(Ordering::Relaxed);
-        let next = at + millis(REFRESH_PAUSE);
+        let next = at.saturating_add(nanos(REFRESH_PAUSE));
         let order = Ordering::Relaxed;
         at >= due && self.refresh_after.compare_exchange(due, next, order, order).is_ok()
     }
@@ -130,8 +130,8 @@ struct Times {
     refresh_from: Instant,
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A question that need not be asked.
