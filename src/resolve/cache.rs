@@ -14,7 +14,7 @@
 //! the shard is being written to, the question counts as not cached, and the resolver thread finds
 //! it. So a reader in a process that was forked off while a shard was locked does not hang either.
 
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -62,8 +62,8 @@ pub(crate) struct Cache {
     options: CacheOptions,
     /// Entries of an earlier epoch are gone.
     epoch: AtomicU64,
-    /// Keyed at random, so that nobody outside can choose names that collide.
-    hasher: std::hash::RandomState,
+    /// Goes into the hash of every name, so that nobody outside can choose names that collide.
+    secret: u64,
     shards: [RwLock<Shard>; SHARDS],
     pub(crate) hits: AtomicU64,
     pub(crate) stale_hits: AtomicU64,
@@ -151,6 +151,11 @@ impl Hit {
 
 impl Cache {
     pub(crate) fn new(options: CacheOptions) -> Self {
+        Self::with_secret(options, RandomState::new().hash_one(0))
+    }
+
+    /// The same names lie in the same places in every cache with this secret.
+    pub(crate) fn with_secret(options: CacheOptions, secret: u64) -> Self {
         let entries = options.entries.div_ceil(SHARDS).max(1);
         let bytes = u64::try_from(options.bytes / SHARDS).unwrap_or(u64::MAX).max(1);
         // No entry counts for less than its part of the space, so neither limit is ever passed.
@@ -162,7 +167,7 @@ impl Cache {
         Self {
             options,
             epoch: AtomicU64::new(0),
-            hasher: std::hash::RandomState::new(),
+            secret,
             shards: std::array::from_fn(|_| shard()),
             hits: AtomicU64::new(0),
             stale_hits: AtomicU64::new(0),
@@ -348,7 +353,10 @@ impl Cache {
     }
 
     fn key(&self, name: QueryName, record_type: RecordType) -> Key {
-        Key { hash_of_name: self.hasher.hash_one(&name), name, record_type }
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.secret);
+        name.hash(&mut hasher);
+        Key { hash_of_name: hasher.finish(), name, record_type }
     }
 
     fn shard(&self, key: &Key) -> &RwLock<Shard> {

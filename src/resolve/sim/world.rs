@@ -151,7 +151,8 @@ impl World {
         random: impl FnMut() -> u16 + Send + 'static,
     ) -> Self {
         let (addrs, checks) = (config.nameservers.clone(), Checks::new(&config, cache.as_ref()));
-        let cache = cache.map(|options| Arc::new(Cache::new(options)));
+        // What is thrown out of a full cache is the same in every run of a seed.
+        let cache = cache.map(|options| Arc::new(Cache::with_secret(options, 0)));
         let counters = Arc::<Counters>::default();
         let ids = Ids::default();
         let random: Arc<Mutex<dyn FnMut() -> u16 + Send>> = Arc::new(Mutex::new(random));

@@ -64,7 +64,8 @@ impl Stub {
     /// How many timers the lookups, queries and connections know of.
     pub(crate) fn timers_in_use(&self) -> usize {
         let lookups = self.lookups.values();
-        let lookups = lookups.flat_map(|entry| [entry.deadline, entry.candidate_timer]);
+        let lookups =
+            lookups.flat_map(|entry| [entry.deadline, entry.candidate_timer, entry.paused_until]);
         let queries = self.queries.values().map(|entry| entry.timer);
         let connections = self.connections.values().map(|connection| connection.idle_at);
         lookups.chain(queries).chain(connections).flatten().count()
