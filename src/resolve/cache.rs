@@ -156,7 +156,7 @@ impl Cache {
 
     /// The same names lie in the same places in every cache with this secret.
     pub(crate) fn with_secret(options: CacheOptions, secret: u64) -> Self {
-        let entries = options.entries.div_ceil(SHARDS).max(1);
+        let entries = (options.entries / SHARDS).max(1);
         let bytes = u64::try_from(options.bytes / SHARDS).unwrap_or(u64::MAX).max(1);
         // No entry counts for less than its part of the space, so neither limit is ever passed.
         let least = bytes.div_ceil(entries as u64);
@@ -191,15 +191,21 @@ impl Cache {
         record_type: RecordType,
         now: Instant,
     ) -> Option<Hit> {
-        let key = self.key(name.clone(), record_type);
+        self.find(&self.key(name.clone(), record_type), now, |_| true)
+    }
+
+    fn find(&self, key: &Key, now: Instant, is_wanted: impl FnOnce(&Entry) -> bool) -> Option<Hit> {
         // A shard that a panic left behind is used no more.
-        let shard = self.shard(&key).try_read().ok()?;
-        let entry = shard.get(&key)?;
+        let shard = self.shard(key).try_read().ok()?;
+        let entry = shard.get(key)?;
         if entry.epoch != self.epoch() || now >= entry.stale_until {
             return None;
         }
-        let is_stale = now >= entry.expires;
-        Some(Hit { entry: Arc::clone(entry), is_stale, wants_refresh: entry.take_refresh(now) })
+        is_wanted(entry).then(|| Hit {
+            entry: Arc::clone(entry),
+            is_stale: now >= entry.expires,
+            wants_refresh: entry.take_refresh(now),
+        })
     }
 
     /// Answers what the lookup asks, as far as the cache can: where it is called, without a system
@@ -223,7 +229,9 @@ impl Cache {
                 Some(key) => Key { record_type, ..key },
                 None => self.key(name.clone(), record_type),
             };
-            let hit = self.get_fresh(&key, now);
+            let hit = self.find(&key, now, |entry| {
+                now < entry.expires && matches!(entry.settled, Settled::Answer { .. })
+            });
             last = Some(key);
             let Some(hit) = hit else {
                 lookup.ask_again(record_type, &name);
@@ -238,18 +246,6 @@ impl Cache {
         // Of a lookup that the thread begins anew, the thread counts.
         self.hits.fetch_add(hits, Ordering::Relaxed);
         hits > 0
-    }
-
-    /// An answer whose TTL is not over.
-    fn get_fresh(&self, key: &Key, now: Instant) -> Option<Hit> {
-        let shard = self.shard(key).try_read().ok()?;
-        let entry = shard.get(key)?;
-        let is_answer = matches!(entry.settled, Settled::Answer { .. });
-        if entry.epoch != self.epoch() || now >= entry.expires || !is_answer {
-            return None;
-        }
-        let wants_refresh = entry.take_refresh(now);
-        Some(Hit { entry: Arc::clone(entry), is_stale: false, wants_refresh })
     }
 
     /// A hit was made use of.
