@@ -13,7 +13,8 @@
 //! - an address of the wrong length is passed over, and so are other classes and types;
 //! - 32 CNAME records are looked at, and 11 links followed: more is a chain that is too long;
 //! - a name takes at most 127 pointers;
-//! - over UDP not one record of a truncated message is looked at, so they may be cut anywhere;
+//! - over UDP not one record of a truncated message is looked at, so they may be cut anywhere; over TCP
+//!   what is there is used, and not kept for others;
 //! - an error without a question is a hint, if it is FORMERR, SERVFAIL, NOTIMP, REFUSED or BADVERS.
 
 use std::net::IpAddr;
@@ -181,7 +182,11 @@ impl Message {
             && (self.counts[3] == 0 || has_ns);
         Some(match rcode {
             0 if is_lame => Response::LameReferral,
-            0 | 3 => Response::Answer(chain.answer(asked, rcode, body, negative_ttl)),
+            0 | 3 => {
+                let answer = chain.answer(asked, rcode, body, negative_ttl);
+                let ttl = answer.ttl.filter(|_| self.flags & TC == 0);
+                Response::Answer(Answer { ttl, ..answer })
+            }
             1 => Response::FormErr,
             16 => Response::BadVers,
             _ => Response::Failure(Rcode(rcode)),
