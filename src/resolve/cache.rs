@@ -99,26 +99,27 @@ pub(crate) struct Entry {
     expires: Instant,
     /// Until when it may be served although it has expired.
     stale_until: Instant,
-    /// From how many nanoseconds after `made` on whoever is given it has it refreshed. Whoever takes
-    /// that on puts it off: a refresh that gets lost is not the last one.
-    refresh_after: AtomicU64,
-    made: Instant,
+    /// From when on whoever is given it has it refreshed.
+    refresh_from: Instant,
+    /// Whoever takes that on puts it off, by so many nanoseconds from then: a refresh that gets lost is
+    /// not the last one.
+    refresh_delay: AtomicU64,
 }
 
 impl Entry {
-    fn new(settled: Settled, epoch: u64, times: Times, made: Instant) -> Self {
+    fn new(settled: Settled, epoch: u64, times: Times) -> Self {
         let Times { expires, stale_until, refresh_from } = times;
-        let refresh_after = AtomicU64::new(nanos(refresh_from.saturating_duration_since(made)));
-        Self { settled, epoch, expires, stale_until, refresh_after, made }
+        let refresh_delay = AtomicU64::default();
+        Self { settled, epoch, expires, stale_until, refresh_from, refresh_delay }
     }
 
     /// Whether it is time for a refresh, and nobody else sees to it.
     fn take_refresh(&self, now: Instant) -> bool {
-        let at = nanos(now.saturating_duration_since(self.made));
-        let due = self.refresh_after.load(Ordering::Relaxed);
-        let next = at.saturating_add(nanos(REFRESH_PAUSE));
+        let Some(late) = now.checked_duration_since(self.refresh_from) else { return false };
+        let due = self.refresh_delay.load(Ordering::Relaxed);
+        let next = nanos(late + REFRESH_PAUSE);
         let order = Ordering::Relaxed;
-        at >= due && self.refresh_after.compare_exchange(due, next, order, order).is_ok()
+        nanos(late) >= due && self.refresh_delay.compare_exchange(due, next, order, order).is_ok()
     }
 }
 
@@ -305,7 +306,7 @@ impl Cache {
                     // What was to be refreshed goes on as it is.
                     let (expires, stale_until) = (*expires, *stale_until);
                     let times = Times { expires, stale_until, refresh_from: now + REFRESH_PAUSE };
-                    return Some(Entry::new(settled.clone(), epoch, times, now));
+                    return Some(Entry::new(settled.clone(), epoch, times));
                 }
                 if failure.kind() == LookupErrorKind::Resources {
                     return None;
@@ -315,7 +316,7 @@ impl Cache {
             }
         };
         let is_over = now >= times.stale_until;
-        (!is_over).then(|| Entry::new(settled.clone(), epoch, times, now))
+        (!is_over).then(|| Entry::new(settled.clone(), epoch, times))
     }
 
     /// Everything that is known, and everything that is being asked now, is no longer so.
