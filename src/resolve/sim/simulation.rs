@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::random::Random;
-use super::weather::{Weather, is_of, made_at, truth};
+use super::weather::{WRONG_ID, Weather, is_of, made_at, truth};
 use super::world::{Event, Nameserver, World, config};
 use crate::HostName;
 use crate::resolve::error::RecordType;
@@ -91,7 +91,7 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     let mut ids = Random::new(random.next());
     let nameservers = stub.nameservers.clone();
     let cache = random.percent(70).then(|| cache_options(&mut random));
-    let mut world = World::new(stub, cache, servers, move || ids.id());
+    let mut world = World::new(stub, cache, servers, move || ids.id() & !WRONG_ID);
     world.keeps_log = false;
     world.checks.may_bring =
         Some(|id, ip| is_of(number_of(id), ip) && (!is_guarded(id) || is_permitted(ip)));

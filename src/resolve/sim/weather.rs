@@ -30,6 +30,10 @@ pub(super) fn made_at(ip: IpAddr) -> Option<(Duration, Duration)> {
     Some((Duration::from_millis(millis), Duration::from_secs(ttl.into())))
 }
 
+/// No query has an id with this bit, so that a forger who guesses is never right: in a million lookups
+/// one would be, by chance, on a socket where the same question waits under two ids.
+pub(super) const WRONG_ID: u16 = 1;
+
 /// A nameserver with the path to it. All of its habits are chances in a hundred.
 pub(super) struct Weather {
     random: Random,
@@ -128,7 +132,7 @@ impl Weather {
     fn forgery(&mut self, query: &Query) -> Vec<u8> {
         let mut response = Response::to(query).address(&query.name, Self::forged_ip(query));
         match self.random.index(13) {
-            0..3 => response.id = query.id.wrapping_add(1 + self.random.id() % 0xfffe),
+            0..3 => response.id = self.random.id() | WRONG_ID,
             3 => response.questions[0].0 = format!("x.{}", query.name),
             4 => response.questions[0].1 ^= 1 ^ 28,
             5 => response.questions[0].2 = 3,
