@@ -10,7 +10,7 @@
 //! - A question that every nameserver failed is not asked again for a second (RFC 9520 section 3.2).
 //! - Truncated responses, partial failures and shortages of this process are never kept.
 //!
-//! The callers of lookups read it, and the resolver thread alone writes. A reader never waits: if
+//! The callers of lookups read it; the resolver thread writes, and whoever clears or forgets. A reader never waits: if
 //! the shard is being written to, the question counts as not cached, and the resolver thread finds
 //! it. So a reader in a process that was forked off while a shard was locked does not hang either.
 

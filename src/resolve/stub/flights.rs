@@ -73,11 +73,7 @@ impl Stub {
             add(&self.counters.cache_misses);
         }
         // The other question about the name is out, and this one was answered meanwhile.
-        let other = match record_type {
-            RecordType::A => RecordType::Aaaa,
-            RecordType::Aaaa => RecordType::A,
-        };
-        let (query, question) = *self.flights.get(&(name.clone(), other))?;
+        let (query, question) = *self.flights.get(&(name.clone(), other(record_type)))?;
         let entry = self.queries.get(&query)?;
         // Unless somebody wants it forgotten since.
         if self.cache.as_ref().is_some_and(|cache| entry.epoch != Some(cache.epoch())) {
@@ -133,18 +129,22 @@ impl Stub {
         if self.cache.is_none() {
             return;
         }
-        questions.retain(|question| !self.flights.contains_key(question));
+        let in_sequence = self.config.pairing == Pairing::InSequence;
+        questions.retain(|(name, record_type)| {
+            let is_out = |record_type| self.flights.contains_key(&(name.clone(), record_type));
+            !(is_out(*record_type) || in_sequence && is_out(other(*record_type)))
+        });
         let mut questions = questions.into_iter().peekable();
         while let Some((name, record_type)) = questions.next() {
             add(&self.counters.cache_refreshes);
             let mut record_types = [Some(record_type), None];
-            if let Some((_, other)) = questions.next_if(|(other, _)| *other == name) {
+            if let Some((_, second)) = questions.next_if(|(next, _)| *next == name) {
                 match self.config.pairing {
                     Pairing::OneSocket => {
                         add(&self.counters.cache_refreshes);
-                        record_types[1] = Some(other);
+                        record_types[1] = Some(second);
                     }
-                    Pairing::OwnSockets => self.handle_refresh(vec![(name.clone(), other)], now),
+                    Pairing::OwnSockets => self.handle_refresh(vec![(name.clone(), second)], now),
                     // Not beside the first: whoever is given the answer next has it refreshed.
                     Pairing::InSequence => {}
                 }
@@ -353,6 +353,13 @@ impl Stub {
             entry.is_ready = true;
             self.ready.push_back(id);
         }
+    }
+}
+
+fn other(record_type: RecordType) -> RecordType {
+    match record_type {
+        RecordType::A => RecordType::Aaaa,
+        RecordType::Aaaa => RecordType::A,
     }
 }
 

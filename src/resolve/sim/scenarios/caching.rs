@@ -238,6 +238,24 @@ fn both_families_are_refreshed_as_they_are_asked() {
     }
 }
 
+/// The second family's turn comes with whoever is given the name next, but not beside the first.
+#[test]
+fn single_request_refreshes_one_family_at_a_time() {
+    let servers =
+        &["* * -> ttl 10 answer 192.0.2.1 2001:db8::1, ttl 10 answer 192.0.2.1 2001:db8::1, \
+                     delay 90 ttl 10 answer 192.0.2.1 2001:db8::1"];
+    let steps = &[
+        "0 lookup www.example both",
+        "20000 lookup www.example",
+        "20050 lookup www.example both",
+        "51000 lookup www.example both",
+    ];
+    let config = "cache; cache stale 60000; single-request";
+    let world = Scenario { config, servers, steps, ..SCENARIO }.check();
+    let refreshes: Vec<_> = world.log[2..].iter().map(|r| r.at.as_millis()).collect();
+    assert_eq!(refreshes, [20_000, 51_000], "{}", queries(&world));
+}
+
 #[test]
 fn a_core_that_has_retired_asks_for_those_alone_who_still_wait() {
     let servers = &["* * -> ttl 10 answer 192.0.2.1, drop", "* * -> answer 192.0.2.2"];
