@@ -23,13 +23,13 @@ use std::time::{Duration, Instant};
 use quick_cache::Weighter;
 use quick_cache::unsync::DefaultLifecycle;
 
-use super::answer::{Answer, Outcome};
 use super::error::{LookupErrorKind, RecordType};
 use super::ids::IdHasher;
 use super::lookup::Lookup;
-use super::message::QueryName;
 use super::query::{ServerFailure, Settled};
 use super::stats::add;
+use super::wire::answer::{Answer, Outcome};
+use super::wire::query_name::QueryName;
 
 mod options;
 

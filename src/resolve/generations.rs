@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use super::error::RecordType;
 use super::lookup::Lookup;
-use super::message::QueryName;
 use super::sockets::SocketId;
 use super::stub::{LookupId, Stub, Transmit};
+use super::wire::query_name::QueryName;
 
 /// All cores of a resolver: what happens is passed on to the one that it concerns.
 ///

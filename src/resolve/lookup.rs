@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::answer::{Answer, Outcome};
 use super::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
-use super::message::QueryName;
 use super::nameserver::Nameserver;
 use super::query::{Failure, Settled};
 use super::search::Candidates;
 use super::special_names::{self, Special};
+use super::wire::answer::{Answer, Outcome};
+use super::wire::query_name::QueryName;
 use super::{AddressFamily, AddressPolicy, DeniedAddresses};
 use crate::{HostName, LookupResult};
 

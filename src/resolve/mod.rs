@@ -23,7 +23,6 @@
 //! `lookup` and `query`); the thread does what they say.
 
 mod address_policy;
-mod answer;
 mod builder;
 mod cache;
 #[cfg(test)]
@@ -33,7 +32,6 @@ mod configuration;
 mod connection;
 mod diagnostic;
 mod error;
-mod framing;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod generations;
@@ -41,7 +39,6 @@ mod hosts;
 mod ids;
 mod ip_prefix;
 mod lookup;
-mod message;
 mod nameserver;
 mod network;
 mod outlet;
@@ -74,7 +71,7 @@ pub use query::Strategy;
 pub use resolver::{AddressFamily, LookupHandle, LookupOptions, Resolver, lookup};
 pub use stats::{NameserverStats, Stats};
 
-#[cfg(feature = "tracing")]
-pub(crate) use answer::NAME_COLLISION;
 pub(crate) use resolver::{Inner, Pending};
 pub(crate) use stub::LookupId;
+#[cfg(feature = "tracing")]
+pub(crate) use wire::answer::NAME_COLLISION;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::cache::Cache;
 use super::error::Transport;
-use super::message::Ignored;
+use super::wire::message::Ignored;
 
 /// What a resolver has done since it was made ([`Resolver::stats`]).
 ///

@@ -20,14 +20,15 @@ use std::time::Instant;
 use super::cache::Cache;
 use super::connection::Connection;
 use super::error::{RecordType, Transport};
-use super::framing::write_framed;
 use super::ids::{IdMap, Ids};
 use super::lookup::Lookup;
-use super::message::{Expected, QueryName, QueryOptions, Response, read_response, write_query};
 use super::nameserver::Nameserver;
 use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled};
 use super::sockets::{Outstanding, Place, SocketId, Sockets};
 use super::stats::{Counters, Gauge, add};
+use super::wire::framing::write_framed;
+use super::wire::message::{Expected, QueryOptions, Response, read_response, write_query};
+use super::wire::query_name::QueryName;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use inspect::Holdings;

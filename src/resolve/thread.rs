@@ -19,12 +19,12 @@ use super::error::RecordType;
 use super::generations::Generations;
 use super::ids::{IdMap, Ids};
 use super::lookup::Lookup;
-use super::message::QueryName;
 use super::network::{Network, SocketEvent};
 use super::outlet::Outlet;
 use super::random::os_random;
 use super::stats::{Counters, Stats};
 use super::stub::{LookupId, Stub, StubConfig};
+use super::wire::query_name::QueryName;
 use crate::futex_queue::Offer;
 
 const COMMANDS: Token = Token(usize::MAX);

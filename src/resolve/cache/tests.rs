@@ -3,7 +3,7 @@
 use super::*;
 use crate::resolve::error::{FailureCause, Rcode, Transport};
 use crate::resolve::query::Failure;
-use crate::resolve::wire::ttl_seconds;
+use crate::resolve::wire::reader::ttl_seconds;
 
 const A: RecordType = RecordType::A;
 

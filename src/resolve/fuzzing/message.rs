@@ -3,8 +3,8 @@
 use super::build;
 use super::input::Input;
 use super::oracle::{Asked, Message, Name, query_name};
-use crate::resolve::answer::{MAX_ALIAS_LINKS, Outcome};
-use crate::resolve::message::{Expected, Response, message_id, read_response};
+use crate::resolve::wire::answer::{MAX_ALIAS_LINKS, Outcome};
+use crate::resolve::wire::message::{Expected, Response, message_id, read_response};
 use crate::resolve::{RecordType, Transport};
 
 /// A message and the question that it was read for.

@@ -19,8 +19,9 @@
 
 use std::net::IpAddr;
 
-use crate::resolve::answer::{Answer, Outcome};
-use crate::resolve::message::{QueryName, Response};
+use crate::resolve::wire::answer::{Answer, Outcome};
+use crate::resolve::wire::message::Response;
+use crate::resolve::wire::query_name::QueryName;
 use crate::resolve::{Rcode, RecordType, Transport};
 
 /// A name in wire form, uncompressed, with the root label.

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::super::answer::Answer;
 use super::super::error::{FailureCause, LookupErrorKind, Transport};
+use crate::resolve::wire::answer::Answer;
 
 /// How a question was settled.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use super::message::Query;
 use crate::HostName;
 use crate::resolve::Transport;
-use crate::resolve::answer::{Answer, Outcome};
 use crate::resolve::fuzzing::oracle::{Asked, Message};
-use crate::resolve::message::{QueryName, Response};
 use crate::resolve::sockets::SocketId;
 use crate::resolve::stub::LookupId;
+use crate::resolve::wire::answer::{Answer, Outcome};
+use crate::resolve::wire::message::Response;
+use crate::resolve::wire::query_name::QueryName;
 
 /// What was asked and heard on the sockets of one world.
 #[derive(Debug, Default)]

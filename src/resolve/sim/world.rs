@@ -13,11 +13,11 @@ use crate::resolve::error::Transport;
 use crate::resolve::generations::Generations;
 use crate::resolve::ids::Ids;
 use crate::resolve::lookup::Lookup;
-use crate::resolve::message::QueryName;
 use crate::resolve::query::{QueryConfig, Strategy};
 use crate::resolve::sockets::SocketId;
 use crate::resolve::stats::{Counters, Stats};
 use crate::resolve::stub::{LookupId, Pairing, Stub, StubConfig, Transmit};
+use crate::resolve::wire::query_name::QueryName;
 use crate::{HostName, LookupResult};
 
 /// What a nameserver, or the network on the way to it, does with what it gets.

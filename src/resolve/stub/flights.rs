@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::{LookupId, Pairing, QueryEntry, QueryId, Stub, Timer};
 use crate::resolve::error::{LookupErrorKind, RecordType};
-use crate::resolve::message::QueryName;
 use crate::resolve::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::stats::add;
+use crate::resolve::wire::query_name::QueryName;
 
 /// Whoever asks within a second of the first has come together with it, even if the answer has a TTL
 /// of 0: it is the time that RFC 9520 section 3.2 has for questions that fail.

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::{QueryId, Step, Stub, Timer, Transmit};
 use crate::resolve::connection::Connection;
-use crate::resolve::message::{Ignored, message_id};
 use crate::resolve::query::Sent;
 use crate::resolve::sockets::{Outstanding, SocketId};
+use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {
     /// A TCP connection is established.

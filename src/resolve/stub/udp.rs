@@ -4,9 +4,9 @@ use std::io;
 use std::time::Instant;
 
 use super::{QueryId, Step, Stub, Transmit};
-use crate::resolve::message::{Ignored, message_id};
 use crate::resolve::query::{Sent, is_resource};
 use crate::resolve::sockets::{Heard, Outstanding, SocketId};
+use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {
     /// A datagram arrived on a UDP socket, from the address it is connected to.

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::resolve::Transport;
-use crate::resolve::message::test_message::{for_each_row, message, summary};
-use crate::resolve::message::{Expected, Ignored, Response, read_response};
+use crate::resolve::wire::message::test_message::{for_each_row, message, summary};
+use crate::resolve::wire::message::{Expected, Ignored, Response, read_response};
 
 fn read(name: &str, record_type: RecordType, message: &[u8]) -> Result<Response, Ignored> {
     let name = QueryName::from(&name.parse().unwrap());

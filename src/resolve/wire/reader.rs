@@ -4,10 +4,10 @@
 //! pointer may lead backwards alone, and the work for one name has a bound, whatever the message.
 //! So reading a message takes time in proportion to its octets.
 
-use super::RecordType;
+use crate::resolve::RecordType;
 
 /// Record types (RFC 1035 section 3.2.2, RFC 3596, RFC 6891).
-pub(super) mod rtype {
+pub(crate) mod rtype {
     pub(in crate::resolve) const A: u16 = 1;
     pub(in crate::resolve) const NS: u16 = 2;
     pub(in crate::resolve) const CNAME: u16 = 5;
@@ -17,11 +17,11 @@ pub(super) mod rtype {
 }
 
 /// The class of the Internet.
-pub(super) const CLASS_IN: u16 = 1;
+pub(crate) const CLASS_IN: u16 = 1;
 
 /// A name takes at most this many octets uncompressed, the root label included (RFC 1035 section
 /// 2.3.4).
-pub(super) const MAX_NAME_LEN: usize = 255;
+pub(crate) const MAX_NAME_LEN: usize = 255;
 
 /// How many pointers one name may take.
 ///
@@ -32,10 +32,10 @@ const MAX_POINTERS: usize = 127;
 
 /// The octets cannot be read as what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 impl RecordType {
-    pub(super) fn code(self) -> u16 {
+    pub(crate) fn code(self) -> u16 {
         match self {
             Self::A => rtype::A,
             Self::Aaaa => rtype::AAAA,
@@ -45,43 +45,43 @@ impl RecordType {
 
 /// A place in a message, from which it is read on.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     /// The message up to where this reader may go: its end, or the end of one record's data.
     message: &'a [u8],
     at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(message: &'a [u8]) -> Self {
+    pub(crate) fn new(message: &'a [u8]) -> Self {
         Self { message, at: 0 }
     }
 
     /// How many octets are left.
-    pub(super) fn remaining(&self) -> usize {
+    pub(crate) fn remaining(&self) -> usize {
         self.message.len() - self.at
     }
 
     /// Nothing may be left.
-    pub(super) fn expect_end(&self) -> Result<(), Malformed> {
+    pub(crate) fn expect_end(&self) -> Result<(), Malformed> {
         if self.remaining() == 0 { Ok(()) } else { Err(Malformed) }
     }
 
-    pub(super) fn read_u16(&mut self) -> Result<u16, Malformed> {
+    pub(crate) fn read_u16(&mut self) -> Result<u16, Malformed> {
         self.read_array().map(u16::from_be_bytes)
     }
 
-    pub(super) fn read_u32(&mut self) -> Result<u32, Malformed> {
+    pub(crate) fn read_u32(&mut self) -> Result<u32, Malformed> {
         self.read_array().map(u32::from_be_bytes)
     }
 
-    pub(super) fn read_array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+    pub(crate) fn read_array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let octets = self.message[self.at..].first_chunk().ok_or(Malformed)?;
         self.at += N;
         Ok(*octets)
     }
 
     /// Reads a name, and goes on behind it.
-    pub(super) fn read_name(&mut self) -> Result<Name<'a>, Malformed> {
+    pub(crate) fn read_name(&mut self) -> Result<Name<'a>, Malformed> {
         let (mut at, mut len, mut pointers) = (self.at, 0, 0);
         // Where the labels that are being read begin, and where the name ends in the place in which
         // it was found.
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a record, and goes on behind it.
-    pub(super) fn read_record(&mut self) -> Result<Record<'a>, Malformed> {
+    pub(crate) fn read_record(&mut self) -> Result<Record<'a>, Malformed> {
         let owner = self.read_name()?;
         let (rtype, class, ttl) = (self.read_u16()?, self.read_u16()?, self.read_u32()?);
         let data_len = usize::from(self.read_u16()?);
@@ -141,15 +141,15 @@ impl<'a> Reader<'a> {
 }
 
 /// A record.
-pub(super) struct Record<'a> {
-    pub(super) owner: Name<'a>,
-    pub(super) rtype: u16,
-    pub(super) class: u16,
+pub(crate) struct Record<'a> {
+    pub(crate) owner: Name<'a>,
+    pub(crate) rtype: u16,
+    pub(crate) class: u16,
     /// The octets as they stand there: an OPT record uses them for other things than a TTL, which
     /// [`ttl_seconds`] makes of them.
-    pub(super) ttl: u32,
+    pub(crate) ttl: u32,
     /// Its data, and no more.
-    pub(super) data: Reader<'a>,
+    pub(crate) data: Reader<'a>,
 }
 
 /// A TTL in seconds.
@@ -158,7 +158,7 @@ pub(super) struct Record<'a> {
 /// entire value received was zero." ([RFC 2181 section 8])
 ///
 /// [RFC 2181 section 8]: https://www.rfc-editor.org/rfc/rfc2181#section-8
-pub(super) fn ttl_seconds(ttl: u32) -> u32 {
+pub(crate) fn ttl_seconds(ttl: u32) -> u32 {
     if ttl >> 31 == 0 { ttl } else { 0 }
 }
 
@@ -166,7 +166,7 @@ pub(super) fn ttl_seconds(ttl: u32) -> u32 {
 ///
 /// Compares without regard to ASCII case (RFC 4343).
 #[derive(Clone, Copy)]
-pub(super) struct Name<'a> {
+pub(crate) struct Name<'a> {
     message: &'a [u8],
     /// Where its first label stands, or the root label.
     at: usize,
@@ -176,26 +176,26 @@ pub(super) struct Name<'a> {
 
 impl<'a> Name<'a> {
     /// How many octets it has uncompressed, the root label included.
-    pub(super) fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.len.into()
     }
 
-    pub(super) fn is_root(self) -> bool {
+    pub(crate) fn is_root(self) -> bool {
         self.len == 1
     }
 
     /// Whether it begins at the same place: then it is the same name, without a look at it.
-    pub(super) fn is_same_place(self, other: Self) -> bool {
+    pub(crate) fn is_same_place(self, other: Self) -> bool {
         self.at == other.at
     }
 
     /// Its labels, without the root label.
-    pub(super) fn labels(self) -> Labels<'a> {
+    pub(crate) fn labels(self) -> Labels<'a> {
         Labels(self)
     }
 
     /// Whether it is `ancestor` or a name below it.
-    pub(super) fn is_at_or_below(self, ancestor: Self) -> bool {
+    pub(crate) fn is_at_or_below(self, ancestor: Self) -> bool {
         let mut labels = self.labels();
         while labels.0.len > ancestor.len {
             labels.next();
@@ -207,7 +207,7 @@ impl<'a> Name<'a> {
     ///
     /// Whoever makes a message can make two names with the same number, and gains nothing but that
     /// they are then compared.
-    pub(super) fn hash(self) -> u64 {
+    pub(crate) fn hash(self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for label in self.labels() {
             for octet in label.iter().map(u8::to_ascii_lowercase).chain([b'.']) {
@@ -227,7 +227,7 @@ impl PartialEq for Name<'_> {
 }
 
 /// The labels of a name, one after the other; what is left of the name is a name.
-pub(super) struct Labels<'a>(Name<'a>);
+pub(crate) struct Labels<'a>(Name<'a>);
 
 impl<'a> Iterator for Labels<'a> {
     type Item = &'a [u8];

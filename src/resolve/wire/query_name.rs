@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::HostName;
-use crate::resolve::wire::{MAX_NAME_LEN, Name};
+use crate::resolve::wire::reader::{MAX_NAME_LEN, Name};
 
 /// An absolute name in wire form: what a question asks for, or where an alias points to.
 ///
@@ -57,13 +57,13 @@ impl QueryName {
     }
 
     /// Whether `name` is this name, without regard to ASCII case.
-    pub(super) fn eq_in_message(&self, name: Name<'_>) -> bool {
+    pub(crate) fn eq_in_message(&self, name: Name<'_>) -> bool {
         self.0.len() == name.len()
             && self.labels().zip(name.labels()).all(|(a, b)| a.eq_ignore_ascii_case(b))
     }
 
     /// Whether `name` is this name octet by octet.
-    pub(super) fn eq_exact_case(&self, name: Name<'_>) -> bool {
+    pub(crate) fn eq_exact_case(&self, name: Name<'_>) -> bool {
         self.labels().eq(name.labels())
     }
 
@@ -97,7 +97,7 @@ impl QueryName {
 ///
 /// A name from the network passes here before it becomes a [`HostName`] that users print, compare
 /// and hand to TLS.
-pub(in crate::resolve) fn is_host_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> bool {
+pub(crate) fn is_host_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> bool {
     let is_host_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
     let mut labels = labels.peekable();
     labels.peek().is_some() && labels.all(|label| label.iter().all(is_host_byte))

@@ -12,8 +12,8 @@ use domain::base::record::Ttl;
 use domain::rdata::{A, Aaaa, Cname, Dname, Ns, Soa};
 
 use super::{Ignored, QueryName, Response};
-use crate::resolve::answer::Outcome;
-use crate::resolve::wire::Reader;
+use crate::resolve::wire::answer::Outcome;
+use crate::resolve::wire::reader::Reader;
 
 /// Builds a message, compressed as nameservers compress, from lines parted by `;` or a newline:
 ///

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::test_message::{message, query_name};
 use super::*;
-use crate::resolve::answer::Outcome;
+use crate::resolve::wire::answer::Outcome;
 
 const ID: u16 = 0x1234;
 const NAME: &[u8] = b"\x03www\x07example\0";

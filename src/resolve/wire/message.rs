@@ -9,13 +9,10 @@
 //! that answers the question asked. All that is not one is [`Ignored`], is counted, and leaves the
 //! query as it was, waiting for the true response.
 
-mod query_name;
-
-pub(crate) use self::query_name::QueryName;
-pub(super) use self::query_name::is_host_name;
 use super::answer::{Answer, AnswerSection, AuthoritySection};
-use super::wire::{CLASS_IN, Malformed, Reader, rtype};
-use super::{Rcode, RecordType, Transport};
+use super::query_name::QueryName;
+use super::reader::{CLASS_IN, Malformed, Reader, rtype};
+use crate::resolve::{Rcode, RecordType, Transport};
 
 /// The size of a UDP response that a query with EDNS allows, in octets.
 ///
@@ -337,6 +334,6 @@ fn is_lame_referral(header: &Header, authority: &AuthoritySection) -> bool {
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-pub(super) mod test_message;
+pub(crate) mod test_message;
 #[cfg(test)]
 mod tests;

@@ -13,9 +13,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::message::{QueryName, is_host_name};
-use super::wire::{CLASS_IN, Malformed, Name, Reader, Record, rtype, ttl_seconds};
-use super::{Rcode, RecordType};
+use super::query_name::{QueryName, is_host_name};
+use super::reader::{CLASS_IN, Malformed, Name, Reader, Record, rtype, ttl_seconds};
+use crate::resolve::{Rcode, RecordType};
 
 /// The longest chain of aliases that is followed, in links.
 ///
@@ -80,7 +80,7 @@ pub(crate) enum Outcome {
 }
 
 /// The answer section, read once: every record is well formed, and the alias chain is known.
-pub(super) struct AnswerSection<'a> {
+pub(crate) struct AnswerSection<'a> {
     /// At the first record.
     reader: Reader<'a>,
     records: u16,
@@ -90,7 +90,7 @@ pub(super) struct AnswerSection<'a> {
 
 impl<'a> AnswerSection<'a> {
     /// Reads the section, and leaves the reader behind it.
-    pub(super) fn read(
+    pub(crate) fn read(
         question: Name<'a>,
         record_type: RecordType,
         reader: &mut Reader<'a>,
@@ -117,12 +117,12 @@ impl<'a> AnswerSection<'a> {
     }
 
     /// The name at the end of the alias chain.
-    pub(super) fn end_of_chain(&self) -> Name<'a> {
+    pub(crate) fn end_of_chain(&self) -> Name<'a> {
         self.chain.last()
     }
 
     /// What the section says, with the code and the authority section of its message.
-    pub(super) fn into_answer(
+    pub(crate) fn into_answer(
         self,
         name: &QueryName,
         rcode: Rcode,
@@ -292,17 +292,17 @@ impl<'a> AliasChain<'a> {
 
 /// What the authority section says about a negative answer.
 #[derive(Default)]
-pub(super) struct AuthoritySection {
+pub(crate) struct AuthoritySection {
     /// The lesser of the SOA record's TTL and its MINIMUM field: the SOA record of a zone that the
     /// end of the alias chain is in.
-    pub(super) negative_ttl: Option<u32>,
+    pub(crate) negative_ttl: Option<u32>,
     /// Whether an NS record stands there: without a SOA record, a referral.
-    pub(super) has_ns: bool,
+    pub(crate) has_ns: bool,
 }
 
 impl AuthoritySection {
     /// Reads the section, and leaves the reader behind it.
-    pub(super) fn read(
+    pub(crate) fn read(
         end_of_chain: Name<'_>,
         reader: &mut Reader<'_>,
         records: u16,
