@@ -19,10 +19,10 @@ use crate::{HostName, Target};
 
 use super::Diagnostic;
 use super::hosts::Hosts;
+use super::names::search::candidates;
+use super::names::special_names::must_not_be_asked_for;
 use super::resolv_conf::{self, Env};
-use super::search::candidates;
 use super::sim;
-use super::special_names::must_not_be_asked_for;
 
 pub(super) use build::any_response;
 pub(super) use change::changed;

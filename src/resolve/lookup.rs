@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
+use super::names::search::Candidates;
+use super::names::special_names::{self, Special};
 use super::nameserver::Nameserver;
 use super::query::{Failure, Settled};
-use super::search::Candidates;
-use super::special_names::{self, Special};
 use super::wire::answer::{Answer, Outcome};
 use super::wire::query_name::QueryName;
 use super::{AddressFamily, AddressPolicy, DeniedAddresses};

@@ -9,8 +9,8 @@ use crate::resolve::chance::{
 };
 use crate::resolve::ids::Ids;
 use crate::resolve::lookup::Lookup;
+use crate::resolve::names::search;
 use crate::resolve::query::{QueryConfig, Strategy};
-use crate::resolve::search;
 use crate::resolve::stub::{LookupId, Pairing, Stub, StubConfig, Transmit};
 
 /// Thirty-two times as many as there are ids. Each id is missing with a chance of e^-32, so that all

@@ -12,8 +12,8 @@ use super::world::{Event, Nameserver, World, config};
 use crate::HostName;
 use crate::resolve::error::RecordType;
 use crate::resolve::lookup::Lookup;
+use crate::resolve::names::search;
 use crate::resolve::query::Strategy;
-use crate::resolve::search;
 use crate::resolve::stub::{LookupId, Pairing};
 use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions};
 

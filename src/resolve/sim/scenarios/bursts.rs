@@ -8,7 +8,7 @@ use crate::HostName;
 use crate::resolve::AddressFamily;
 use crate::resolve::error::Transport;
 use crate::resolve::lookup::Lookup;
-use crate::resolve::search;
+use crate::resolve::names::search;
 use crate::resolve::sim::message::{Query, Response};
 use crate::resolve::sim::random::Random;
 use crate::resolve::sim::world::{Connect, Event, Nameserver, Reaction, World, config};
