@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::CacheOptions;
-use super::configuration::Snapshot;
+use super::config::configuration::Snapshot;
+use super::config::hosts::Hosts;
+use super::config::resolv_conf::ResolvConf;
 use super::diagnostic::Diagnostic;
-use super::hosts::Hosts;
 use super::query::{MAX_NAMESERVERS, QueryConfig, Strategy};
-use super::resolv_conf::ResolvConf;
 use super::stub::{Pairing, StubConfig};
 use super::{AddressPolicy, Inner, Resolver};
 use crate::HostName;

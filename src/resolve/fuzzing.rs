@@ -18,10 +18,10 @@ use std::net::SocketAddr;
 use crate::{HostName, Target};
 
 use super::Diagnostic;
-use super::hosts::Hosts;
+use super::config::hosts::Hosts;
+use super::config::resolv_conf::{self, Env};
 use super::names::search::candidates;
 use super::names::special_names::must_not_be_asked_for;
-use super::resolv_conf::{self, Env};
 use super::sim;
 
 pub(super) use build::any_response;

@@ -28,14 +28,13 @@ mod cache;
 #[cfg(test)]
 mod chance;
 mod clock;
-mod configuration;
+mod config;
 mod connection;
 mod diagnostic;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod generations;
-mod hosts;
 mod ids;
 mod ip_prefix;
 mod lookup;
@@ -45,15 +44,12 @@ mod network;
 mod outlet;
 mod query;
 mod random;
-mod reload;
-mod resolv_conf;
 mod resolver;
 #[cfg(any(test, fuzzing))]
 mod sim;
 mod sockets;
 mod stats;
 mod stub;
-mod system;
 mod thread;
 mod wire;
 

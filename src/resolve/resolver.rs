@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::AddressPolicy;
 use super::builder::ResolverBuilder;
 use super::clock::BootClock;
-use super::configuration::Configuration;
+use super::config::configuration::Configuration;
 use super::diagnostic::Diagnostic;
 use super::error::{LookupError, LookupErrorKind};
 use super::lookup::Lookup;

@@ -4,22 +4,22 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::diagnostic::{ConfigSource, Diagnostic};
 use super::hosts::Hosts;
 use super::reload::Fingerprint;
 use super::resolv_conf::{self, Env, ResolvConf};
 use crate::os::{hostname, interface_index};
+use crate::resolve::diagnostic::{ConfigSource, Diagnostic};
 
 /// What was read, and whether it could be: a process that is out of descriptors can look at a file and
 /// not read it.
-pub(super) struct FromFile<T> {
-    pub(super) content: T,
-    pub(super) unreadable: Option<Diagnostic>,
+pub(crate) struct FromFile<T> {
+    pub(crate) content: T,
+    pub(crate) unreadable: Option<Diagnostic>,
 }
 
 /// Reads a resolv.conf. `None`, or a file that is not there, gives the defaults of resolv.conf(5);
 /// a file that cannot be read gives them too, and a diagnostic.
-pub(super) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> FromFile<ResolvConf> {
+pub(crate) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> FromFile<ResolvConf> {
     let (text, unreadable) = read(path, ConfigSource::ResolvConf);
     let variable = |name| if use_environment { std::env::var(name).ok() } else { None };
     let (res_options, localdomain) = (variable("RES_OPTIONS"), variable("LOCALDOMAIN"));
@@ -38,7 +38,7 @@ pub(super) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> Fr
 }
 
 /// Reads a hosts file. `None`, or a file that is not there, has no names in it.
-pub(super) fn read_hosts(path: Option<&Path>) -> FromFile<Hosts> {
+pub(crate) fn read_hosts(path: Option<&Path>) -> FromFile<Hosts> {
     let (text, unreadable) = read(path, ConfigSource::Hosts);
     FromFile { content: Hosts::parse(&text, &interface_index), unreadable }
 }
@@ -55,7 +55,7 @@ fn read(path: Option<&Path>, source: ConfigSource) -> (Vec<u8>, Option<Diagnosti
 }
 
 /// Looks at a file, without reading it.
-pub(super) fn fingerprint(path: Option<&Path>) -> Fingerprint {
+pub(crate) fn fingerprint(path: Option<&Path>) -> Fingerprint {
     let Some(path) = path else { return Fingerprint::Missing };
     let look = || -> io::Result<Fingerprint> {
         // Whoever puts another link in the place of a link to a file changes nothing of that file.

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::builder::ResolverBuilder;
-use super::diagnostic::Diagnostic;
+use super::files::{FromFile, fingerprint, read_hosts, read_resolv_conf};
 use super::hosts::Hosts;
 use super::reload::{CHECK_INTERVAL, Fingerprint, SUSPENDED, Verdict, Watch};
 use super::resolv_conf::ResolvConf;
-use super::stub::StubConfig;
-use super::system::{FromFile, fingerprint, read_hosts, read_resolv_conf};
+use crate::resolve::builder::ResolverBuilder;
+use crate::resolve::diagnostic::Diagnostic;
+use crate::resolve::stub::StubConfig;
 use crate::{HostName, trace};
 
 /// A hosts file over this size is read on a thread of its own, when it has changed: a block list of
@@ -23,19 +23,19 @@ const LARGE_HOSTS_FILE: u64 = 64 << 10;
 
 /// What the callers of lookups need of the configuration.
 #[derive(Debug, Default)]
-pub(super) struct Snapshot {
-    pub(super) hosts: Arc<Hosts>,
-    pub(super) search: Arc<[HostName]>,
-    pub(super) ndots: u8,
-    pub(super) no_aaaa: bool,
-    pub(super) no_tld_query: bool,
-    pub(super) diagnostics: Vec<Diagnostic>,
+pub(crate) struct Snapshot {
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) search: Arc<[HostName]>,
+    pub(crate) ndots: u8,
+    pub(crate) no_aaaa: bool,
+    pub(crate) no_tld_query: bool,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 /// The configuration of one resolver.
 ///
 /// A reader takes the newest snapshot and never waits for one that is being made.
-pub(super) struct Configuration {
+pub(crate) struct Configuration {
     recipe: ResolverBuilder,
     start: Instant,
     /// Milliseconds from the start until the next look at the files.
@@ -59,7 +59,7 @@ struct State {
 
 impl Configuration {
     /// Reads the files.
-    pub(super) fn new(recipe: ResolverBuilder, now: Instant) -> (Self, StubConfig) {
+    pub(crate) fn new(recipe: ResolverBuilder, now: Instant) -> (Self, StubConfig) {
         let (conf_path, hosts_path) = (recipe.resolv_conf_path(), recipe.hosts_path());
         // Looked at before they are read: what changes meanwhile is seen the next time.
         let (conf_print, hosts_print) = (fingerprint(conf_path), fingerprint(hosts_path));
@@ -87,14 +87,14 @@ impl Configuration {
         (configuration, stub)
     }
 
-    pub(super) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
         self.snapshot.load()
     }
 
     /// Looks whether the files have changed, if it is time to. `asleep` tells for how long the
     /// machine was suspended since the start. `next_generation` is told how nameservers are to be asked
     /// from now on, if what is known of them is worth nothing any more.
-    pub(super) fn check(
+    pub(crate) fn check(
         self: &Arc<Self>,
         now: Instant,
         asleep: impl FnOnce() -> Duration,

@@ -9,7 +9,7 @@ use crate::HostName;
 use crate::host_name::{self, hash_lowercase};
 use crate::scope::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
 
-use super::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
+use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
 
 /// The names and addresses of a hosts file.
 ///

@@ -1,6 +1,6 @@
 //! When a configuration file is to be read again, and when to believe what was read.
 //!
-//! No file is touched here: [`system`](super::system) looks and reads, this decides.
+//! No file is touched here: [`system`](super::files) looks and reads, this decides.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -9,17 +9,17 @@ use std::time::{Duration, SystemTime};
 ///
 /// As often as Go's resolver does: short enough that a network change costs one failed lookup at
 /// the most, and a few system calls in five seconds cost nothing.
-pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Time asleep from which on the network may be another one.
-pub(super) const SUSPENDED: Duration = Duration::from_secs(5);
+pub(crate) const SUSPENDED: Duration = Duration::from_secs(5);
 
 /// What tells one state of a file from another.
 ///
 /// The time alone does not: a file that is put in the place of another by renaming may be older, and
 /// some systems give every file the same time. Nor does the file behind a link alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fingerprint {
+pub(crate) enum Fingerprint {
     /// There is no such file.
     Missing,
     /// It is there, and cannot be looked at.
@@ -40,7 +40,7 @@ pub(super) enum Fingerprint {
 
 /// One file that was read, and may change.
 #[derive(Clone, Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// What it was when it was read with success, or believed at last.
     read: Fingerprint,
     /// What was read last made no sense, and was not believed.
@@ -49,7 +49,7 @@ pub(super) struct Watch {
 
 /// What to do with what was read of a file that has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It holds from now on.
     Use,
     /// It may be half written: what was read before holds, until the next look.
@@ -58,12 +58,12 @@ pub(super) enum Verdict {
 
 impl Watch {
     /// A file that was just read for the first time: what is there holds, whatever it is.
-    pub(super) fn new(read: Fingerprint) -> Self {
+    pub(crate) fn new(read: Fingerprint) -> Self {
         Self { read, is_doubted: false }
     }
 
     /// Whether the file is to be read, now that it looks like this.
-    pub(super) fn has_changed(&mut self, now: &Fingerprint) -> bool {
+    pub(crate) fn has_changed(&mut self, now: &Fingerprint) -> bool {
         if *now == self.read {
             // It is again what it was: nothing that came between counts.
             self.is_doubted = false;
@@ -78,7 +78,7 @@ impl Watch {
     ///
     /// What makes no sense once may be a file that is just being written, emptied first or removed
     /// for a moment. What makes no sense twice in a row, [`CHECK_INTERVAL`] apart, is meant so.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         &mut self,
         before: Fingerprint,
         after: &Fingerprint,

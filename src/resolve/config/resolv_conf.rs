@@ -9,7 +9,7 @@ use crate::HostName;
 use crate::host_name;
 use crate::scope::{InterfaceIndex, parse_scoped_ip};
 
-use super::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
+use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
 
 /// The configuration of a stub resolver, as resolv.conf(5) gives it.
 ///
