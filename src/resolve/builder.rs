@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::CacheOptions;
 use super::config::configuration::Snapshot;
 use super::config::hosts::Hosts;
 use super::config::resolv_conf::ResolvConf;
 use super::diagnostic::Diagnostic;
-use super::query::{MAX_NAMESERVERS, QueryConfig, Strategy};
+use super::stub::cache::CacheOptions;
+use super::stub::query::{MAX_NAMESERVERS, QueryConfig, Strategy};
 use super::stub::{Pairing, StubConfig};
 use super::{AddressPolicy, Inner, Resolver};
 use crate::HostName;

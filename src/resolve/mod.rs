@@ -24,30 +24,22 @@
 
 mod address_policy;
 mod builder;
-mod cache;
 #[cfg(test)]
 mod chance;
 mod clock;
 mod config;
-mod connection;
 mod diagnostic;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod generations;
-mod ids;
 mod ip_prefix;
-mod lookup;
 mod names;
-mod nameserver;
 mod network;
 mod outlet;
-mod query;
 mod random;
 mod resolver;
 #[cfg(any(test, fuzzing))]
 mod sim;
-mod sockets;
 mod stats;
 mod stub;
 mod thread;
@@ -55,16 +47,16 @@ mod wire;
 
 pub use address_policy::{AddressPolicy, DeniedAddresses, DenyReason};
 pub use builder::ResolverBuilder;
-pub use cache::CacheOptions;
 pub use diagnostic::{ConfigSource, Diagnostic, DiagnosticCause};
 pub use error::{
     FailureCause, LookupError, LookupErrorKind, QueryFailure, Question, Rcode, RecordType,
     Transport,
 };
 pub use ip_prefix::{IpPrefix, IpPrefixError};
-pub use query::Strategy;
 pub use resolver::{AddressFamily, LookupHandle, LookupOptions, Resolver, lookup};
 pub use stats::{NameserverStats, Stats};
+pub use stub::cache::CacheOptions;
+pub use stub::query::Strategy;
 
 pub(crate) use resolver::{Inner, Pending};
 pub(crate) use stub::LookupId;

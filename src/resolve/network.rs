@@ -8,10 +8,10 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::generations::Generations;
-use super::ids::IdMap;
-use super::sockets::SocketId;
 use super::stub::Transmit;
+use super::stub::generations::Generations;
+use super::stub::ids::IdMap;
+use super::stub::sockets::SocketId;
 use crate::os::is_out_of_resources;
 
 /// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.

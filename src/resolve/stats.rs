@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::cache::Cache;
 use super::error::Transport;
+use super::stub::cache::Cache;
 use super::wire::message::Ignored;
 
 /// What a resolver has done since it was made ([`Resolver::stats`]).

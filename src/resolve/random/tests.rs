@@ -7,10 +7,10 @@ use crate::HostName;
 use crate::resolve::chance::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
 };
-use crate::resolve::ids::Ids;
-use crate::resolve::lookup::Lookup;
 use crate::resolve::names::search;
-use crate::resolve::query::{QueryConfig, Strategy};
+use crate::resolve::stub::ids::Ids;
+use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::stub::query::{QueryConfig, Strategy};
 use crate::resolve::stub::{LookupId, Pairing, Stub, StubConfig, Transmit};
 
 /// Thirty-two times as many as there are ids. Each id is missing with a chance of e^-32, so that all

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::message::Query;
 use super::weather::timeless;
 use super::witness::Witness;
-use crate::resolve::cache::CacheOptions;
 use crate::resolve::error::{RecordType, Transport};
-use crate::resolve::generations::Generations;
-use crate::resolve::sockets::SocketId;
+use crate::resolve::stub::cache::CacheOptions;
+use crate::resolve::stub::generations::Generations;
+use crate::resolve::stub::sockets::SocketId;
 use crate::resolve::stub::{Holdings, LookupId, Stub, StubConfig};
 use crate::{LookupError, LookupErrorKind, LookupResult};
 

@@ -11,9 +11,9 @@ use super::weather::{WRONG_ID, Weather, is_of, made_at, truth};
 use super::world::{Event, Nameserver, World, config};
 use crate::HostName;
 use crate::resolve::error::RecordType;
-use crate::resolve::lookup::Lookup;
 use crate::resolve::names::search;
-use crate::resolve::query::Strategy;
+use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::stub::query::Strategy;
 use crate::resolve::stub::{LookupId, Pairing};
 use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions};
 

@@ -2,7 +2,7 @@
 
 use super::{LookupId, MAX_QUESTIONS, QueryName, SocketId, Stub};
 use crate::resolve::error::RecordType;
-use crate::resolve::generations::Generations;
+use crate::resolve::stub::generations::Generations;
 
 /// How much of each there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::io;
 use std::time::Instant;
 
 use super::{QueryId, Step, Stub, Timer, Transmit};
-use crate::resolve::connection::Connection;
-use crate::resolve::query::Sent;
-use crate::resolve::sockets::{Outstanding, SocketId};
+use crate::resolve::stub::connection::Connection;
+use crate::resolve::stub::query::Sent;
+use crate::resolve::stub::sockets::{Outstanding, SocketId};
 use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Instant;
 
 use super::{QueryId, Step, Stub, Transmit};
-use crate::resolve::query::{Sent, is_resource};
-use crate::resolve::sockets::{Heard, Outstanding, SocketId};
+use crate::resolve::stub::query::{Sent, is_resource};
+use crate::resolve::stub::sockets::{Heard, Outstanding, SocketId};
 use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {

@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// from when it was asked for, on a clock that goes on while the machine is suspended. Whoever asks
 /// for the same meanwhile is answered at once, without a packet, a system call or a thread.
 ///
-/// [`ResolverBuilder::cache`]: super::super::ResolverBuilder::cache
+/// [`ResolverBuilder::cache`]: crate::resolve::ResolverBuilder::cache
 ///
 /// # Examples
 ///

@@ -8,11 +8,11 @@
 use std::io;
 use std::time::Instant;
 
-use super::error::RecordType;
 use super::lookup::Lookup;
 use super::sockets::SocketId;
-use super::stub::{LookupId, Stub, Transmit};
-use super::wire::query_name::QueryName;
+use crate::resolve::error::RecordType;
+use crate::resolve::stub::{LookupId, Stub, Transmit};
+use crate::resolve::wire::query_name::QueryName;
 
 /// All cores of a resolver: what happens is passed on to the one that it concerns.
 ///
@@ -111,7 +111,7 @@ impl Generations {
         self.all().filter_map(Stub::poll_timeout).min()
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Stub> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Stub> {
         std::iter::once(&self.current).chain(&self.retired)
     }
 

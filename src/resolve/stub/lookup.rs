@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
-use super::names::search::Candidates;
-use super::names::special_names::{self, Special};
 use super::nameserver::Nameserver;
 use super::query::{Failure, Settled};
-use super::wire::answer::{Answer, Outcome};
-use super::wire::query_name::QueryName;
-use super::{AddressFamily, AddressPolicy, DeniedAddresses};
+use crate::resolve::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
+use crate::resolve::names::search::Candidates;
+use crate::resolve::names::special_names::{self, Special};
+use crate::resolve::wire::answer::{Answer, Outcome};
+use crate::resolve::wire::query_name::QueryName;
+use crate::resolve::{AddressFamily, AddressPolicy, DeniedAddresses};
 use crate::{HostName, LookupResult};
 
 /// An alias without an address is asked on this often for one candidate name. The chain inside one

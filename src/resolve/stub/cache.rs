@@ -23,13 +23,13 @@ use std::time::{Duration, Instant};
 use quick_cache::Weighter;
 use quick_cache::unsync::DefaultLifecycle;
 
-use super::error::{LookupErrorKind, RecordType};
 use super::ids::IdHasher;
 use super::lookup::Lookup;
 use super::query::{ServerFailure, Settled};
-use super::stats::add;
-use super::wire::answer::{Answer, Outcome};
-use super::wire::query_name::QueryName;
+use crate::resolve::error::{LookupErrorKind, RecordType};
+use crate::resolve::stats::add;
+use crate::resolve::wire::answer::{Answer, Outcome};
+use crate::resolve::wire::query_name::QueryName;
 
 mod options;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::progress::{Questions, Standing};
 use super::{MAX_SENDS, Query, Send, Strategy};
 use crate::resolve::error::{FailureCause, Transport};
-use crate::resolve::nameserver::Nameserver;
+use crate::resolve::stub::nameserver::Nameserver;
 
 /// The second resend comes after three times the delay of the first: a loss of the first two
 /// packets costs little, and an outage of a second is still bridged by the third.

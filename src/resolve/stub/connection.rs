@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::QueryId;
 use super::sockets::{Outstanding, OutstandingTable};
-use super::stub::QueryId;
-use super::wire::framing::Framing;
+use crate::resolve::wire::framing::Framing;
 
 /// RFC 7766 section 6.2.3: "DNS clients ... SHOULD close the TCP connection ... idle". Long enough
 /// for the AAAA of a truncated A, and for the next name of a page; short enough that a busy

@@ -15,10 +15,10 @@ mod sends;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::error::{FailureCause, Rcode, RecordType, Transport};
 use super::nameserver::Nameserver;
-use super::wire::answer::Outcome;
-use super::wire::message::Response;
+use crate::resolve::error::{FailureCause, Rcode, RecordType, Transport};
+use crate::resolve::wire::answer::Outcome;
+use crate::resolve::wire::message::Response;
 
 pub(crate) use outcome::{Failure, ServerFailure, Settled, is_resource};
 pub(crate) use progress::Questions;

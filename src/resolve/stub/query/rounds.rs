@@ -6,7 +6,7 @@ use super::Query;
 use super::outcome::{Failure, ServerFailure, Settled};
 use super::progress::{Exchange, Standing};
 use crate::resolve::error::{FailureCause, Transport};
-use crate::resolve::nameserver::Nameserver;
+use crate::resolve::stub::nameserver::Nameserver;
 
 impl Query {
     /// This nameserver has failed the question over this transport.

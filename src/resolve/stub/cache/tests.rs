@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::resolve::error::{FailureCause, Rcode, Transport};
-use crate::resolve::query::Failure;
+use crate::resolve::stub::query::Failure;
 use crate::resolve::wire::reader::ttl_seconds;
 
 const A: RecordType = RecordType::A;

@@ -5,9 +5,17 @@
 //! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
 //! against a simulated network.
 
-mod flights;
+pub(crate) mod cache;
+pub(crate) mod connection;
+pub(crate) mod generations;
+pub(crate) mod ids;
+mod in_flight;
 #[cfg(any(test, fuzzing))]
 mod inspect;
+pub(crate) mod lookup;
+pub(crate) mod nameserver;
+pub(crate) mod query;
+pub(crate) mod sockets;
 mod tcp;
 mod udp;
 
@@ -17,14 +25,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cache::Cache;
-use super::connection::Connection;
+use self::cache::Cache;
+use self::connection::Connection;
+use self::ids::{IdMap, Ids};
+use self::lookup::Lookup;
+use self::nameserver::Nameserver;
+use self::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled};
+use self::sockets::{Outstanding, Place, SocketId, Sockets};
 use super::error::{RecordType, Transport};
-use super::ids::{IdMap, Ids};
-use super::lookup::Lookup;
-use super::nameserver::Nameserver;
-use super::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled};
-use super::sockets::{Outstanding, Place, SocketId, Sockets};
 use super::stats::{Counters, Gauge, add};
 use super::wire::framing::write_framed;
 use super::wire::message::{Expected, QueryOptions, Response, read_response, write_query};

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::{LookupId, Pairing, QueryEntry, QueryId, Stub, Timer};
 use crate::resolve::error::{LookupErrorKind, RecordType};
-use crate::resolve::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::stats::add;
+use crate::resolve::stub::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::wire::query_name::QueryName;
 
 /// Whoever asks within a second of the first has come together with it, even if the answer has a TTL

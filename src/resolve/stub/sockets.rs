@@ -1,9 +1,9 @@
 //! Which question waits on which socket, under which id.
 
+use super::QueryId;
 use super::ids::{IdMap, Ids};
 use super::query::{MAX_QUESTIONS, Sent};
-use super::stub::QueryId;
-use super::wire::message::Response;
+use crate::resolve::wire::message::Response;
 
 /// Names a socket or connection for as long as the resolver lives: ids are never used again, so an
 /// event that arrives for a socket already closed finds nothing.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::stats::{NameserverCounters, add};
+use crate::resolve::stats::{NameserverCounters, add};
 
 /// The smoothed round-trip time of a nameserver nobody has asked yet is unknown; a query to it is
 /// sent again after this long. Long enough for a recursive nameserver's usual cache miss (tens of

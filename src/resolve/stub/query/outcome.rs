@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::super::error::{FailureCause, LookupErrorKind, Transport};
+use crate::resolve::error::{FailureCause, LookupErrorKind, Transport};
 use crate::resolve::wire::answer::Answer;
 
 /// How a question was settled.
