@@ -26,23 +26,19 @@ mod address_policy;
 mod builder;
 #[cfg(test)]
 mod chance;
-mod clock;
 mod config;
 mod diagnostic;
+mod driver;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod ip_prefix;
 mod names;
-mod network;
-mod outlet;
-mod random;
 mod resolver;
 #[cfg(any(test, fuzzing))]
 mod sim;
 mod stats;
 mod stub;
-mod thread;
 mod wire;
 
 pub use address_policy::{AddressPolicy, DeniedAddresses, DenyReason};

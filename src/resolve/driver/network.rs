@@ -8,11 +8,11 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::stub::Transmit;
-use super::stub::generations::Generations;
-use super::stub::ids::IdMap;
-use super::stub::sockets::SocketId;
 use crate::os::is_out_of_resources;
+use crate::resolve::stub::Transmit;
+use crate::resolve::stub::generations::Generations;
+use crate::resolve::stub::ids::IdMap;
+use crate::resolve::stub::sockets::SocketId;
 
 /// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.
 const MAX_MESSAGE: usize = 65_535;
@@ -22,13 +22,13 @@ const READS_PER_TURN: usize = 32;
 
 /// An event on one socket.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SocketEvent {
+pub(crate) struct SocketEvent {
     socket: SocketId,
     is_writable: bool,
 }
 
 impl SocketEvent {
-    pub(super) fn new(token: Token, event: &mio::event::Event) -> Self {
+    pub(crate) fn new(token: Token, event: &mio::event::Event) -> Self {
         Self { socket: SocketId(token.0 as u64), is_writable: event.is_writable() }
     }
 }
@@ -38,7 +38,7 @@ fn token(socket: SocketId) -> Token {
 }
 
 /// The open sockets.
-pub(super) struct Network {
+pub(crate) struct Network {
     udp: IdMap<SocketId, UdpSocket>,
     tcp: IdMap<SocketId, Stream>,
     /// Sockets that may have more to read than one turn allowed.
@@ -68,12 +68,12 @@ impl Default for Network {
 
 impl Network {
     /// Whether a socket waits for its next turn.
-    pub(super) fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         !self.unread.is_empty()
     }
 
     /// Does what the core asks, until it asks for nothing more.
-    pub(super) fn flush(&mut self, core: &mut Generations, registry: &Registry, now: Instant) {
+    pub(crate) fn flush(&mut self, core: &mut Generations, registry: &Registry, now: Instant) {
         while let Some(transmit) = core.poll_transmit(&mut self.write_buffer) {
             let (socket, done) = match transmit {
                 Transmit::OpenUdp { socket, nameserver } => {
@@ -109,7 +109,7 @@ impl Network {
     }
 
     /// Tells the core what an event brought.
-    pub(super) fn handle_event(
+    pub(crate) fn handle_event(
         &mut self,
         event: SocketEvent,
         core: &mut Generations,
@@ -124,7 +124,7 @@ impl Network {
     }
 
     /// Reads on where the last turn stopped.
-    pub(super) fn handle_unread(
+    pub(crate) fn handle_unread(
         &mut self,
         core: &mut Generations,
         registry: &Registry,

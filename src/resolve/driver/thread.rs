@@ -14,18 +14,18 @@ use arc_swap::ArcSwap;
 use mio::{Events, Poll, Token};
 
 use super::clock::{Alarm, BootClock};
-use super::error::RecordType;
 use super::network::{Network, SocketEvent};
 use super::outlet::Outlet;
 use super::random::os_random;
-use super::stats::{Counters, Stats};
-use super::stub::cache::{Cache, CacheOptions};
-use super::stub::generations::Generations;
-use super::stub::ids::{IdMap, Ids};
-use super::stub::lookup::Lookup;
-use super::stub::{LookupId, Stub, StubConfig};
-use super::wire::query_name::QueryName;
 use crate::futex_queue::Offer;
+use crate::resolve::error::RecordType;
+use crate::resolve::stats::{Counters, Stats};
+use crate::resolve::stub::cache::{Cache, CacheOptions};
+use crate::resolve::stub::generations::Generations;
+use crate::resolve::stub::ids::{IdMap, Ids};
+use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::stub::{LookupId, Stub, StubConfig};
+use crate::resolve::wire::query_name::QueryName;
 
 const COMMANDS: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
@@ -41,7 +41,7 @@ const EVENTS_PER_TURN: usize = 256;
 const MAX_TURNS_WITHOUT_POLL: u8 = 2;
 
 /// What the handles, the streams and the resolver thread share.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     /// Read without a lock: a process that was forked off needs it too.
     config: ArcSwap<StubConfig>,
     cache: Option<Arc<Cache>>,
@@ -68,7 +68,7 @@ struct State {
 }
 
 /// What the thread is told.
-pub(super) enum Command {
+pub(crate) enum Command {
     Lookup {
         id: LookupId,
         lookup: Box<Lookup>,
@@ -92,7 +92,7 @@ pub(super) enum Command {
 }
 
 impl Shared {
-    pub(super) fn new(config: StubConfig, cache: Option<&CacheOptions>, clock: BootClock) -> Self {
+    pub(crate) fn new(config: StubConfig, cache: Option<&CacheOptions>, clock: BootClock) -> Self {
         Self::in_this_process(config.into(), cache, clock, LookupId(0))
     }
 
@@ -137,7 +137,7 @@ impl Shared {
     /// # Errors
     ///
     /// The thread, its poll or its alarm could not be made. The outlet is dropped.
-    pub(super) fn start(
+    pub(crate) fn start(
         self: &Arc<Self>,
         lookup: Box<Lookup>,
         outlet: Outlet,
@@ -156,7 +156,7 @@ impl Shared {
     }
 
     /// Tells the thread something about a lookup. Without a thread there is no lookup to tell of.
-    pub(super) fn tell(self: &Arc<Self>, command: Command) {
+    pub(crate) fn tell(self: &Arc<Self>, command: Command) {
         let state = self.of_this_process().lock();
         if state.waker.is_some() {
             push(state, command);
@@ -165,28 +165,28 @@ impl Shared {
 
     /// Whether a lookup that was started is this process's own. One that the process it was forked off
     /// had started is carried on there, and never ends here.
-    pub(super) fn has_started(self: &Arc<Self>, id: LookupId) -> bool {
+    pub(crate) fn has_started(self: &Arc<Self>, id: LookupId) -> bool {
         id > self.of_this_process().first_lookup
     }
 
-    pub(super) fn stats(self: &Arc<Self>) -> Stats {
+    pub(crate) fn stats(self: &Arc<Self>) -> Stats {
         let shared = self.of_this_process();
         shared.counters.snapshot(shared.cache.as_deref())
     }
 
     /// For readers, which never wait: after a fork it is the parent's, as it was then.
-    pub(super) fn cache(&self) -> Option<&Cache> {
+    pub(crate) fn cache(&self) -> Option<&Cache> {
         self.cache.as_deref()
     }
 
-    pub(super) fn clock(&self) -> BootClock {
+    pub(crate) fn clock(&self) -> BootClock {
         self.clock
     }
 
     /// From now on nameservers are asked like this, and nothing is known of them or from them.
     ///
     /// The caller makes a lookup, and waits for no lock of the cache: the thread empties it.
-    pub(super) fn reconfigure(self: &Arc<Self>, config: StubConfig) {
+    pub(crate) fn reconfigure(self: &Arc<Self>, config: StubConfig) {
         let shared = self.of_this_process();
         shared.config.store(Arc::new(config));
         for cache in [&shared.cache, &self.cache].into_iter().flatten() {
@@ -195,7 +195,7 @@ impl Shared {
         self.tell(Command::NextGeneration);
     }
 
-    pub(super) fn clear_cache(self: &Arc<Self>) {
+    pub(crate) fn clear_cache(self: &Arc<Self>) {
         let shared = self.of_this_process();
         if let Some(cache) = &shared.cache {
             cache.clear();
@@ -205,7 +205,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn forget(self: &Arc<Self>, name: QueryName) {
+    pub(crate) fn forget(self: &Arc<Self>, name: QueryName) {
         let shared = self.of_this_process();
         if let Some(cache) = &shared.cache {
             cache.forget(&name);
@@ -218,7 +218,7 @@ impl Shared {
     }
 
     /// The last handle is gone.
-    pub(super) fn close(self: &Arc<Self>) {
+    pub(crate) fn close(self: &Arc<Self>) {
         let mut state = self.of_this_process().lock();
         state.is_closing = true;
         wake(state);

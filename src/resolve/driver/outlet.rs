@@ -3,16 +3,16 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use super::error::LookupErrorKind;
 use crate::LookupResult;
 use crate::futex_queue::{Offer, Putter};
+use crate::resolve::error::LookupErrorKind;
 
 /// The resolver thread's end of a lookup's queue.
 ///
 /// If it is dropped before the lookup's `End` was delivered, because the thread died, the consumer
 /// gets an `End` all the same: a stream makes it itself when its queue ends early, a shared queue
 /// gets it as this putter's last item.
-pub(super) enum Outlet {
+pub(crate) enum Outlet {
     /// A queue of the lookup's own.
     Stream(Putter<LookupResult>),
     /// A queue of the caller's, in the caller's items.
@@ -21,7 +21,7 @@ pub(super) enum Outlet {
 
 impl Outlet {
     /// Hands over what fits, then the last result. Never waits, not for the lock either.
-    pub(super) fn offer(
+    pub(crate) fn offer(
         &mut self,
         results: &mut VecDeque<LookupResult>,
         end: &mut Option<LookupResult>,
@@ -37,7 +37,7 @@ impl Outlet {
 }
 
 /// An [`Outlet`] for items of any type.
-pub(super) trait SharedOutlet: Send {
+pub(crate) trait SharedOutlet: Send {
     fn offer(
         &mut self,
         results: &mut VecDeque<LookupResult>,
@@ -48,14 +48,14 @@ pub(super) trait SharedOutlet: Send {
 }
 
 /// Results with the caller's tag, into a queue that other lookups may share.
-pub(super) struct Tagged<K: Clone + Send> {
+pub(crate) struct Tagged<K: Clone + Send> {
     tag: K,
     putter: Option<Putter<(K, LookupResult)>>,
     items: VecDeque<(K, LookupResult)>,
 }
 
 impl<K: Clone + Send> Tagged<K> {
-    pub(super) fn new(tag: K, putter: Putter<(K, LookupResult)>) -> Self {
+    pub(crate) fn new(tag: K, putter: Putter<(K, LookupResult)>) -> Self {
         Self { tag, putter: Some(putter), items: VecDeque::new() }
     }
 }

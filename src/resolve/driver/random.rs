@@ -8,7 +8,7 @@ const IDS_PER_CALL: usize = 128;
 /// # Panics
 ///
 /// The source does, if the operating system has no random numbers. Predictable ids would be worse.
-pub(super) fn os_random() -> impl FnMut() -> u16 + Send + 'static {
+pub(crate) fn os_random() -> impl FnMut() -> u16 + Send + 'static {
     let mut bytes = [0; 2 * IDS_PER_CALL];
     let mut used = bytes.len();
     move || {
