@@ -71,10 +71,11 @@ pub mod resolve;
 pub mod connector;
 mod host_name;
 mod os;
-mod scope;
+
 mod stream;
 mod target;
 mod trace;
+mod zone;
 
 #[cfg(feature = "hyper")]
 pub use connector::Connector;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::str::FromStr;
 
 use crate::os::interface_index;
-use crate::scope::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
+use crate::zone::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
 use crate::{HostName, NameError};
 
 /// A host and a port, as in `example.com:443`.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::CacheOptions;
 use super::config::configuration::Snapshot;
 use super::config::hosts::Hosts;
 use super::config::resolv_conf::ResolvConf;
 use super::diagnostic::Diagnostic;
-use super::stub::cache::CacheOptions;
 use super::stub::query::{MAX_NAMESERVERS, QueryConfig, Strategy};
 use super::stub::{Pairing, StubConfig};
 use super::{AddressPolicy, Inner, Resolver};

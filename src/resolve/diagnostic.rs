@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::NameError;
-use crate::scope::ScopedIpError;
+use crate::zone::ScopedIpError;
 
 /// A part of the configuration that could not be used, in words a person can act on.
 ///

@@ -24,6 +24,7 @@
 
 mod address_policy;
 mod builder;
+mod cache_options;
 #[cfg(test)]
 mod chance;
 mod config;
@@ -43,6 +44,7 @@ mod wire;
 
 pub use address_policy::{AddressPolicy, DeniedAddresses, DenyReason};
 pub use builder::ResolverBuilder;
+pub use cache_options::CacheOptions;
 pub use diagnostic::{ConfigSource, Diagnostic, DiagnosticCause};
 pub use error::{
     FailureCause, LookupError, LookupErrorKind, QueryFailure, Question, Rcode, RecordType,
@@ -51,7 +53,6 @@ pub use error::{
 pub use ip_prefix::{IpPrefix, IpPrefixError};
 pub use resolver::{AddressFamily, LookupHandle, LookupOptions, Resolver, lookup};
 pub use stats::{NameserverStats, Stats};
-pub use stub::cache::CacheOptions;
 pub use stub::query::Strategy;
 
 pub(crate) use resolver::{Inner, Pending};

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use crate::HostName;
 use crate::host_name::{self, hash_lowercase};
-use crate::scope::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
+use crate::zone::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
 
 use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::HostName;
 use crate::host_name;
-use crate::scope::{InterfaceIndex, parse_scoped_ip};
+use crate::zone::{InterfaceIndex, parse_scoped_ip};
 
 use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
 

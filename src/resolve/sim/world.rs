@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::check::Checks;
 use super::message::Query;
+use crate::resolve::CacheOptions;
 use crate::resolve::error::Transport;
 use crate::resolve::stats::{Counters, Stats};
-use crate::resolve::stub::cache::{Cache, CacheOptions};
+use crate::resolve::stub::cache::Cache;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::Ids;
 use crate::resolve::stub::lookup::Lookup;

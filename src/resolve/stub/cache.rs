@@ -31,9 +31,7 @@ use crate::resolve::stats::add;
 use crate::resolve::wire::answer::{Answer, Outcome};
 use crate::resolve::wire::query_name::QueryName;
 
-mod options;
-
-pub use options::CacheOptions;
+use crate::resolve::CacheOptions;
 
 /// One writer at a time holds one shard, so that a reader seldom meets it.
 const SHARDS: usize = 8;
