@@ -72,6 +72,7 @@ pub mod connector;
 mod host_name;
 mod os;
 
+mod result;
 mod stream;
 mod target;
 mod trace;
@@ -85,5 +86,6 @@ pub use host_name::{HostName, NameError};
 #[doc(hidden)]
 pub use resolve::fuzzing;
 pub use resolve::{LookupError, LookupErrorKind, LookupOptions, Resolver, ResolverBuilder, lookup};
-pub use stream::{BlockingResults, LookupResult, LookupStream};
+pub use result::LookupResult;
+pub use stream::{BlockingResults, LookupStream};
 pub use target::{Host, Target, TargetError};

@@ -1,7 +1,6 @@
-//! [`LookupStream`] and [`LookupResult`]: what comes, in which order, what drop does.
+//! [`LookupStream`]: what comes, in which order, what drop does.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,21 +8,10 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 
 use crate::futex_queue::{self, Getter};
+
 use crate::resolve::{Inner, LookupId, Pending};
 use crate::trace::LookupSpan;
-use crate::{HostName, LookupError, LookupErrorKind};
-
-/// One item of a lookup.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LookupResult {
-    /// An address of the host, with the port that was asked for (0 if none was).
-    Address(SocketAddr),
-    /// The name at the end of the alias chain, without a final dot; for a name of the hosts file the
-    /// first name of its line; for an IP literal its text.
-    CanonicalName(HostName),
-    /// The last item, always.
-    End(Result<(), LookupError>),
-}
+use crate::{LookupErrorKind, LookupResult};
 
 /// The results of one lookup, each as soon as it is known.
 ///

@@ -10,10 +10,11 @@ use super::config::configuration::Snapshot;
 use super::config::hosts::Hosts;
 use super::config::resolv_conf::ResolvConf;
 use super::diagnostic::Diagnostic;
-use super::stub::query::{MAX_NAMESERVERS, QueryConfig, Strategy};
+use super::stub::query::{MAX_NAMESERVERS, QueryConfig};
 use super::stub::{Pairing, StubConfig};
 use super::{AddressPolicy, Inner, Resolver};
 use crate::HostName;
+use crate::resolve::Strategy;
 
 /// Most lookups bring fewer results than this, so that none waits for the consumer to be polled.
 const DEFAULT_QUEUE_CAPACITY: usize = 16;

@@ -35,6 +35,7 @@ mod error;
 pub mod fuzzing;
 mod ip_prefix;
 mod names;
+mod options;
 mod resolver;
 #[cfg(any(test, fuzzing))]
 mod sim;
@@ -51,11 +52,11 @@ pub use error::{
     Transport,
 };
 pub use ip_prefix::{IpPrefix, IpPrefixError};
-pub use resolver::{AddressFamily, LookupHandle, LookupOptions, Resolver, lookup};
+pub use options::{AddressFamily, LookupOptions, Strategy};
+pub use resolver::{LookupHandle, Resolver, lookup};
 pub use stats::{NameserverStats, Stats};
-pub use stub::query::Strategy;
 
 pub(crate) use resolver::{Inner, Pending};
-pub(crate) use stub::LookupId;
+pub(crate) use stub::ids::LookupId;
 #[cfg(feature = "tracing")]
 pub(crate) use wire::answer::NAME_COLLISION;

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::AddressPolicy;
 use super::builder::ResolverBuilder;
 use super::config::configuration::Configuration;
 use super::diagnostic::Diagnostic;
@@ -17,67 +16,13 @@ use super::error::{LookupError, LookupErrorKind};
 use super::names::search;
 use super::names::special_names::{self, Special};
 use super::stats::Stats;
-use super::stub::LookupId;
 use super::stub::lookup::Lookup;
 use super::wire::query_name::QueryName;
+use super::{AddressFamily, AddressPolicy, LookupOptions};
 use crate::futex_queue::Putter;
+use crate::resolve::stub::ids::LookupId;
 use crate::trace::LookupSpan;
 use crate::{Host, HostName, LookupResult, LookupStream, Target, TargetError, trace};
-
-/// An IP address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AddressFamily {
-    /// IPv4, DNS type A.
-    Ipv4,
-    /// IPv6, DNS type AAAA.
-    Ipv6,
-}
-
-impl AddressFamily {
-    fn of(ip: IpAddr) -> Self {
-        if ip.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
-    }
-}
-
-/// How one lookup differs from what its resolver usually does.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct LookupOptions {
-    pub(crate) family: Option<AddressFamily>,
-    pub(crate) search: bool,
-    pub(crate) timeout: Option<Duration>,
-}
-
-impl Default for LookupOptions {
-    fn default() -> Self {
-        Self { family: None, search: true, timeout: None }
-    }
-}
-
-impl LookupOptions {
-    /// Addresses of this family alone. Default: both.
-    #[must_use]
-    pub fn family(mut self, family: AddressFamily) -> Self {
-        self.family = Some(family);
-        self
-    }
-
-    /// Whether the search list applies to a name without a final dot. Default: yes.
-    #[must_use]
-    pub fn search(mut self, search: bool) -> Self {
-        self.search = search;
-        self
-    }
-
-    /// How long the whole lookup may take, however many candidate names the search list makes.
-    /// Default: no limit but each candidate's ([`ResolverBuilder::timeout`]), as with
-    /// [`Duration::MAX`].
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-}
 
 /// A stub resolver.
 ///

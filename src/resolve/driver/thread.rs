@@ -23,9 +23,10 @@ use crate::resolve::error::RecordType;
 use crate::resolve::stats::{Counters, Stats};
 use crate::resolve::stub::cache::Cache;
 use crate::resolve::stub::generations::Generations;
+use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::ids::{IdMap, Ids};
 use crate::resolve::stub::lookup::Lookup;
-use crate::resolve::stub::{LookupId, Stub, StubConfig};
+use crate::resolve::stub::{Stub, StubConfig};
 use crate::resolve::wire::query_name::QueryName;
 
 const COMMANDS: Token = Token(usize::MAX);

@@ -11,12 +11,13 @@ use std::time::Duration;
 use super::message::{Query, Response, framed};
 use super::random::Random;
 use super::world::{Connect, Event, Nameserver, Reaction, Record, World, config};
+use crate::resolve::Strategy;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::fuzzing::{Input, any_response, changed};
 use crate::resolve::names::search;
+use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
-use crate::resolve::stub::query::Strategy;
-use crate::resolve::stub::{LookupId, Pairing, StubConfig};
+use crate::resolve::stub::{Pairing, StubConfig};
 use crate::resolve::{AddressFamily, CacheOptions};
 use crate::{HostName, LookupResult};
 

@@ -10,8 +10,9 @@ use super::witness::Witness;
 use crate::resolve::CacheOptions;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::stub::generations::Generations;
-use crate::resolve::stub::sockets::SocketId;
-use crate::resolve::stub::{Holdings, LookupId, Stub, StubConfig};
+use crate::resolve::stub::ids::LookupId;
+use crate::resolve::stub::ids::SocketId;
+use crate::resolve::stub::{Holdings, Stub, StubConfig};
 use crate::{LookupError, LookupErrorKind, LookupResult};
 
 /// RFC 9520 section 3.1.

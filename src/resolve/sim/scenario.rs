@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::random::Random;
 use super::script::Script;
 use super::world::{Event, Nameserver, World, config};
+use crate::resolve::Strategy;
 use crate::resolve::error::Transport;
 use crate::resolve::names::search;
+use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
-use crate::resolve::stub::query::Strategy;
-use crate::resolve::stub::{LookupId, Pairing, StubConfig};
+use crate::resolve::stub::{Pairing, StubConfig};
 use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions};
 use crate::{HostName, LookupResult};
 

@@ -10,11 +10,12 @@ use super::random::Random;
 use super::weather::{WRONG_ID, Weather, is_of, made_at, truth};
 use super::world::{Event, Nameserver, World, config};
 use crate::HostName;
+use crate::resolve::Strategy;
 use crate::resolve::error::RecordType;
 use crate::resolve::names::search;
+use crate::resolve::stub::Pairing;
+use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
-use crate::resolve::stub::query::Strategy;
-use crate::resolve::stub::{LookupId, Pairing};
 use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions};
 
 /// Enough for `cargo test`, in a few seconds without optimization.

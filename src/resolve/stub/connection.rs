@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::QueryId;
 use super::sockets::{Outstanding, OutstandingTable};
+use crate::resolve::stub::ids::QueryId;
 use crate::resolve::wire::framing::Framing;
 
 /// RFC 7766 section 6.2.3: "DNS clients ... SHOULD close the TCP connection ... idle". Long enough

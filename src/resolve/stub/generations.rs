@@ -9,9 +9,10 @@ use std::io;
 use std::time::Instant;
 
 use super::lookup::Lookup;
-use super::sockets::SocketId;
 use crate::resolve::error::RecordType;
-use crate::resolve::stub::{LookupId, Stub, Transmit};
+use crate::resolve::stub::ids::LookupId;
+use crate::resolve::stub::ids::SocketId;
+use crate::resolve::stub::{Stub, Transmit};
 use crate::resolve::wire::query_name::QueryName;
 
 /// All cores of a resolver: what happens is passed on to the one that it concerns.

@@ -5,6 +5,19 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Names a lookup for as long as the resolver lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LookupId(pub(crate) u64);
+
+/// Names a query for as long as the resolver lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct QueryId(pub(crate) u64);
+
+/// Names a socket or connection for as long as the resolver lives: ids are never used again, so an
+/// event that arrives for a socket already closed finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SocketId(pub(crate) u64);
+
 /// Numbers that no other had before: those of one resolver's sockets and queries, whichever of its
 /// generations they belong to.
 #[derive(Clone, Debug, Default)]

@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{LookupId, Pairing, QueryEntry, QueryId, Stub, Timer};
+use super::{Pairing, QueryEntry, Stub, Timer};
 use crate::resolve::error::{LookupErrorKind, RecordType};
 use crate::resolve::stats::add;
+use crate::resolve::stub::ids::{LookupId, QueryId};
 use crate::resolve::stub::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::wire::query_name::QueryName;
 

@@ -1,8 +1,9 @@
 //! What a [`Stub`] holds, for the tests and fuzz targets that look for what is left behind.
 
-use super::{LookupId, MAX_QUESTIONS, QueryName, SocketId, Stub};
+use super::{MAX_QUESTIONS, QueryName, Stub};
 use crate::resolve::error::RecordType;
 use crate::resolve::stub::generations::Generations;
+use crate::resolve::stub::ids::{LookupId, SocketId};
 
 /// How much of each there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -27,11 +27,11 @@ use std::time::Instant;
 
 use self::cache::Cache;
 use self::connection::Connection;
-use self::ids::{IdMap, Ids};
+use self::ids::{IdMap, Ids, LookupId, QueryId, SocketId};
 use self::lookup::Lookup;
 use self::nameserver::Nameserver;
 use self::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled};
-use self::sockets::{Outstanding, Place, SocketId, Sockets};
+use self::sockets::{Outstanding, Place, Sockets};
 use super::error::{RecordType, Transport};
 use super::stats::{Counters, Gauge, add};
 use super::wire::framing::write_framed;
@@ -40,14 +40,6 @@ use super::wire::query_name::QueryName;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use inspect::Holdings;
-
-/// Names a lookup for as long as the resolver lives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct LookupId(pub(crate) u64);
-
-/// Names a query for as long as the resolver lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct QueryId(u64);
 
 /// What the core needs to know of the configuration.
 #[derive(Clone, Debug)]

@@ -16,6 +16,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::nameserver::Nameserver;
+use crate::resolve::Strategy;
 use crate::resolve::error::{FailureCause, Rcode, RecordType, Transport};
 use crate::resolve::wire::answer::Outcome;
 use crate::resolve::wire::message::Response;
@@ -37,20 +38,6 @@ const MAX_SENDS: u8 = 3;
 const RESOURCE_PAUSE: Duration = Duration::from_millis(100);
 
 const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
-
-/// How the nameservers share the questions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Strategy {
-    /// The quickest nameserver that has proved itself first, the others when it is late; all at
-    /// once while none has.
-    #[default]
-    Adaptive,
-    /// All at once, always.
-    All,
-    /// One after the other, the next when one is late or fails.
-    InTurn,
-}
 
 /// What a query takes from the resolver's configuration.
 #[derive(Clone, Copy, Debug)]

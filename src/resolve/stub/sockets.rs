@@ -1,14 +1,9 @@
 //! Which question waits on which socket, under which id.
 
-use super::QueryId;
-use super::ids::{IdMap, Ids};
+use super::ids::{IdMap, Ids, SocketId};
 use super::query::{MAX_QUESTIONS, Sent};
+use crate::resolve::stub::ids::QueryId;
 use crate::resolve::wire::message::Response;
-
-/// Names a socket or connection for as long as the resolver lives: ids are never used again, so an
-/// event that arrives for a socket already closed finds nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SocketId(pub(crate) u64);
 
 /// One query that was sent, or is about to be, and what its response is matched against.
 #[derive(Clone, Copy, Debug)]

@@ -4,10 +4,12 @@
 use std::io;
 use std::time::Instant;
 
-use super::{QueryId, Step, Stub, Timer, Transmit};
+use super::{Step, Stub, Timer, Transmit};
 use crate::resolve::stub::connection::Connection;
+use crate::resolve::stub::ids::QueryId;
+use crate::resolve::stub::ids::SocketId;
 use crate::resolve::stub::query::Sent;
-use crate::resolve::stub::sockets::{Outstanding, SocketId};
+use crate::resolve::stub::sockets::Outstanding;
 use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {

@@ -3,9 +3,11 @@
 use std::io;
 use std::time::Instant;
 
-use super::{QueryId, Step, Stub, Transmit};
+use super::{Step, Stub, Transmit};
+use crate::resolve::stub::ids::QueryId;
+use crate::resolve::stub::ids::SocketId;
 use crate::resolve::stub::query::{Sent, is_resource};
-use crate::resolve::stub::sockets::{Heard, Outstanding, SocketId};
+use crate::resolve::stub::sockets::{Heard, Outstanding};
 use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {

@@ -4,14 +4,16 @@ use std::time::{Duration, Instant};
 
 use super::{IDS_PER_CALL, os_random};
 use crate::HostName;
+use crate::resolve::Strategy;
 use crate::resolve::chance::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
 };
 use crate::resolve::names::search;
 use crate::resolve::stub::ids::Ids;
+use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
-use crate::resolve::stub::query::{QueryConfig, Strategy};
-use crate::resolve::stub::{LookupId, Pairing, Stub, StubConfig, Transmit};
+use crate::resolve::stub::query::QueryConfig;
+use crate::resolve::stub::{Pairing, Stub, StubConfig, Transmit};
 
 /// Thirty-two times as many as there are ids. Each id is missing with a chance of e^-32, so that all
 /// are seen but for one run in a thousand million. (Of a million uniform ids one is missing in every

@@ -4,7 +4,7 @@ use crate::LookupResult;
 use crate::resolve::LookupError;
 use crate::resolve::sim::scenario::{SCENARIO, Scenario};
 use crate::resolve::sim::world::World;
-use crate::resolve::stub::LookupId;
+use crate::resolve::stub::ids::LookupId;
 
 const NO_10: Scenario<'static> = Scenario { config: "deny 10.0.0.0/8; deny fd00::/8", ..SCENARIO };
 const BOTH: &[&str] = &["0 lookup www.example both"];

@@ -11,7 +11,7 @@ use crate::resolve::names::search;
 use crate::resolve::sim::message::{Query, Response};
 use crate::resolve::sim::random::Random;
 use crate::resolve::sim::world::{Connect, Event, Nameserver, Reaction, World, config};
-use crate::resolve::stub::LookupId;
+use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
 
 const LOOKUPS: u64 = 2_000;

@@ -8,7 +8,7 @@ use crate::resolve::error::{
 };
 use crate::resolve::sim::scenario::{SCENARIO, Scenario};
 use crate::resolve::sim::world::World;
-use crate::resolve::stub::LookupId;
+use crate::resolve::stub::ids::LookupId;
 
 fn error(world: &World, id: u64) -> LookupError {
     match world.consumers[&LookupId(id)].results.last() {

@@ -33,7 +33,7 @@ fn rv02_a_response_on_another_socket_is_ignored() {
     let [a, b] = [0, 1].map(|n| world.log[n].clone());
     let forged = crate::resolve::sim::message::Response::to(&a.query)
         .address("a.example", "192.0.2.66".parse().unwrap());
-    for socket in [b.socket, crate::resolve::stub::sockets::SocketId(9999)] {
+    for socket in [b.socket, crate::resolve::stub::ids::SocketId(9999)] {
         let event = crate::resolve::sim::world::Event::Datagram(socket, forged.bytes());
         world.at(std::time::Duration::from_millis(5), event);
     }

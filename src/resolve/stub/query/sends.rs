@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::progress::{Questions, Standing};
-use super::{MAX_SENDS, Query, Send, Strategy};
+use super::{MAX_SENDS, Query, Send};
+use crate::resolve::Strategy;
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
 

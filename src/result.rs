@@ -1,0 +1,17 @@
+//! [`LookupResult`]: what a lookup hands out and a race takes.
+
+use std::net::SocketAddr;
+
+use crate::{HostName, LookupError};
+
+/// One item of a lookup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookupResult {
+    /// An address of the host, with the port that was asked for (0 if none was).
+    Address(SocketAddr),
+    /// The name at the end of the alias chain, without a final dot; for a name of the hosts file the
+    /// first name of its line; for an IP literal its text.
+    CanonicalName(HostName),
+    /// The last item, always.
+    End(Result<(), LookupError>),
+}
