@@ -1,26 +1,55 @@
 //! The stub resolver: from a name to a stream of addresses, on a thread of its own.
 //!
-//! A [`Resolver`] asks the sources of a name in this order, and the first that answers is the only
-//! one that speaks: the name is an IP literal; the hosts file; the special-use names of RFC 6761;
-//! the cache ([`CacheOptions`]) and DNS, with the search list of resolv.conf. All but DNS are answered
-//! where the lookup is made, without another thread, and without a system call but for a look at the
-//! files once in five seconds.
+//! A [`Resolver`] asks the sources of a name in this order, and the first that answers is final:
 //!
-//! Whatever the source, an [`AddressPolicy`] may keep addresses back before anybody gets to see them.
+//! 1. an IP literal is its own address;
+//! 2. the hosts file;
+//! 3. the special-use names of RFC 6761, such as `localhost`;
+//! 4. the cache ([`CacheOptions`]);
+//! 5. the nameservers, with the search list of resolv.conf.
 //!
-//! DNS is the work of one thread, started by the first lookup that needs it and shared by all of
-//! them, of whatever runtime. It never waits for a consumer, and no exit of a process waits for it.
-//! A question that is out is out once: whoever asks the same waits with the others, and is given what
-//! has come.
+//! All but the nameservers are answered where the lookup is made: no other thread takes part, and no
+//! system call is made but for a look at the files once in five seconds. An [`AddressPolicy`] filters
+//! the addresses of every source.
 //!
-//! A process may fork while lookups are under way. The child has no such thread, and starts one of its
-//! own with its first lookup. What the parent had started goes on in the parent: a stream's copy in the
-//! child ends with [`LookupErrorKind::ResolverGone`]. (The child's copy of a queue that
-//! [`Resolver::lookup_into`] fills is the caller's own, and learns nothing.) The child also has copies of
-//! the open sockets, until it ends or runs another program.
+//! ```no_run
+//! use futures_util::StreamExt;
+//! use outrace::{LookupResult, Resolver};
 //!
-//! Every decision is in a state machine without socket, thread or clock (`stub`, and below it
-//! `lookup` and `query`); the thread does what they say.
+//! # async fn f() {
+//! let resolver = Resolver::builder().ndots(2).build();
+//! let mut results = resolver.lookup("example.com:443");
+//! while let Some(result) = results.next().await {
+//!     if let LookupResult::Address(addr) = result {
+//!         println!("{addr}");
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # The resolver thread
+//!
+//! Nameservers are asked by one thread, which the first lookup that needs it starts and which all
+//! lookups share, of whatever runtime. It never waits for a consumer, and a process that exits never
+//! waits for it. Identical questions are coalesced: a second lookup joins the query in flight and
+//! receives its answer.
+//!
+//! # Fork
+//!
+//! A process may fork while lookups are under way. The child has no resolver thread, and starts one of
+//! its own with its first lookup. Lookups that the parent started go on in the parent: a stream's copy
+//! in the child ends with [`LookupErrorKind::ResolverGone`]. (The child's copy of a queue that
+//! [`Resolver::lookup_into`] fills is the caller's own, and receives nothing.) The child also has copies
+//! of the open sockets, until it ends or runs another program.
+
+// For maintainers, a line a folder; ARCHITECTURE.md has the whole.
+//
+// config   text to data: resolv.conf, hosts, and when a changed file is believed
+// names    which names a lookup asks for, and which are answered here (pure)
+// wire     octets to meaning and back (pure)
+// stub     the stub resolver as a state machine (pure)
+// driver   the resolver thread: sockets, clock, random source
+// sim, fuzzing   the core in virtual time, and under a fuzzer
 
 mod address_policy;
 mod builder;
