@@ -25,14 +25,9 @@
 //! # Ok(())
 //! # }
 //! ```
-#![cfg_attr(
-    feature = "hyper",
-    doc = "\nWith feature `hyper`, [`Connector`] brings the same to `hyper-util`, `hyper-rustls`, `tonic` and `tower`."
-)]
-#![cfg_attr(
-    not(feature = "hyper"),
-    doc = "\nWith feature `hyper`, `Connector` brings the same to `hyper-util`, `hyper-rustls`, `tonic` and `tower`."
-)]
+//!
+//! With feature `hyper` (on by default), [`Connector`] brings the same to `hyper-util`, `hyper-rustls`,
+//! `tonic` and `tower`.
 //!
 //! # A race
 //!
@@ -57,14 +52,7 @@
 //! | [`lookup`], [`LookupStream`], [`LookupResult`] | a lookup, and its results in their order |
 //! | [`Resolver`], [`resolve`] | the stub resolver: settings, address policy, errors by cause, diagnostics, counters |
 //! | [`connect`], [`happy_eyeballs`] | the race over addresses as they stream in (RFC 8305) |
-#![cfg_attr(
-    feature = "hyper",
-    doc = "| [`Connector`], [`connector`] | the race as a `tower` service for HTTP clients |"
-)]
-#![cfg_attr(
-    not(feature = "hyper"),
-    doc = "| `Connector` (feature `hyper`) | the race as a `tower` service for HTTP clients |"
-)]
+//! | [`Connector`], [`connector`] | the race as a `tower` service for HTTP clients |
 //! | [`futex_queue`] | the bounded queue between threads and tasks that carries the results |
 //! | [`HostName`], [`Target`] | names and targets that were checked once |
 //!

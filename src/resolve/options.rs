@@ -51,6 +51,8 @@ impl LookupOptions {
     /// How long the whole lookup may take, however many candidate names the search list makes.
     /// Default: no limit but each candidate's ([`ResolverBuilder::timeout`]), as with
     /// [`Duration::MAX`].
+    ///
+    /// [`ResolverBuilder::timeout`]: super::ResolverBuilder::timeout
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
