@@ -75,7 +75,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The README's snippets compile.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "hyper"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
 
