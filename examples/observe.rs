@@ -33,7 +33,7 @@ async fn main() {
         .nameservers(world.nameserver_addrs())
         .cache(CacheOptions::new().serve_stale(Duration::from_secs(60)))
         .build();
-    println!("round  lookups  hits  stale  joined  udp  resends  ignored");
+    println!("round  lookups  hits  stale  coalesced  udp  resends  ignored");
     for round in 1..=5 {
         // Twenty lookups at once, of five names: each name is asked for once.
         let names = (0..20).map(|n| world.target(&format!("n{}.example.test", n % 5)));
@@ -52,10 +52,10 @@ async fn main() {
 
 fn print_round(round: u32, stats: &Stats) {
     let resends: u64 = stats.nameservers.iter().map(|server| server.resends).sum();
-    let ignored: u64 = stats.ignored.iter().map(|(_, count)| count).sum();
-    let Stats { lookups, cache_hits, cache_stale, joined, udp_queries, .. } = stats;
+    let ignored: u64 = stats.ignored.total();
+    let Stats { lookups, cache_hits, cache_stale, coalesced, udp_queries, .. } = stats;
     println!(
-        "{round:>5}  {lookups:>7}  {cache_hits:>4}  {cache_stale:>5}  {joined:>6}  \
+        "{round:>5}  {lookups:>7}  {cache_hits:>4}  {cache_stale:>5}  {coalesced:>6}  \
          {udp_queries:>3}  {resends:>7}  {ignored:>7}"
     );
 }

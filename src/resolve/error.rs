@@ -231,6 +231,24 @@ pub enum RecordType {
     Aaaa,
 }
 
+impl RecordType {
+    /// The place of this type in an array that has one for each of the two.
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::A => 0,
+            Self::Aaaa => 1,
+        }
+    }
+
+    /// The type of the other address family.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::A => Self::Aaaa,
+            Self::Aaaa => Self::A,
+        }
+    }
+}
+
 impl fmt::Display for RecordType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -275,6 +293,8 @@ pub enum FailureCause {
     AliasChainTooLong,
     /// The operating system could not open, connect or use the socket.
     Socket(io::ErrorKind),
+    /// This process or system is out of open files, buffers or memory: no query was sent.
+    OutOfResources,
 }
 
 impl fmt::Display for FailureCause {
@@ -286,6 +306,7 @@ impl fmt::Display for FailureCause {
             Self::AliasLoop => f.write_str("alias loop"),
             Self::AliasChainTooLong => f.write_str("alias chain too long"),
             Self::Socket(kind) => write!(f, "{kind}"),
+            Self::OutOfResources => f.write_str("out of open files or memory"),
         }
     }
 }

@@ -54,8 +54,6 @@
 mod address_policy;
 mod builder;
 mod cache_options;
-#[cfg(test)]
-mod chance;
 mod config;
 mod diagnostic;
 mod driver;
@@ -65,6 +63,8 @@ pub mod fuzzing;
 mod ip_prefix;
 mod names;
 mod options;
+#[cfg(test)]
+mod randomness;
 mod resolver;
 #[cfg(any(test, fuzzing))]
 mod sim;
@@ -83,7 +83,7 @@ pub use error::{
 pub use ip_prefix::{IpPrefix, IpPrefixError};
 pub use options::{AddressFamily, LookupOptions, Strategy};
 pub use resolver::{LookupHandle, Resolver, lookup};
-pub use stats::{NameserverStats, Stats};
+pub use stats::{IgnoredMessages, NameserverStats, Stats};
 
 pub(crate) use resolver::{Inner, Pending};
 pub(crate) use stub::ids::LookupId;

@@ -342,7 +342,7 @@ impl Inner {
         let mut lookup = make();
         let mut refreshes = Vec::new();
         let cache = self.thread.cache();
-        let has_part = cache.is_some_and(|cache| cache.answer(&mut lookup, now, &mut refreshes));
+        let has_part = cache.is_some_and(|cache| lookup.answer_from(cache, now, &mut refreshes));
         if !refreshes.is_empty() {
             self.thread.tell(Command::Refresh(refreshes));
         }

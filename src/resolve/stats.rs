@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::error::Transport;
-use super::stub::cache::Cache;
 use super::wire::message::Ignored;
 
 /// What a resolver has done since it was made ([`Resolver::stats`]).
@@ -28,7 +27,7 @@ pub struct Stats {
     /// Questions that no nameserver answered.
     pub failed: u64,
     /// Questions that joined an identical one that was already out.
-    pub joined: u64,
+    pub coalesced: u64,
     /// Questions answered from the cache while their TTL ran.
     pub cache_hits: u64,
     /// Questions answered from the cache after their TTL
@@ -53,9 +52,9 @@ pub struct Stats {
     /// ninety days (ICANN, "Name Collision Occurrence Management Framework", 2014). Whoever gets it
     /// should find out where the name comes from: soon it will lead to a stranger's address.
     pub name_collisions: u64,
-    /// Messages that were dropped because they answered nothing that was asked: by reason, for
-    /// reasons that occurred. They are forged, broken, or late.
-    pub ignored: Vec<(&'static str, u64)>,
+    /// Messages that were dropped because they answered nothing that was asked: forged, broken, or
+    /// late ones.
+    pub ignored: IgnoredMessages,
     /// UDP sockets open.
     pub open_sockets: u64,
     /// How often what is known of the nameservers was begun anew: since resolv.conf had changed, the
@@ -64,6 +63,49 @@ pub struct Stats {
     /// The nameservers, in the order of the configuration, since the last of these; none before the
     /// first lookup that asks.
     pub nameservers: Vec<NameserverStats>,
+}
+
+/// Messages that arrived on the resolver's sockets and were dropped, by reason. The query that they
+/// seemed to answer waits on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IgnoredMessages {
+    /// Shorter than a DNS header.
+    pub too_short: u64,
+    /// With an id that no query in flight on that socket has: guessed, or much too late.
+    pub wrong_id: u64,
+    /// Queries: the QR bit was not set.
+    pub not_a_response: u64,
+    /// Of another opcode than QUERY.
+    pub wrong_opcode: u64,
+    /// About no question, several, or another name, type or class.
+    pub wrong_question: u64,
+    /// Not to be parsed, or followed by octets that belong to nothing.
+    pub malformed: u64,
+    /// About a question that another response had settled, as a duplicated datagram is.
+    pub duplicate: u64,
+}
+
+impl IgnoredMessages {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        let Self {
+            too_short,
+            wrong_id,
+            not_a_response,
+            wrong_opcode,
+            wrong_question,
+            malformed,
+            duplicate,
+        } = self;
+        too_short
+            + wrong_id
+            + not_a_response
+            + wrong_opcode
+            + wrong_question
+            + malformed
+            + duplicate
+    }
 }
 
 /// What one nameserver was asked, and what it did.
@@ -94,7 +136,7 @@ pub(crate) struct Counters {
     pub(crate) pending_lookups: AtomicU64,
     pub(crate) answered: AtomicU64,
     pub(crate) failed: AtomicU64,
-    pub(crate) joined: AtomicU64,
+    pub(crate) coalesced: AtomicU64,
     pub(crate) cache_misses: AtomicU64,
     pub(crate) cache_refreshes: AtomicU64,
     pub(crate) truncated: AtomicU64,
@@ -121,15 +163,14 @@ pub(crate) struct NameserverCounters {
     smoothed_rtt_micros: AtomicU64,
 }
 
-const REASONS: [Ignored; Ignored::COUNT] = [
-    Ignored::TooShort,
-    Ignored::WrongId,
-    Ignored::NotAResponse,
-    Ignored::WrongOpcode,
-    Ignored::WrongQuestion,
-    Ignored::WrongCase,
-    Ignored::Malformed,
-];
+/// What the cache contributes to [`Stats`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CacheFigures {
+    pub(crate) hits: u64,
+    pub(crate) stale_hits: u64,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+}
 
 pub(crate) fn add(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
@@ -184,7 +225,7 @@ impl NameserverCounters {
         self.smoothed_rtt_micros.store(micros, Ordering::Relaxed);
     }
 
-    fn snapshot(&self) -> NameserverStats {
+    fn stats(&self) -> NameserverStats {
         let micros = Some(get(&self.smoothed_rtt_micros)).filter(|&micros| micros != u64::MAX);
         NameserverStats {
             addr: self.addr,
@@ -226,34 +267,37 @@ impl Counters {
         add(&self.duplicates);
     }
 
-    pub(crate) fn snapshot(&self, cache: Option<&Cache>) -> Stats {
-        let reasons = REASONS.iter().map(|reason| (reason.name(), &self.ignored[reason.index()]));
-        let ignored = reasons.chain([("duplicate", &self.duplicates)]);
+    pub(crate) fn stats(&self, cache: CacheFigures) -> Stats {
+        let ignored = |reason: Ignored| get(&self.ignored[reason.index()]);
         let nameservers = self.nameservers.lock().unwrap_or_else(PoisonError::into_inner);
-        let (cache_entries, cache_bytes) = cache.map(Cache::size).unwrap_or_default();
         Stats {
             lookups: get(&self.lookups),
             pending_lookups: get(&self.pending_lookups),
             answered: get(&self.answered),
             failed: get(&self.failed),
-            joined: get(&self.joined),
-            cache_hits: cache.map_or(0, |cache| get(&cache.hits)),
-            cache_stale: cache.map_or(0, |cache| get(&cache.stale_hits)),
+            coalesced: get(&self.coalesced),
+            cache_hits: cache.hits,
+            cache_stale: cache.stale_hits,
             cache_misses: get(&self.cache_misses),
             cache_refreshes: get(&self.cache_refreshes),
-            cache_entries,
-            cache_bytes,
+            cache_entries: cache.entries,
+            cache_bytes: cache.bytes,
             udp_queries: get(&self.udp_queries),
             tcp_queries: get(&self.tcp_queries),
             truncated: get(&self.truncated),
             name_collisions: get(&self.name_collisions),
-            ignored: ignored
-                .map(|(name, counter)| (name, get(counter)))
-                .filter(|&(_, count)| count > 0)
-                .collect(),
+            ignored: IgnoredMessages {
+                too_short: ignored(Ignored::TooShort),
+                wrong_id: ignored(Ignored::WrongId),
+                not_a_response: ignored(Ignored::NotAResponse),
+                wrong_opcode: ignored(Ignored::WrongOpcode),
+                wrong_question: ignored(Ignored::WrongQuestion),
+                malformed: ignored(Ignored::Malformed),
+                duplicate: get(&self.duplicates),
+            },
             open_sockets: get(&self.open_sockets),
             generations: get(&self.generations),
-            nameservers: nameservers.iter().map(|counters| counters.snapshot()).collect(),
+            nameservers: nameservers.iter().map(|counters| counters.stats()).collect(),
         }
     }
 }

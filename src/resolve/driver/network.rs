@@ -11,14 +11,17 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::os::is_out_of_resources;
 use crate::resolve::stub::Transmit;
 use crate::resolve::stub::generations::Generations;
-use crate::resolve::stub::ids::IdMap;
-use crate::resolve::stub::ids::SocketId;
+use crate::resolve::stub::ids::{IdMap, SocketId};
+use crate::resolve::stub::sockets::SocketError;
 
 /// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.
 const MAX_MESSAGE: usize = 65_535;
 /// How many datagrams one socket may bring before the others have their turn: a flood of forged
 /// responses to one lookup must not delay the next one.
 const READS_PER_TURN: usize = 32;
+
+/// The nameserver has closed the connection.
+const CLOSED: SocketError = SocketError::Failed(io::ErrorKind::UnexpectedEof);
 
 /// An event on one socket.
 #[derive(Clone, Copy, Debug)]
@@ -87,13 +90,13 @@ impl Network {
                 Transmit::OpenTcp { socket, nameserver } => {
                     let done = self.open_tcp(socket, nameserver, registry);
                     if let Err(error) = done {
-                        core.handle_stream_error(socket, kind_of(&error), now);
+                        core.handle_stream_error(socket, socket_error(&error), now);
                     }
                     continue;
                 }
                 Transmit::SendTcp { socket } => {
                     if let Err(error) = self.send_tcp(socket) {
-                        core.handle_stream_error(socket, kind_of(&error), now);
+                        core.handle_stream_error(socket, socket_error(&error), now);
                     }
                     continue;
                 }
@@ -103,7 +106,7 @@ impl Network {
                 }
             };
             if let Err(error) = done {
-                core.handle_udp_error(socket, kind_of(&error), now);
+                core.handle_udp_error(socket, socket_error(&error), now);
             }
         }
     }
@@ -178,7 +181,7 @@ impl Network {
             match retry(|| udp.recv(&mut self.read_buffer)) {
                 Ok(len) => core.handle_datagram(socket, &self.read_buffer[..len], now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => core.handle_udp_error(socket, kind_of(&error), now),
+                Err(error) => core.handle_udp_error(socket, socket_error(&error), now),
             }
             self.flush(core, registry, now);
         }
@@ -225,7 +228,7 @@ impl Network {
         match done {
             Ok(()) if is_new => core.handle_connected(socket),
             Ok(()) => {}
-            Err(error) => core.handle_stream_error(socket, kind_of(&error), now),
+            Err(error) => core.handle_stream_error(socket, socket_error(&error), now),
         }
         self.flush(core, registry, now);
         self.read_tcp(socket, core, registry, now);
@@ -241,10 +244,10 @@ impl Network {
         for _ in 0..READS_PER_TURN {
             let Some(stream) = self.tcp.get_mut(&socket).filter(|s| s.is_connected) else { return };
             match retry(|| stream.tcp.read(&mut self.read_buffer)) {
-                Ok(0) => core.handle_stream_error(socket, io::ErrorKind::UnexpectedEof, now),
+                Ok(0) => core.handle_stream_error(socket, CLOSED, now),
                 Ok(len) => core.handle_stream_data(socket, &self.read_buffer[..len], now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => core.handle_stream_error(socket, kind_of(&error), now),
+                Err(error) => core.handle_stream_error(socket, socket_error(&error), now),
             }
             self.flush(core, registry, now);
         }
@@ -319,10 +322,13 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// The error's kind; for what this process or host has run out of, a kind that says so. std has no
-/// stable kind of its own for those.
-fn kind_of(error: &io::Error) -> io::ErrorKind {
-    if is_out_of_resources(error) { io::ErrorKind::QuotaExceeded } else { error.kind() }
+/// What the error means to the core.
+fn socket_error(error: &io::Error) -> SocketError {
+    if is_out_of_resources(error) {
+        SocketError::OutOfResources
+    } else {
+        SocketError::Failed(error.kind())
+    }
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ impl Shared {
 
     pub(crate) fn stats(self: &Arc<Self>) -> Stats {
         let shared = self.of_this_process();
-        shared.counters.snapshot(shared.cache.as_deref())
+        shared.counters.stats(shared.cache.as_deref().map(Cache::figures).unwrap_or_default())
     }
 
     /// For readers, which never wait: after a fork it is the parent's, as it was then.
@@ -192,7 +192,7 @@ impl Shared {
         let shared = self.of_this_process();
         shared.config.store(Arc::new(config));
         for cache in [&shared.cache, &self.cache].into_iter().flatten() {
-            cache.start_epoch();
+            cache.start_generation();
         }
         self.tell(Command::NextGeneration);
     }
@@ -203,17 +203,17 @@ impl Shared {
             cache.clear();
         }
         if let Some(parents) = self.cache.as_ref().filter(|_| !Arc::ptr_eq(self, shared)) {
-            parents.start_epoch();
+            parents.start_generation();
         }
     }
 
     pub(crate) fn forget(self: &Arc<Self>, name: QueryName) {
         let shared = self.of_this_process();
         if let Some(cache) = &shared.cache {
-            cache.forget(&name);
+            cache.remove(&name);
         }
         if let Some(parents) = self.cache.as_ref().filter(|_| !Arc::ptr_eq(self, shared)) {
-            parents.start_epoch();
+            parents.start_generation();
         }
         // And what is on its way.
         self.tell(Command::Forget(name));

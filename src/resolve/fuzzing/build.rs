@@ -9,7 +9,7 @@ use crate::resolve::RecordType;
 pub(super) struct Built {
     pub(super) octets: Vec<u8>,
     /// Whether no reader may refuse it: nothing in it is merely tolerated.
-    pub(super) is_plain: bool,
+    pub(super) without_edns: bool,
 }
 
 /// A message over TCP has 65,535 octets at most, and so may one from here: a record has less than
@@ -49,7 +49,7 @@ pub(super) fn response(input: &Input, asked: &Asked) -> Built {
         11 | 12 => 3,
         _ => input.word() % 32,
     };
-    let (mut records, is_plain) = records(input, asked);
+    let (mut records, without_edns) = records(input, asked);
     records.sort_by_key(|record| record.section);
 
     let mut writer = Writer { octets: Vec::new(), places: Vec::new(), input };
@@ -73,12 +73,12 @@ pub(super) fn response(input: &Input, asked: &Asked) -> Built {
     for (section, count) in counts.iter().enumerate().skip(1) {
         writer.octets[4 + 2 * section..][..2].copy_from_slice(&count.to_be_bytes());
     }
-    Built { octets: writer.octets, is_plain }
+    Built { octets: writer.octets, without_edns }
 }
 
 /// The records of a response, in any order, and whether none of them is merely tolerated.
 fn records(input: &Input, asked: &Asked) -> (Vec<Record>, bool) {
-    let (mut records, mut is_plain) = (Vec::new(), true);
+    let (mut records, mut without_edns) = (Vec::new(), true);
     let (mut end, mut links, mut has_opt) = (asked.name.clone(), 0_u8, false);
     let (rtype, other) = match asked.record_type {
         RecordType::A => (1, 28),
@@ -117,7 +117,7 @@ fn records(input: &Input, asked: &Asked) -> (Vec<Record>, bool) {
             }
             10 => record.class = *input.pick(&[3, 4, 254, 255, 0]),
             11 => {
-                is_plain = false;
+                without_edns = false;
                 record.data = Data::Octets(input.take(input.index(32)).to_vec());
             }
             12 => record.section = 2 + input.index(2),
@@ -157,7 +157,7 @@ fn records(input: &Input, asked: &Asked) -> (Vec<Record>, bool) {
         }
         records.push(record);
     }
-    (records, is_plain)
+    (records, without_edns)
 }
 
 struct Writer<'a> {

@@ -15,7 +15,7 @@ pub struct Case {
     /// As the second reader read it.
     parsed: Option<Message>,
     /// Whether every reader has to be able to read it.
-    pub is_plain: bool,
+    pub without_edns: bool,
 }
 
 /// A message is refused, or read as what it is.
@@ -31,13 +31,12 @@ pub fn message(bytes: &[u8]) -> Case {
         name: b"\x03www\x07example\0".to_vec(),
         record_type: if is(0) { RecordType::Aaaa } else { RecordType::A },
         transport: if is(1) { Transport::Tcp } else { Transport::Udp },
-        exact_case: is(2),
     };
     let case = if is(3) {
         asked.name = name(&input);
         let built = build::response(&input, &asked);
         let parsed = Message::parse(&built.octets);
-        Case { octets: built.octets, asked, parsed, is_plain: built.is_plain }
+        Case { octets: built.octets, asked, parsed, without_edns: built.without_edns }
     } else {
         let octets = input.take(usize::MAX).to_vec();
         // Whoever sends raw bytes is to be heard: it is asked what they answer.
@@ -48,7 +47,7 @@ pub fn message(bytes: &[u8]) -> Case {
                 asked.name.clone_from(name);
             }
         }
-        Case { octets, asked, parsed, is_plain: false }
+        Case { octets, asked, parsed, without_edns: false }
     };
     case.check();
     case
@@ -66,9 +65,9 @@ fn name(input: &Input) -> Name {
 
 impl Case {
     fn read(&self) -> Option<Response> {
-        let Asked { id, record_type, transport, exact_case, .. } = self.asked;
+        let Asked { id, record_type, transport, .. } = self.asked;
         let name = &query_name(&self.asked.name);
-        let expected = Expected { id, name, record_type, transport, exact_case };
+        let expected = Expected { id, name, record_type, transport };
         read_response(&self.octets, expected).ok()
     }
 
@@ -88,7 +87,7 @@ impl Case {
                 }
             }
         }
-        assert!(!self.is_plain || response.is_some(), "a valid message is ignored");
+        assert!(!self.without_edns || response.is_some(), "a valid message is ignored");
         let parsed = self.parsed.as_ref();
         assert_eq!(message_id(&self.octets), parsed.map(|message| message.id));
         let meaning = parsed.and_then(|message| message.meaning(&self.asked, self.octets.len()));

@@ -80,7 +80,6 @@ pub struct Asked {
     pub(crate) name: Name,
     pub(crate) record_type: RecordType,
     pub(crate) transport: Transport,
-    pub(crate) exact_case: bool,
 }
 
 const A: u16 = 1;
@@ -164,9 +163,6 @@ impl Message {
         let [(name, rtype, class)] = &self.questions.as_ref()?[..] else { return None };
         let is_same_name = lower(name) == lower(&asked.name);
         if !is_same_name || *rtype != code(asked.record_type) || *class != 1 {
-            return None;
-        }
-        if asked.exact_case && *name != asked.name {
             return None;
         }
         if self.flags & TC != 0 && asked.transport == Transport::Udp && (low == 0 || low == 3) {

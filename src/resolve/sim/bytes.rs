@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::io;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::resolve::fuzzing::{Input, any_response, changed};
 use crate::resolve::names::search;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::stub::sockets::SocketError;
 use crate::resolve::stub::{Pairing, StubConfig};
 use crate::resolve::{AddressFamily, CacheOptions};
 use crate::{HostName, LookupResult};
@@ -65,11 +66,11 @@ pub(in crate::resolve) fn acceptance(bytes: &[u8]) {
     world.checks.candidates = 1;
     while world.step() {
         // A true response is known as one before it arrives.
-        world.checks.witness.truths.extend(truths.borrow_mut().drain());
+        world.checks.reference.truths.extend(truths.borrow_mut().drain());
     }
     world.checks.idle(&world.core, world.open_sockets());
 
-    if world.checks.witness.others > 0 || has_broken.get() {
+    if world.checks.reference.others > 0 || has_broken.get() {
         return;
     }
     let mut results = world.consumers[&id].results.iter().map(|(_, result)| result);
@@ -153,7 +154,7 @@ impl Nameserver for Forger {
         Connect::Accept(Duration::ZERO)
     }
 
-    fn open(&mut self, _transport: Transport, _at: Duration) -> io::Result<()> {
+    fn open(&mut self, _transport: Transport, _at: Duration) -> Result<(), SocketError> {
         Ok(())
     }
 }
@@ -287,12 +288,12 @@ fn change(world: &World, input: &Input) -> Event {
     }
 }
 
-const ERRORS: [io::ErrorKind; 5] = [
-    io::ErrorKind::ConnectionRefused,
-    io::ErrorKind::ConnectionReset,
-    io::ErrorKind::UnexpectedEof,
-    io::ErrorKind::QuotaExceeded,
-    io::ErrorKind::NetworkUnreachable,
+const ERRORS: [SocketError; 5] = [
+    SocketError::Failed(ErrorKind::ConnectionRefused),
+    SocketError::Failed(ErrorKind::ConnectionReset),
+    SocketError::Failed(ErrorKind::UnexpectedEof),
+    SocketError::OutOfResources,
+    SocketError::Failed(ErrorKind::NetworkUnreachable),
 ];
 
 /// One of the queries that went out last.
@@ -316,7 +317,7 @@ fn add_lookup(
     let name: HostName = name.parse().expect("a name");
     let search: Arc<[HostName]> = search.into();
     let candidates = || search::candidates(&name, Arc::clone(&search), 1);
-    world.checks.witness.lookup(id, candidates());
+    world.checks.reference.lookup(id, candidates());
     let lookup = Box::new(Lookup::new(name.clone(), 443, family, candidates()));
     world.at(world.elapsed(), Event::Lookup(id, lookup, timeout, pace));
 }
@@ -399,9 +400,9 @@ impl Nameserver for Server {
         }
     }
 
-    fn open(&mut self, _transport: Transport, _at: Duration) -> io::Result<()> {
+    fn open(&mut self, _transport: Transport, _at: Duration) -> Result<(), SocketError> {
         match self.input.byte() {
-            250.. => Err((*self.input.pick(&ERRORS[3..])).into()),
+            250.. => Err(*self.input.pick(&ERRORS[3..])),
             _ => Ok(()),
         }
     }

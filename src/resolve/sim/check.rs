@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::faults::timeless;
 use super::message::Query;
-use super::weather::timeless;
-use super::witness::Witness;
+use super::reference::Reference;
 use crate::resolve::CacheOptions;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::stub::generations::Generations;
@@ -21,7 +21,7 @@ const MAX_SENDS: u8 = 3;
 const MAX_IDLE_TURNS: u32 = 16;
 /// Who comes so soon after the first shares its answer.
 const TOGETHER: Duration = Duration::from_secs(1);
-/// No response takes longer: [`Weather`](super::weather::Weather) has the slowness, and the pieces of a
+/// No response takes longer: [`Faults`](super::faults::Faults) has the slowness, and the pieces of a
 /// stream.
 const SLOWEST: Duration = Duration::from_millis(2500);
 /// The tables are compared every so many turns at least, and less often when they are long.
@@ -33,7 +33,7 @@ pub(super) struct Checks {
     /// Which addresses a lookup may bring, if that is known.
     pub(super) may_bring: Option<fn(LookupId, IpAddr) -> bool>,
     /// What arrived, and which addresses may come of it.
-    pub(super) witness: Witness,
+    pub(super) reference: Reference,
     /// How many names one lookup may ask for.
     pub(super) candidates: u32,
     /// What lookups must bring that nothing keeps from the truth: their addresses, sorted, or the kind
@@ -72,7 +72,7 @@ impl Checks {
         let servers = config.nameservers.len();
         Self {
             may_bring: None,
-            witness: Witness::default(),
+            reference: Reference::default(),
             candidates: 16,
             truths: HashMap::new(),
             succeeded: 0,
@@ -126,7 +126,7 @@ impl Checks {
         match result {
             LookupResult::Address(addr) => {
                 watched.addresses.push(addr.ip());
-                self.witness.check(id, addr.ip());
+                self.reference.check(id, addr.ip());
                 if let Some(may_bring) = self.may_bring {
                     assert!(may_bring(id, addr.ip()), "{id:?}: no valid answer had {addr}");
                 }
@@ -176,9 +176,9 @@ impl Checks {
 
     /// A query went out: somebody waits for it, and it was not sent too often.
     pub(super) fn sent(&mut self, stub: &Stub, server: usize, socket: SocketId, query: &Query) {
-        self.witness.sent(socket, query);
+        self.reference.sent(socket, query);
         let Query { name, record_type, .. } = query;
-        let Some(flight) = stub.flight(&query.wire_name, *record_type) else {
+        let Some(flight) = stub.query_in_flight(&query.wire_name, *record_type) else {
             panic!("{name} {record_type} was sent, and nobody waits for it");
         };
         let is_tcp = query.transport == Transport::Tcp;
@@ -241,7 +241,7 @@ impl Checks {
         assert_eq!(open.len(), distinct.len(), "an identical question is out twice");
         assert_eq!(
             open.len(),
-            stub.holdings().flights,
+            stub.holdings().in_flight,
             "questions that are out, and their flights"
         );
     }

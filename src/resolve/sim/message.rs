@@ -49,7 +49,6 @@ impl From<&Query> for Asked {
             name: query.wire_name.clone(),
             record_type: query.record_type,
             transport: query.transport,
-            exact_case: false,
         }
     }
 }

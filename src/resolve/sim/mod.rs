@@ -19,8 +19,10 @@
 
 pub(super) mod bytes;
 mod check;
+mod faults;
 mod message;
 mod random;
+mod reference;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]
@@ -29,6 +31,4 @@ mod scenarios;
 mod script;
 #[cfg(test)]
 mod simulation;
-mod weather;
-mod witness;
 mod world;

@@ -1,12 +1,13 @@
 //! Nameservers that do what a text says.
 
-use std::io;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::message::{Query, Response, framed};
 use super::world::{Connect, Nameserver, Reaction};
 use crate::resolve::error::{RecordType, Transport};
+use crate::resolve::stub::sockets::SocketError;
 
 /// From a query to its response, unless the script says otherwise.
 const ROUND_TRIP: Duration = Duration::from_millis(1);
@@ -85,13 +86,13 @@ impl Nameserver for Script {
         }
     }
 
-    fn open(&mut self, _transport: Transport, at: Duration) -> io::Result<()> {
+    fn open(&mut self, _transport: Transport, at: Duration) -> Result<(), SocketError> {
         let reply = self.reply(|subject| subject[0] == "open").unwrap_or("ok").to_owned();
         match *reply.split_whitespace().collect::<Vec<_>>() {
             ["ok"] => Ok(()),
             ["quota", until] if at >= millis(until) => Ok(()),
-            ["quota", _] => Err(io::ErrorKind::QuotaExceeded.into()),
-            ["unreachable"] => Err(io::ErrorKind::NetworkUnreachable.into()),
+            ["quota", _] => Err(SocketError::OutOfResources),
+            ["unreachable"] => Err(SocketError::Failed(ErrorKind::NetworkUnreachable)),
             _ => panic!("open {reply}?"),
         }
     }
@@ -122,9 +123,9 @@ fn reactions(query: &Query, message: &str) -> Vec<Reaction> {
     match words[0] {
         "drop" => return Vec::new(),
         // ICMP over UDP.
-        "refused-port" => return error(io::ErrorKind::ConnectionRefused),
-        "reset" => return error(io::ErrorKind::ConnectionReset),
-        "close" => return error(io::ErrorKind::UnexpectedEof),
+        "refused-port" => return error(SocketError::Failed(ErrorKind::ConnectionRefused)),
+        "reset" => return error(SocketError::Failed(ErrorKind::ConnectionReset)),
+        "close" => return error(SocketError::Failed(ErrorKind::UnexpectedEof)),
         "drip" => return drip(millis(words[1]), &framed(&bytes(query, &words[2..], ttl))),
         "raw" => {
             let octets = words[1..].iter().map(|octet| u8::from_str_radix(octet, 16).unwrap());

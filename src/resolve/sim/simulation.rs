@@ -6,8 +6,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::faults::{Faults, WRONG_ID, is_of, made_at, truth};
 use super::random::Random;
-use super::weather::{WRONG_ID, Weather, is_of, made_at, truth};
 use super::world::{Event, Nameserver, World, config};
 use crate::HostName;
 use crate::resolve::Strategy;
@@ -84,7 +84,7 @@ fn play(seed: Seed) -> (u64, u64, u64) {
         stub.query.timeout = Duration::from_secs(5);
     }
     let servers = (0..stub.nameservers.len()).map(|server| {
-        let of = if reliable == Some(server) { Weather::reliable } else { Weather::new };
+        let of = if reliable == Some(server) { Faults::reliable } else { Faults::new };
         let server: Box<dyn Nameserver> = Box::new(of(Random::new(random.next())));
         server
     });

@@ -1,7 +1,7 @@
 //! The driver: what the resolver thread does, against a network that is a queue of events.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::ids::SocketId;
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::query::QueryConfig;
+use crate::resolve::stub::sockets::SocketError;
 use crate::resolve::stub::{Pairing, Stub, StubConfig, Transmit};
 use crate::resolve::wire::query_name::QueryName;
 use crate::{HostName, LookupResult};
@@ -28,7 +29,7 @@ pub(super) trait Nameserver {
     fn handle_query(&mut self, query: &Query, at: Duration) -> Vec<Reaction>;
     fn handle_connect(&mut self, at: Duration) -> Connect;
     /// The local system's answer to the attempt to open a socket to it.
-    fn open(&mut self, transport: Transport, at: Duration) -> io::Result<()>;
+    fn open(&mut self, transport: Transport, at: Duration) -> Result<(), SocketError>;
 }
 
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ pub(super) enum Reaction {
     /// Octets for the client, so long after the query.
     Bytes(Duration, Vec<u8>),
     /// The client's socket or connection fails.
-    Error(Duration, io::ErrorKind),
+    Error(Duration, SocketError),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,10 +69,10 @@ pub(super) struct Consumer {
 #[derive(Debug)]
 pub(super) enum Event {
     Datagram(SocketId, Vec<u8>),
-    UdpError(SocketId, io::ErrorKind),
+    UdpError(SocketId, SocketError),
     Connected(SocketId),
     Stream(SocketId, Vec<u8>),
-    StreamError(SocketId, io::ErrorKind),
+    StreamError(SocketId, SocketError),
     Consume(LookupId),
     Lookup(LookupId, Box<Lookup>, Option<Duration>, Option<(usize, Duration)>),
     Cancel(LookupId),
@@ -196,7 +197,7 @@ impl World {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        self.counters.snapshot(self.cache.as_deref())
+        self.counters.stats(self.cache.as_deref().map(Cache::figures).unwrap_or_default())
     }
 
     pub(super) fn elapsed(&self) -> Duration {
@@ -255,7 +256,7 @@ impl World {
         match event {
             // What arrives for a closed socket goes nowhere.
             Event::Datagram(socket, bytes) if self.udp.contains_key(&socket) => {
-                self.checks.witness.datagram(socket, &bytes);
+                self.checks.reference.datagram(socket, &bytes);
                 core.handle_datagram(socket, &bytes, now);
             }
             Event::UdpError(socket, kind) if self.udp.contains_key(&socket) => {
@@ -268,7 +269,7 @@ impl World {
                 }
             }
             Event::Stream(socket, bytes) if self.tcp.contains_key(&socket) => {
-                self.checks.witness.stream(socket, &bytes);
+                self.checks.reference.stream(socket, &bytes);
                 core.handle_stream_data(socket, &bytes, now);
             }
             Event::StreamError(socket, kind) if self.tcp.contains_key(&socket) => {
@@ -325,7 +326,7 @@ impl World {
         if let Some(cache) = &self.cache {
             let untouched = lookup.clone();
             let mut refreshes = Vec::new();
-            cache.answer(&mut lookup, now, &mut refreshes);
+            lookup.answer_from(cache, now, &mut refreshes);
             self.core.handle_refresh(refreshes, now);
             if lookup.has_ended {
                 return self.finish_at_once(id, *lookup);
@@ -373,13 +374,13 @@ impl World {
                 let server = self.open(socket, nameserver);
                 match self.servers[server].open(Transport::Udp, at) {
                     Ok(()) => drop(self.udp.insert(socket, server)),
-                    Err(error) => self.core.handle_udp_error(socket, error.kind(), self.now),
+                    Err(error) => self.core.handle_udp_error(socket, error, self.now),
                 }
             }
             Transmit::OpenTcp { socket, nameserver } => {
                 let server = self.open(socket, nameserver);
                 if let Err(error) = self.servers[server].open(Transport::Tcp, at) {
-                    return self.core.handle_stream_error(socket, error.kind(), self.now);
+                    return self.core.handle_stream_error(socket, error, self.now);
                 }
                 let tcp = Tcp { server, is_connected: false, last_at: self.now };
                 self.tcp.insert(socket, tcp);
@@ -388,7 +389,10 @@ impl World {
                         self.push(self.now + after, Event::Connected(socket));
                     }
                     Connect::Refuse(after) => {
-                        let refused = Event::StreamError(socket, io::ErrorKind::ConnectionRefused);
+                        let refused = Event::StreamError(
+                            socket,
+                            SocketError::Failed(ErrorKind::ConnectionRefused),
+                        );
                         self.push(self.now + after, refused);
                     }
                     Connect::Hang => {}
@@ -410,11 +414,11 @@ impl World {
             }
             Transmit::CloseUdp { socket } => {
                 self.udp.remove(&socket);
-                self.checks.witness.closed(socket);
+                self.checks.reference.closed(socket);
             }
             Transmit::CloseTcp { socket } => {
                 self.tcp.remove(&socket);
-                self.checks.witness.closed(socket);
+                self.checks.reference.closed(socket);
             }
         }
     }

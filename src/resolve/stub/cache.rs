@@ -24,10 +24,9 @@ use quick_cache::Weighter;
 use quick_cache::unsync::DefaultLifecycle;
 
 use super::ids::IdHasher;
-use super::lookup::Lookup;
-use super::query::{ServerFailure, Settled};
+use super::query::{NameserverFailure, Settled};
 use crate::resolve::error::{LookupErrorKind, RecordType};
-use crate::resolve::stats::add;
+use crate::resolve::stats::{CacheFigures, add};
 use crate::resolve::wire::answer::{Answer, Outcome};
 use crate::resolve::wire::query_name::QueryName;
 
@@ -58,13 +57,13 @@ type Shard = quick_cache::unsync::Cache<
 /// The answers of one resolver.
 pub(crate) struct Cache {
     options: CacheOptions,
-    /// Entries of an earlier epoch are gone.
-    epoch: AtomicU64,
+    /// Entries of an earlier generation are gone.
+    generation: AtomicU64,
     /// Goes into the hash of every name, so that nobody outside can choose names that collide.
     secret: u64,
     shards: [RwLock<Shard>; SHARDS],
-    pub(crate) hits: AtomicU64,
-    pub(crate) stale_hits: AtomicU64,
+    hits: AtomicU64,
+    stale_hits: AtomicU64,
 }
 
 #[derive(Clone, Debug)]
@@ -93,7 +92,7 @@ impl Hash for Key {
 #[derive(Debug)]
 pub(crate) struct Entry {
     settled: Settled,
-    epoch: u64,
+    generation: u64,
     expires: Instant,
     /// Until when it may be served although it has expired.
     stale_until: Instant,
@@ -105,10 +104,10 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn new(settled: Settled, epoch: u64, times: Times) -> Self {
+    fn new(settled: Settled, generation: u64, times: Times) -> Self {
         let Times { expires, stale_until, refresh_from } = times;
         let refresh_delay = AtomicU64::default();
-        Self { settled, epoch, expires, stale_until, refresh_from, refresh_delay }
+        Self { settled, generation, expires, stale_until, refresh_from, refresh_delay }
     }
 
     /// Whether it is time for a refresh, and nobody else sees to it.
@@ -148,6 +147,46 @@ impl Hit {
     }
 }
 
+/// Answers the questions of one lookup from the cache. Counts its hits when it is dropped.
+pub(crate) struct CacheReader<'a> {
+    cache: &'a Cache,
+    now: Instant,
+    /// Both families ask for one name, and it is hashed once.
+    last: Option<Key>,
+    hits: u64,
+}
+
+impl CacheReader<'_> {
+    /// The answer to a question, positive or negative, while its TTL runs.
+    ///
+    /// An answer that is stale, and a failure, are left to the resolver thread: what to do about them
+    /// depends on what else is known of the nameservers.
+    pub(crate) fn fresh_answer(
+        &mut self,
+        name: &QueryName,
+        record_type: RecordType,
+    ) -> Option<Hit> {
+        let key = match self.last.take().filter(|last| last.name.is_same(name)) {
+            Some(key) => Key { record_type, ..key },
+            None => self.cache.key(name.clone(), record_type),
+        };
+        let hit = self.cache.find(&key, self.now, |entry| {
+            self.now < entry.expires && matches!(entry.settled, Settled::Answer { .. })
+        });
+        self.last = Some(key);
+        self.hits += u64::from(hit.is_some());
+        hit
+    }
+}
+
+impl Drop for CacheReader<'_> {
+    fn drop(&mut self) {
+        if self.hits > 0 {
+            self.cache.hits.fetch_add(self.hits, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Cache {
     pub(crate) fn new(options: CacheOptions) -> Self {
         Self::with_secret(options, RandomState::new().hash_one(0))
@@ -165,7 +204,7 @@ impl Cache {
         };
         Self {
             options,
-            epoch: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
             secret,
             shards: std::array::from_fn(|_| shard()),
             hits: AtomicU64::new(0),
@@ -178,9 +217,9 @@ impl Cache {
     }
 
     /// What a question is begun in, for [`insert`](Self::insert).
-    pub(crate) fn epoch(&self) -> u64 {
-        // Orders nothing: an answer of the epoch before is told by its number, whenever it comes.
-        self.epoch.load(Ordering::Relaxed)
+    pub(crate) fn generation(&self) -> u64 {
+        // Orders nothing: an answer of the generation before is told by its number, whenever it comes.
+        self.generation.load(Ordering::Relaxed)
     }
 
     /// The outcome of a question, if it is known and still holds. Never waits.
@@ -197,7 +236,7 @@ impl Cache {
         // A shard that a panic left behind is used no more.
         let shard = self.shard(key).try_read().ok()?;
         let entry = shard.get(key)?;
-        if entry.epoch != self.epoch() || now >= entry.stale_until {
+        if entry.generation != self.generation() || now >= entry.stale_until {
             return None;
         }
         is_wanted(entry).then(|| Hit {
@@ -207,44 +246,10 @@ impl Cache {
         })
     }
 
-    /// Answers what the lookup asks, as far as the cache can: where it is called, without a system
-    /// call and without waiting. Returns whether it could answer anything; a lookup that it has not
-    /// brought to its end then has results already, and lacks the others.
-    ///
-    /// What is stale or has failed is not answered here: what to do about it is a matter of what else
-    /// is known of the nameservers. `refresh` is told the questions that are to be asked behind the
-    /// hits.
-    pub(crate) fn answer(
-        &self,
-        lookup: &mut Lookup,
-        now: Instant,
-        refresh: &mut Vec<(QueryName, RecordType)>,
-    ) -> bool {
-        let mut hits = 0;
-        let mut last: Option<Key> = None;
-        while let Some((record_type, name)) = lookup.poll_question() {
-            // Both families ask for one name, and it is hashed once.
-            let key = match last.take().filter(|last| last.name.is_same(&name)) {
-                Some(key) => Key { record_type, ..key },
-                None => self.key(name.clone(), record_type),
-            };
-            let hit = self.find(&key, now, |entry| {
-                now < entry.expires && matches!(entry.settled, Settled::Answer { .. })
-            });
-            last = Some(key);
-            let Some(hit) = hit else {
-                lookup.ask_again(record_type, &name);
-                return hits > 0;
-            };
-            hits += 1;
-            lookup.handle_settled(record_type, &name, hit.settled(), &[]);
-            if hit.wants_refresh {
-                refresh.push((name, record_type));
-            }
-        }
-        // Of a lookup that the thread begins anew, the thread counts.
-        self.hits.fetch_add(hits, Ordering::Relaxed);
-        hits > 0
+    /// A reader for the questions of one lookup, where the lookup is made: it answers without a
+    /// system call and without waiting.
+    pub(crate) fn reader(&self, now: Instant) -> CacheReader<'_> {
+        CacheReader { cache: self, now, last: None, hits: 0 }
     }
 
     /// A hit was made use of.
@@ -252,21 +257,21 @@ impl Cache {
         add(if hit.is_stale { &self.stale_hits } else { &self.hits });
     }
 
-    /// A question that was begun in `epoch` has been settled.
+    /// A question that was begun in `generation` has been settled.
     pub(crate) fn insert(
         &self,
         name: &QueryName,
         record_type: RecordType,
         settled: &Settled,
-        epoch: u64,
+        generation: u64,
         now: Instant,
     ) {
-        if epoch != self.epoch() {
+        if generation != self.generation() {
             return;
         }
         let key = self.key(name.clone(), record_type);
         let mut shard = self.shard(&key).write().unwrap_or_else(PoisonError::into_inner);
-        match self.entry(settled, shard.peek(&key).map(|entry| &**entry), epoch, now) {
+        match self.entry(settled, shard.peek(&key).map(|entry| &**entry), generation, now) {
             Some(entry) => shard.insert(key, Arc::new(entry)),
             None => drop(shard.remove(&key)),
         }
@@ -277,7 +282,7 @@ impl Cache {
         &self,
         settled: &Settled,
         old: Option<&Entry>,
-        epoch: u64,
+        generation: u64,
         now: Instant,
     ) -> Option<Entry> {
         let options = &self.options;
@@ -298,13 +303,13 @@ impl Cache {
             Settled::Failed(failure) => {
                 let old = old.filter(|old| {
                     let is_answer = matches!(old.settled, Settled::Answer { .. });
-                    is_answer && old.epoch == epoch && now < old.stale_until
+                    is_answer && old.generation == generation && now < old.stale_until
                 });
                 if let Some(Entry { settled, expires, stale_until, .. }) = old {
                     // What was to be refreshed goes on as it is.
                     let (expires, stale_until) = (*expires, *stale_until);
                     let times = Times { expires, stale_until, refresh_from: now + REFRESH_PAUSE };
-                    return Some(Entry::new(settled.clone(), epoch, times));
+                    return Some(Entry::new(settled.clone(), generation, times));
                 }
                 if failure.kind() == LookupErrorKind::Resources {
                     return None;
@@ -314,12 +319,12 @@ impl Cache {
             }
         };
         let is_over = now >= times.stale_until;
-        (!is_over).then(|| Entry::new(settled.clone(), epoch, times))
+        (!is_over).then(|| Entry::new(settled.clone(), generation, times))
     }
 
     /// Everything that is known, and everything that is being asked now, is no longer so.
     pub(crate) fn clear(&self) {
-        self.start_epoch();
+        self.start_generation();
         for shard in &self.shards {
             shard.write().unwrap_or_else(PoisonError::into_inner).clear();
         }
@@ -327,24 +332,30 @@ impl Cache {
 
     /// As [`clear`](Self::clear), but keeps the memory: for a process in which the locks may be held
     /// by a thread that it does not have.
-    pub(crate) fn start_epoch(&self) {
-        self.epoch.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn start_generation(&self) {
+        self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What is known about this name is no longer so.
-    pub(crate) fn forget(&self, name: &QueryName) {
+    /// Removes what is known about this name.
+    pub(crate) fn remove(&self, name: &QueryName) {
         for record_type in [RecordType::A, RecordType::Aaaa] {
             let key = self.key(name.clone(), record_type);
             self.shard(&key).write().unwrap_or_else(PoisonError::into_inner).remove(&key);
         }
     }
 
-    /// How many entries there are, and about how many bytes they take.
-    pub(crate) fn size(&self) -> (u64, u64) {
-        let shards = self.shards.iter().filter_map(|shard| shard.try_read().ok());
-        shards.fold((0, 0), |(entries, bytes), shard| {
-            (entries + shard.len() as u64, bytes + shard.weight())
-        })
+    /// What [`Stats`](crate::resolve::Stats) tells of the cache.
+    pub(crate) fn figures(&self) -> CacheFigures {
+        let mut figures = CacheFigures {
+            hits: self.hits.load(Ordering::Relaxed),
+            stale_hits: self.stale_hits.load(Ordering::Relaxed),
+            ..CacheFigures::default()
+        };
+        for shard in self.shards.iter().filter_map(|shard| shard.try_read().ok()) {
+            figures.entries += shard.len() as u64;
+            figures.bytes += shard.weight();
+        }
+        figures
     }
 
     fn key(&self, name: QueryName, record_type: RecordType) -> Key {
@@ -382,7 +393,7 @@ impl Weighter<Key, Arc<Entry>> for Weights {
                 };
                 addresses + answer.canonical.as_wire().len()
             }
-            Settled::Failed(failure) => failure.servers.len() * size_of::<ServerFailure>(),
+            Settled::Failed(failure) => failure.nameservers.len() * size_of::<NameserverFailure>(),
         };
         let fixed = size_of::<Key>() + size_of::<Entry>() + SLOT_BYTES;
         let bytes = (fixed + key.name.as_wire().len() + parts) as u64;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::sockets::{Outstanding, OutstandingTable};
-use crate::resolve::stub::ids::QueryId;
+use super::ids::QueryId;
+use super::sockets::{OutstandingQueries, OutstandingQuery};
 use crate::resolve::wire::framing::Framing;
 
 /// RFC 7766 section 6.2.3: "DNS clients ... SHOULD close the TCP connection ... idle". Long enough
@@ -21,7 +21,7 @@ pub(crate) struct Connection {
     /// A question timed out on it: nothing new is asked here.
     pub(crate) is_stuck: bool,
     pub(crate) framing: Framing,
-    pub(crate) outstanding: OutstandingTable,
+    pub(crate) outstanding: OutstandingQueries,
     /// How many questions wait for a response.
     open: usize,
     pub(crate) idle_at: Option<Instant>,
@@ -35,7 +35,7 @@ impl Connection {
             has_answered: false,
             is_stuck: false,
             framing: Framing::default(),
-            outstanding: OutstandingTable::default(),
+            outstanding: OutstandingQueries::default(),
             open: 0,
             idle_at: None,
         }
@@ -49,7 +49,11 @@ impl Connection {
 
     /// Lets a question wait here, under an id that no other question has on this connection
     /// (RFC 7766 section 6.2.1: "they MUST take care ... not to reuse the Message ID").
-    pub(crate) fn add(&mut self, outstanding: Outstanding, random: &mut dyn FnMut() -> u16) -> u16 {
+    pub(crate) fn add(
+        &mut self,
+        outstanding: OutstandingQuery,
+        random: &mut dyn FnMut() -> u16,
+    ) -> u16 {
         self.idle_at = None;
         self.open += 1;
         self.outstanding.add(outstanding, random)
@@ -67,9 +71,9 @@ impl Connection {
     /// The question of `query` under `id` is settled by something else than a response from here.
     /// The id stays taken: the nameserver may still send one. Nothing happens if the response is in;
     /// the id may be another query's by now.
-    pub(crate) fn settle(&mut self, query: QueryId, id: u16, timed_out: bool, now: Instant) {
+    pub(crate) fn release(&mut self, query: QueryId, id: u16, timed_out: bool, now: Instant) {
         let outstanding = self.outstanding.get_mut(id);
-        let is_open = |o: &&mut Outstanding| o.query == query && !o.is_settled;
+        let is_open = |o: &&mut OutstandingQuery| o.query == query && !o.is_settled;
         if let Some(outstanding) = outstanding.filter(is_open) {
             outstanding.is_settled = true;
             self.is_stuck |= timed_out;

@@ -5,14 +5,13 @@
 //! an empty cache. The one before finishes what it has begun as it began it. Each has its own flights,
 //! so nothing that is asked of a nameserver of before can answer a lookup of now.
 
-use std::io;
 use std::time::Instant;
 
+use super::ids::{LookupId, SocketId};
 use super::lookup::Lookup;
+use super::sockets::SocketError;
+use super::{Stub, Transmit};
 use crate::resolve::error::RecordType;
-use crate::resolve::stub::ids::LookupId;
-use crate::resolve::stub::ids::SocketId;
-use crate::resolve::stub::{Stub, Transmit};
 use crate::resolve::wire::query_name::QueryName;
 
 /// All cores of a resolver: what happens is passed on to the one that it concerns.
@@ -70,8 +69,8 @@ impl Generations {
         self.of_socket(socket).handle_datagram(socket, datagram, now);
     }
 
-    pub(crate) fn handle_udp_error(&mut self, socket: SocketId, kind: io::ErrorKind, now: Instant) {
-        self.of_socket(socket).handle_udp_error(socket, kind, now);
+    pub(crate) fn handle_udp_error(&mut self, socket: SocketId, error: SocketError, now: Instant) {
+        self.of_socket(socket).handle_udp_error(socket, error, now);
     }
 
     pub(crate) fn handle_connected(&mut self, socket: SocketId) {
@@ -85,10 +84,10 @@ impl Generations {
     pub(crate) fn handle_stream_error(
         &mut self,
         socket: SocketId,
-        kind: io::ErrorKind,
+        error: SocketError,
         now: Instant,
     ) {
-        self.of_socket(socket).handle_stream_error(socket, kind, now);
+        self.of_socket(socket).handle_stream_error(socket, error, now);
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {

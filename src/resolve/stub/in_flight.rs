@@ -7,6 +7,7 @@ use super::{Pairing, QueryEntry, Stub, Timer};
 use crate::resolve::error::{LookupErrorKind, RecordType};
 use crate::resolve::stats::add;
 use crate::resolve::stub::ids::{LookupId, QueryId};
+use crate::resolve::stub::nameserver::Nameserver;
 use crate::resolve::stub::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::wire::query_name::QueryName;
 
@@ -31,14 +32,15 @@ impl Stub {
             }
             let Some((record_type, name)) = entry.lookup.poll_question() else { break };
             if let Some((settled, wants_refresh)) = self.known(&name, record_type, now) {
+                let is_proven = self.has_proven_nameserver();
                 let entry = self.lookups.get_mut(&id).expect("seen above");
-                entry.lookup.handle_settled(record_type, &name, &settled, &self.servers);
+                entry.lookup.handle_settled(record_type, &name, &settled, is_proven);
                 if wants_refresh {
                     refreshes.push((name, record_type));
                 }
                 continue;
             }
-            if self.join(id, &name, record_type) {
+            if self.coalesce(id, &name, record_type) {
                 continue;
             }
             match &mut new {
@@ -74,10 +76,10 @@ impl Stub {
             add(&self.counters.cache_misses);
         }
         // The other question about the name is out, and this one was answered meanwhile.
-        let (query, question) = *self.flights.get(&(name.clone(), other(record_type)))?;
+        let (query, question) = *self.in_flight.get(&(name.clone(), record_type.other()))?;
         let entry = self.queries.get(&query)?;
         // Unless somebody wants it forgotten since.
-        if self.cache.as_ref().is_some_and(|cache| entry.epoch != Some(cache.epoch())) {
+        if self.cache.as_ref().is_some_and(|cache| entry.generation != Some(cache.generation())) {
             return None;
         }
         let settled = entry.answered[1 - question].as_deref()?;
@@ -87,20 +89,20 @@ impl Stub {
         if now >= *asked_at + holds {
             return None;
         }
-        add(&self.counters.joined);
+        add(&self.counters.coalesced);
         Some((settled.clone(), false))
     }
 
     /// Lets the lookup wait for a question that is out. `false` if it is not.
-    fn join(&mut self, id: LookupId, name: &QueryName, record_type: RecordType) -> bool {
-        let Some(&(query, question)) = self.flights.get(&(name.clone(), record_type)) else {
+    fn coalesce(&mut self, id: LookupId, name: &QueryName, record_type: RecordType) -> bool {
+        let Some(&(query, question)) = self.in_flight.get(&(name.clone(), record_type)) else {
             return false;
         };
         let entry = self.lookups.get_mut(&id).expect("a lookup that asks exists");
-        entry.waits_for[slot(record_type)] = Some((query, question));
+        entry.waits_for[record_type.index()] = Some((query, question));
         let flight = self.queries.get_mut(&query).expect("a flight has its query");
         flight.subscribers[question].push(id);
-        add(&self.counters.joined);
+        add(&self.counters.coalesced);
         true
     }
 
@@ -132,8 +134,8 @@ impl Stub {
         }
         let in_sequence = self.config.pairing == Pairing::InSequence;
         questions.retain(|(name, record_type)| {
-            let is_out = |record_type| self.flights.contains_key(&(name.clone(), record_type));
-            !(is_out(*record_type) || in_sequence && is_out(other(*record_type)))
+            let is_out = |record_type| self.in_flight.contains_key(&(name.clone(), record_type));
+            !(is_out(*record_type) || in_sequence && is_out(record_type.other()))
         });
         let mut questions = questions.into_iter().peekable();
         while let Some((name, record_type)) = questions.next() {
@@ -158,9 +160,9 @@ impl Stub {
     /// asked before.
     pub(crate) fn handle_forget(&mut self, name: &QueryName) {
         let Some(cache) = &self.cache else { return };
-        cache.forget(name);
+        cache.remove(name);
         for entry in self.queries.values_mut().filter(|entry| entry.name == *name) {
-            entry.epoch = None;
+            entry.generation = None;
         }
     }
 
@@ -179,12 +181,17 @@ impl Stub {
     /// The time of a candidate name is up, while the question it waits for is still out: somebody
     /// else asked it later.
     pub(super) fn handle_candidate_overdue(&mut self, id: LookupId, now: Instant) {
-        self.leave_flights(id, now);
+        self.unsubscribe(id, now);
+        let is_proven = self.has_proven_nameserver();
         if let Some(entry) = self.lookups.get_mut(&id) {
             entry.candidate_timer = None;
-            entry.lookup.handle_candidate_overdue(&self.servers);
+            entry.lookup.handle_candidate_overdue(is_proven);
             self.advance_lookup(id, now);
         }
+    }
+
+    fn has_proven_nameserver(&self) -> bool {
+        self.servers.iter().any(Nameserver::is_proven)
     }
 
     /// Asks, for a lookup or, without one, for the cache.
@@ -216,11 +223,11 @@ impl Stub {
         let mut subscribers: [Vec<LookupId>; MAX_QUESTIONS] = Default::default();
         let mut for_cache = [false; MAX_QUESTIONS];
         for (question, record_type) in record_types.enumerate() {
-            self.flights.insert((name.clone(), record_type), (id, question));
+            self.in_flight.insert((name.clone(), record_type), (id, question));
             match lookup {
                 Some(lookup) => {
                     let entry = self.lookups.get_mut(&lookup).expect("a lookup that asks exists");
-                    entry.waits_for[slot(record_type)] = Some((id, question));
+                    entry.waits_for[record_type.index()] = Some((id, question));
                     subscribers[question].push(lookup);
                 }
                 None => for_cache[question] = true,
@@ -232,8 +239,8 @@ impl Stub {
             subscribers,
             for_cache,
             answered: [const { None }; MAX_QUESTIONS],
-            epoch: self.cache.as_ref().map(|cache| cache.epoch()),
-            waits: Vec::new(),
+            generation: self.cache.as_ref().map(|cache| cache.generation()),
+            awaited: Vec::new(),
             timer: None,
         };
         self.queries.insert(id, Box::new(entry));
@@ -241,32 +248,39 @@ impl Stub {
     }
 
     /// A question has its outcome: its sockets are returned, its flight ends, its lookups go on.
-    pub(super) fn settle(&mut self, id: QueryId, question: usize, settled: &Settled, now: Instant) {
+    pub(super) fn handle_settled(
+        &mut self,
+        id: QueryId,
+        question: usize,
+        settled: &Settled,
+        now: Instant,
+    ) {
         let has_failed = matches!(settled, Settled::Failed(_));
         add(if has_failed { &self.counters.failed } else { &self.counters.answered });
-        self.release(id, question, has_failed, now);
+        self.release_sockets(id, question, has_failed, now);
         let Some(entry) = self.queries.get_mut(&id) else { return };
         let record_type = entry.query.record_type(question);
         let name = entry.name.clone();
         let subscribers = std::mem::take(&mut entry.subscribers[question]);
-        self.flights.remove(&(name.clone(), record_type));
-        if let (Some(cache), Some(epoch)) = (&self.cache, entry.epoch) {
-            cache.insert(&name, record_type, settled, epoch, now);
+        self.in_flight.remove(&(name.clone(), record_type));
+        if let (Some(cache), Some(generation)) = (&self.cache, entry.generation) {
+            cache.insert(&name, record_type, settled, generation, now);
         }
         if !has_failed && !entry.query.is_done() {
             entry.answered[question] = Some(Box::new(settled.clone()));
         }
         let is_overdue = matches!(settled, Settled::Failed(failure) if failure.kind() == LookupErrorKind::Timeout);
+        let is_proven = self.has_proven_nameserver();
         for lookup in subscribers {
             let Some(entry) = self.lookups.get_mut(&lookup) else { continue };
-            entry.waits_for[slot(record_type)] = None;
+            entry.waits_for[record_type.index()] = None;
             let pause = self.cache.as_ref().map_or(Duration::ZERO, |cache| cache.options().pause());
             if is_overdue && now + pause < entry.candidate_deadline {
                 // It joined late, and has time left: the question is asked anew, but not sooner than
                 // RFC 9520 has it.
                 self.pause(lookup, (name.clone(), record_type), now + pause, now);
             } else {
-                entry.lookup.handle_settled(record_type, &name, settled, &self.servers);
+                entry.lookup.handle_settled(record_type, &name, settled, is_proven);
                 self.advance_lookup(lookup, now);
             }
         }
@@ -301,7 +315,7 @@ impl Stub {
     }
 
     /// A lookup waits for nothing any longer. A question that nobody else waits for is dropped.
-    pub(super) fn leave_flights(&mut self, id: LookupId, now: Instant) {
+    pub(super) fn unsubscribe(&mut self, id: LookupId, now: Instant) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         entry.paused.clear();
         let (before, waited_for) =
@@ -324,9 +338,9 @@ impl Stub {
     fn abandon(&mut self, query: QueryId, question: usize, now: Instant) {
         let Some(entry) = self.queries.get_mut(&query) else { return };
         let record_type = entry.query.record_type(question);
-        self.flights.remove(&(entry.name.clone(), record_type));
+        self.in_flight.remove(&(entry.name.clone(), record_type));
         entry.query.handle_abandoned(question);
-        self.release(query, question, false, now);
+        self.release_sockets(query, question, false, now);
         self.advance_query(query, now);
     }
 
@@ -354,19 +368,5 @@ impl Stub {
             entry.is_ready = true;
             self.ready.push_back(id);
         }
-    }
-}
-
-fn other(record_type: RecordType) -> RecordType {
-    match record_type {
-        RecordType::A => RecordType::Aaaa,
-        RecordType::Aaaa => RecordType::A,
-    }
-}
-
-fn slot(record_type: RecordType) -> usize {
-    match record_type {
-        RecordType::A => 0,
-        RecordType::Aaaa => 1,
     }
 }

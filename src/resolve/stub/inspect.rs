@@ -10,7 +10,7 @@ use crate::resolve::stub::ids::{LookupId, SocketId};
 pub(crate) struct Holdings {
     pub(crate) lookups: usize,
     pub(crate) queries: usize,
-    pub(crate) flights: usize,
+    pub(crate) in_flight: usize,
     pub(crate) sockets: usize,
     pub(crate) connections: usize,
     pub(crate) timers: usize,
@@ -23,7 +23,7 @@ impl std::iter::Sum for Holdings {
         all.fold(Self::default(), |a, b| Self {
             lookups: a.lookups + b.lookups,
             queries: a.queries + b.queries,
-            flights: a.flights + b.flights,
+            in_flight: a.in_flight + b.in_flight,
             sockets: a.sockets + b.sockets,
             connections: a.connections + b.connections,
             timers: a.timers + b.timers,
@@ -53,7 +53,7 @@ impl Stub {
         Holdings {
             lookups: self.lookups.len(),
             queries: self.queries.len(),
-            flights: self.flights.len(),
+            in_flight: self.in_flight.len(),
             sockets: self.sockets.len(),
             connections: self.connections.len(),
             timers: self.timers.len(),
@@ -73,9 +73,9 @@ impl Stub {
     }
 
     /// Names the query that asks this question now. The name is in wire form.
-    pub(crate) fn flight(&self, name: &[u8], record_type: RecordType) -> Option<u64> {
+    pub(crate) fn query_in_flight(&self, name: &[u8], record_type: RecordType) -> Option<u64> {
         let name = QueryName::of_wire(name);
-        self.flights.get(&(name, record_type)).map(|(query, _)| query.0)
+        self.in_flight.get(&(name, record_type)).map(|(query, _)| query.0)
     }
 
     /// The questions that are open, one entry for each query that asks them.

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::nameserver::Nameserver;
+use super::cache::Cache;
 use super::query::{Failure, Settled};
 use crate::resolve::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
 use crate::resolve::names::search::Candidates;
@@ -71,13 +72,6 @@ enum Family {
 
 /// RFC 8305 section 3: "the AAAA query SHOULD be made first, immediately followed by the A query".
 const RECORD_TYPES: [RecordType; 2] = [RecordType::Aaaa, RecordType::A];
-
-fn index(record_type: RecordType) -> usize {
-    match record_type {
-        RecordType::A => 0,
-        RecordType::Aaaa => 1,
-    }
-}
 
 impl Lookup {
     /// A lookup of `name`, asked as each of `candidates` in turn.
@@ -157,7 +151,7 @@ impl Lookup {
     /// A question to be asked now. Questions about one name come one after the other.
     pub(crate) fn poll_question(&mut self) -> Option<(RecordType, QueryName)> {
         for record_type in RECORD_TYPES {
-            let family = &mut self.families[index(record_type)];
+            let family = &mut self.families[record_type.index()];
             if matches!(family, Family::ToAsk(_)) {
                 let Family::ToAsk(name) = std::mem::replace(family, Family::Asked) else {
                     unreachable!("matched above");
@@ -168,6 +162,31 @@ impl Lookup {
         None
     }
 
+    /// Answers what this lookup asks from the cache, as far as the cache has fresh answers. Returns
+    /// whether it had any; a lookup that has not ended by that has some of its results, and lacks the
+    /// others. Questions that should be asked again for the cache are added to `refresh`.
+    pub(crate) fn answer_from(
+        &mut self,
+        cache: &Cache,
+        now: Instant,
+        refresh: &mut Vec<(QueryName, RecordType)>,
+    ) -> bool {
+        let mut reader = cache.reader(now);
+        let mut has_any = false;
+        while let Some((record_type, name)) = self.poll_question() {
+            let Some(hit) = reader.fresh_answer(&name, record_type) else {
+                self.ask_again(record_type, &name);
+                break;
+            };
+            has_any = true;
+            self.handle_settled(record_type, &name, hit.settled(), false);
+            if hit.wants_refresh {
+                refresh.push((name, record_type));
+            }
+        }
+        has_any
+    }
+
     /// Counts the candidate names that were begun. Each has its own time.
     pub(crate) fn candidate_number(&self) -> u32 {
         self.candidate_number
@@ -176,12 +195,12 @@ impl Lookup {
     /// A question that was polled is to be polled once more.
     pub(crate) fn ask_again(&mut self, record_type: RecordType, question: &QueryName) {
         if !self.has_ended {
-            self.families[index(record_type)] = Family::ToAsk(question.clone());
+            self.families[record_type.index()] = Family::ToAsk(question.clone());
         }
     }
 
     /// The time of the candidate is up: what is still out has failed.
-    pub(crate) fn handle_candidate_overdue(&mut self, servers: &[Nameserver]) {
+    pub(crate) fn handle_candidate_overdue(&mut self, nameserver_is_proven: bool) {
         if self.has_ended {
             return;
         }
@@ -190,7 +209,7 @@ impl Lookup {
                 *family = Family::Failed(LookupErrorKind::Timeout);
             }
         }
-        self.decide(servers);
+        self.decide(nameserver_is_proven);
     }
 
     /// A question that was polled is settled.
@@ -199,7 +218,7 @@ impl Lookup {
         record_type: RecordType,
         question: &QueryName,
         settled: &Settled,
-        servers: &[Nameserver],
+        nameserver_is_proven: bool,
     ) {
         if self.has_ended {
             return;
@@ -207,12 +226,12 @@ impl Lookup {
         let family = match settled {
             Settled::Answer { answer, .. } => self.handle_answer(question, answer),
             Settled::Failed(failure) => {
-                self.record(record_type, question, failure, servers);
+                self.record(record_type, question, failure);
                 Family::Failed(failure.kind())
             }
         };
-        self.families[index(record_type)] = family;
-        self.decide(servers);
+        self.families[record_type.index()] = family;
+        self.decide(nameserver_is_proven);
     }
 
     /// The lookup's own time is up. Addresses that came stay valid, and are still to be taken.
@@ -281,7 +300,7 @@ impl Lookup {
     }
 
     /// Once both families of a candidate are settled: the end, or the next candidate.
-    fn decide(&mut self, servers: &[Nameserver]) {
+    fn decide(&mut self, nameserver_is_proven: bool) {
         let is_settled = |family: &Family| !matches!(family, Family::ToAsk(_) | Family::Asked);
         if !self.families.iter().all(is_settled) {
             return;
@@ -303,7 +322,7 @@ impl Lookup {
         if let Some(kind) = failed {
             // The first failure is the one that is told: what fails later may fail because of it.
             self.failed.get_or_insert(kind);
-            if !self.may_go_on(kind, servers) {
+            if !self.may_go_on(kind, nameserver_is_proven) {
                 return self.finish(Err(kind));
             }
         }
@@ -322,7 +341,7 @@ impl Lookup {
     /// the C library (`res_search`: "try next" on SERVFAIL); its end is then never "not found". But
     /// where nobody has been heard at all, nobody would be heard about the next candidate either, and
     /// each would cost the whole timeout again.
-    fn may_go_on(&self, kind: LookupErrorKind, servers: &[Nameserver]) -> bool {
+    fn may_go_on(&self, kind: LookupErrorKind, nameserver_is_proven: bool) -> bool {
         let was_heard = |family: &Family| {
             use LookupErrorKind::{BadResponse, ServerFailure};
             matches!(
@@ -330,8 +349,8 @@ impl Lookup {
                 Family::NoData | Family::NxDomain | Family::Failed(ServerFailure | BadResponse)
             )
         };
-        let is_known_alive = || servers.iter().any(Nameserver::is_proven);
-        self.families.iter().any(was_heard) || kind == LookupErrorKind::Timeout && is_known_alive()
+        self.families.iter().any(was_heard)
+            || kind == LookupErrorKind::Timeout && nameserver_is_proven
     }
 
     fn next_candidate(&mut self) -> bool {
@@ -370,17 +389,11 @@ impl Lookup {
         self.has_ended = true;
     }
 
-    fn record(
-        &mut self,
-        record_type: RecordType,
-        question: &QueryName,
-        failure: &Failure,
-        servers: &[Nameserver],
-    ) {
+    fn record(&mut self, record_type: RecordType, question: &QueryName, failure: &Failure) {
         let Some(name) = question.to_host_name().or_else(|| self.candidate.clone()) else { return };
-        self.failures.extend(failure.servers.iter().map(|f| QueryFailure {
+        self.failures.extend(failure.nameservers.iter().map(|f| QueryFailure {
             question: Question { name: name.clone(), record_type },
-            nameserver: servers[f.server].addr(),
+            nameserver: f.nameserver,
             transport: f.transport,
             cause: f.cause,
             elapsed: f.elapsed,

@@ -20,7 +20,6 @@ mod tcp;
 mod udp;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,8 +29,8 @@ use self::connection::Connection;
 use self::ids::{IdMap, Ids, LookupId, QueryId, SocketId};
 use self::lookup::Lookup;
 use self::nameserver::Nameserver;
-use self::query::{MAX_QUESTIONS, Query, QueryConfig, Send, Sent, Settled};
-use self::sockets::{Outstanding, Place, Sockets};
+use self::query::{MAX_QUESTIONS, Query, QueryConfig, QuerySend, SentQuery, Settled};
+use self::sockets::{OutstandingQuery, Slot, SocketError, Sockets};
 use super::error::{RecordType, Transport};
 use super::stats::{Counters, Gauge, add};
 use super::wire::framing::write_framed;
@@ -105,12 +104,12 @@ pub(crate) enum Transmit {
 pub(crate) struct Stub {
     config: StubConfig,
     servers: Vec<Nameserver>,
-    random: Box<dyn FnMut() -> u16 + std::marker::Send>,
+    random: Box<dyn FnMut() -> u16 + Send>,
     lookups: IdMap<LookupId, LookupEntry>,
     queries: IdMap<QueryId, Box<QueryEntry>>,
     /// The questions that are out, each at most once: a second identical question would double a
     /// forger's chance (RFC 5452 section 5), so whoever asks the same joins.
-    flights: HashMap<(QueryName, RecordType), (QueryId, usize)>,
+    in_flight: HashMap<(QueryName, RecordType), (QueryId, usize)>,
     sockets: Sockets,
     connections: IdMap<SocketId, Connection>,
     timers: BTreeSet<(Instant, Timer)>,
@@ -136,14 +135,14 @@ enum Timer {
 
 struct LookupEntry {
     lookup: Box<Lookup>,
-    /// The flights this lookup waits for.
+    /// The flights this lookup awaited for.
     waits_for: [Option<(QueryId, usize)>; MAX_QUESTIONS],
     deadline: Option<Instant>,
     is_ready: bool,
     /// The candidate name that is being asked, and when its time is up, aliases included.
     candidate_number: u32,
     candidate_deadline: Instant,
-    /// Set while it waits for a question that is out for longer than that.
+    /// Set while it awaited for a question that is out for longer than that.
     candidate_timer: Option<Instant>,
     /// Questions that have failed while this lookup has time left, and are asked again when it is no
     /// longer kept that they have failed.
@@ -161,13 +160,13 @@ struct QueryEntry {
     /// is given it, be its TTL 0.
     answered: [Option<Box<Settled>>; MAX_QUESTIONS],
     /// The cache's when it was begun; `None` if the cache is to know nothing of its outcome.
-    epoch: Option<u64>,
-    waits: Vec<Wait>,
+    generation: Option<u64>,
+    awaited: Vec<AwaitedResponse>,
     timer: Option<Instant>,
 }
 
-/// Where a question of a query waits for a response.
-struct Wait {
+/// Where a question of a query awaited for a response.
+struct AwaitedResponse {
     question: usize,
     socket: SocketId,
     id: u16,
@@ -177,7 +176,7 @@ struct Wait {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Now(Transmit),
-    Query { socket: SocketId, query: Outstanding },
+    Query { socket: SocketId, query: OutstandingQuery },
 }
 
 impl Stub {
@@ -188,7 +187,7 @@ impl Stub {
         cache: Option<Arc<Cache>>,
         ids: Ids,
         counters: Arc<Counters>,
-        random: impl FnMut() -> u16 + std::marker::Send + 'static,
+        random: impl FnMut() -> u16 + Send + 'static,
     ) -> Self {
         let servers: Vec<_> = config.nameservers.iter().copied().map(Nameserver::new).collect();
         counters.start_generation(servers.iter().map(Nameserver::counters));
@@ -199,7 +198,7 @@ impl Stub {
             random: Box::new(random),
             lookups: IdMap::default(),
             queries: IdMap::default(),
-            flights: HashMap::new(),
+            in_flight: HashMap::new(),
             connections: IdMap::default(),
             timers: BTreeSet::new(),
             transmits: VecDeque::new(),
@@ -213,7 +212,7 @@ impl Stub {
         }
     }
 
-    /// Whether nobody waits for anything.
+    /// Whether nobody awaited for anything.
     pub(crate) fn is_idle(&self) -> bool {
         self.lookups.is_empty()
     }
@@ -280,17 +279,17 @@ impl Stub {
 
     /// Ends a lookup: it was canceled. Its `End` is still to be delivered.
     pub(crate) fn handle_cancel(&mut self, id: LookupId, now: Instant) {
-        self.leave_flights(id, now);
+        self.unsubscribe(id, now);
         if let Some(entry) = self.lookups.get_mut(&id) {
             entry.lookup.handle_cancel();
             self.mark_ready(id);
         }
     }
 
-    /// Forgets a lookup: it was dropped, or its `End` was delivered. What nobody else waits for is
+    /// Forgets a lookup: it was dropped, or its `End` was delivered. What nobody else awaited for is
     /// no longer asked.
     pub(crate) fn handle_gone(&mut self, id: LookupId, now: Instant) {
-        self.leave_flights(id, now);
+        self.unsubscribe(id, now);
         if let Some(entry) = self.lookups.remove(&id) {
             self.pending_lookups.set(self.lookups.len());
             self.move_timer(Timer::Lookup(id), entry.deadline, None);
@@ -315,7 +314,7 @@ impl Stub {
                     }
                 }
                 Timer::Lookup(id) => {
-                    self.leave_flights(id, now);
+                    self.unsubscribe(id, now);
                     if let Some(entry) = self.lookups.get_mut(&id) {
                         entry.deadline = None;
                         entry.lookup.handle_deadline();
@@ -335,7 +334,7 @@ impl Stub {
     /// The next thing for the driver to do. What is to be sent stands in `buf`.
     pub(crate) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
         while let Some(step) = self.transmits.pop_front() {
-            let (socket, Outstanding { id, query, sent, .. }) = match step {
+            let (socket, OutstandingQuery { id, query, sent, .. }) = match step {
                 Step::Now(transmit) => return Some(transmit),
                 Step::Query { socket, query } => (socket, query),
             };
@@ -398,7 +397,7 @@ impl Stub {
             if let Some(send) = entry.query.poll_send(&self.servers, now) {
                 self.send(id, send, now);
             } else if let Some((question, settled)) = entry.query.poll_settled() {
-                self.settle(id, question, &settled, now);
+                self.handle_settled(id, question, &settled, now);
             } else {
                 break;
             }
@@ -425,18 +424,23 @@ impl Stub {
         }
     }
 
-    fn send(&mut self, query: QueryId, send: Send, now: Instant) {
-        let Send { server, transport, questions, edns } = send;
-        let sent =
-            questions.iter().map(|question| Sent { question, server, transport, edns, at: now });
+    fn send(&mut self, query: QueryId, send: QuerySend, now: Instant) {
+        let QuerySend { server, transport, questions, edns } = send;
+        let sent = questions.iter().map(|question| SentQuery {
+            question,
+            server,
+            transport,
+            edns,
+            at: now,
+        });
         if transport == Transport::Tcp {
             return sent.for_each(|sent| self.send_over_tcp(query, sent));
         }
-        let Some(Place { socket, is_new }) = self.sockets.place(server, &mut *self.random) else {
+        let Some(Slot { socket, is_new }) = self.sockets.slot(server, &mut *self.random) else {
             let entry = self.queries.get_mut(&query).expect("its caller has it");
-            let kind = io::ErrorKind::QuotaExceeded;
+            let error = SocketError::OutOfResources;
             for sent in sent {
-                entry.query.handle_socket_error(sent, kind, false, &mut self.servers, now);
+                entry.query.handle_socket_error(sent, error, false, &mut self.servers, now);
             }
             return;
         };
@@ -448,27 +452,31 @@ impl Stub {
         sent.for_each(|sent| self.send_over_udp(socket, query, sent));
     }
 
-    fn note_wait(&mut self, query: QueryId, socket: SocketId, outstanding: Outstanding) {
+    fn await_response(&mut self, query: QueryId, socket: SocketId, outstanding: OutstandingQuery) {
         let entry = self.queries.get_mut(&query).expect("a query that sends exists");
         let question = outstanding.sent.question;
-        entry.waits.push(Wait { question, socket, id: outstanding.id });
+        entry.awaited.push(AwaitedResponse { question, socket, id: outstanding.id });
     }
 
     /// A message under an id that was sent: it is what it should be, or it is ignored.
-    fn read(&self, outstanding: &Outstanding, message: &[u8]) -> Option<Response> {
-        let Outstanding { id, query, sent, .. } = *outstanding;
+    fn read(&self, outstanding: &OutstandingQuery, message: &[u8]) -> Option<Response> {
+        let OutstandingQuery { id, query, sent, .. } = *outstanding;
         let entry = self.queries.get(&query)?;
         let expected = Expected {
             id,
             name: &entry.name,
             record_type: entry.query.record_type(sent.question),
             transport: sent.transport,
-            exact_case: false,
         };
         read_response(message, expected).map_err(|reason| self.counters.ignored(reason)).ok()
     }
 
-    fn handle_response(&mut self, outstanding: &Outstanding, response: Response, now: Instant) {
+    fn handle_response(
+        &mut self,
+        outstanding: &OutstandingQuery,
+        response: Response,
+        now: Instant,
+    ) {
         match &response {
             Response::Truncated => add(&self.counters.truncated),
             Response::Answer(answer) if answer.is_name_collision() => {
@@ -476,26 +484,26 @@ impl Stub {
             }
             _ => {}
         }
-        let Outstanding { query, sent, .. } = *outstanding;
+        let OutstandingQuery { query, sent, .. } = *outstanding;
         if let Some(entry) = self.queries.get_mut(&query) {
             entry.query.handle_response(sent, response, &mut self.servers, now);
             self.advance_query(query, now);
         }
     }
 
-    /// Nothing waits for this question any longer, on any socket.
-    fn release(&mut self, id: QueryId, question: usize, timed_out: bool, now: Instant) {
+    /// Nothing awaited for this question any longer, on any socket.
+    fn release_sockets(&mut self, id: QueryId, question: usize, timed_out: bool, now: Instant) {
         let Some(entry) = self.queries.get_mut(&id) else { return };
-        let is_over = |wait: &mut Wait| wait.question == question;
-        let over: Vec<_> = entry.waits.extract_if(.., is_over).collect();
-        for Wait { socket, id: message_id, .. } in over {
-            if self.sockets.settle(socket, message_id) {
+        let is_over = |wait: &mut AwaitedResponse| wait.question == question;
+        let over: Vec<_> = entry.awaited.extract_if(.., is_over).collect();
+        for AwaitedResponse { socket, id: message_id, .. } in over {
+            if self.sockets.release(socket, message_id) {
                 self.sockets.remove(socket);
                 self.count_sockets();
                 self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
             } else if let Some(connection) = self.connections.get_mut(&socket) {
                 let before = connection.idle_at;
-                connection.settle(id, message_id, timed_out, now);
+                connection.release(id, message_id, timed_out, now);
                 let after = connection.idle_at;
                 self.move_timer(Timer::Connection(socket), before, after);
             }

@@ -21,7 +21,7 @@ const MIN_LATE_DELAY: Duration = Duration::from_millis(50);
 const PROBE_DELAY: Duration = Duration::from_secs(5);
 /// A nameserver that did not understand EDNS is spared it for this long: it may be upgraded, or
 /// the FORMERR may have been somebody else's.
-const PLAIN_DNS_PERIOD: Duration = Duration::from_secs(600);
+const EDNS_DISABLED_PERIOD: Duration = Duration::from_secs(600);
 
 /// One nameserver of the configuration, and what its answers have taught.
 #[derive(Debug)]
@@ -33,14 +33,21 @@ pub(crate) struct Nameserver {
     failed_at: Option<Instant>,
     /// It has answered a query with EDNS.
     knows_edns: bool,
-    plain_until: Option<Instant>,
+    edns_disabled_until: Option<Instant>,
     counters: Arc<NameserverCounters>,
 }
 
 impl Nameserver {
     pub(crate) fn new(addr: SocketAddr) -> Self {
         let counters = Arc::new(NameserverCounters::new(addr));
-        Self { addr, rtt: None, failed_at: None, knows_edns: false, plain_until: None, counters }
+        Self {
+            addr,
+            rtt: None,
+            failed_at: None,
+            knows_edns: false,
+            edns_disabled_until: None,
+            counters,
+        }
     }
 
     pub(crate) fn counters(&self) -> &Arc<NameserverCounters> {
@@ -90,7 +97,7 @@ impl Nameserver {
     }
 
     pub(crate) fn speaks_edns(&self, now: Instant) -> bool {
-        self.plain_until.is_none_or(|until| now >= until)
+        self.edns_disabled_until.is_none_or(|until| now >= until)
     }
 
     /// A valid answer came, `rtt` after its query was sent, with or without EDNS.
@@ -139,10 +146,10 @@ impl Nameserver {
     /// It answered a query without EDNS, and did not answer the same query with EDNS: it said so
     /// (`has_refused`, RFC 6891 section 7), or something on the way dropped it. Silence alone proves
     /// nothing of one that has answered with EDNS before.
-    pub(crate) fn handle_plain_answer(&mut self, has_refused: bool, now: Instant) {
+    pub(crate) fn handle_answer_without_edns(&mut self, has_refused: bool, now: Instant) {
         if has_refused || !self.knows_edns {
             self.knows_edns = false;
-            self.plain_until = Some(now + PLAIN_DNS_PERIOD);
+            self.edns_disabled_until = Some(now + EDNS_DISABLED_PERIOD);
         }
     }
 }
@@ -196,20 +203,20 @@ mod tests {
     fn plain_dns_is_remembered_and_forgotten() {
         let (mut server, now) = (nameserver(), Instant::now());
         assert!(server.speaks_edns(now));
-        server.handle_plain_answer(true, now);
+        server.handle_answer_without_edns(true, now);
         assert!(!server.speaks_edns(now));
-        assert!(server.speaks_edns(now + PLAIN_DNS_PERIOD));
+        assert!(server.speaks_edns(now + EDNS_DISABLED_PERIOD));
     }
 
     #[test]
     fn silence_after_edns_is_blamed_on_edns_only_if_it_never_worked() {
         let (mut server, now) = (nameserver(), Instant::now());
         server.handle_response(Some(Duration::from_millis(1)), true);
-        server.handle_plain_answer(false, now);
+        server.handle_answer_without_edns(false, now);
         assert!(server.speaks_edns(now), "a packet was lost");
         let mut behind_a_filter = nameserver();
         behind_a_filter.handle_response(Some(Duration::from_millis(1)), false);
-        behind_a_filter.handle_plain_answer(false, now);
+        behind_a_filter.handle_answer_without_edns(false, now);
         assert!(!behind_a_filter.speaks_edns(now));
     }
 }

@@ -8,22 +8,22 @@
 //! somebody else sooner; it cannot make it stop listening.
 
 mod outcome;
-mod progress;
 mod rounds;
 mod sends;
+mod server_state;
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use super::nameserver::Nameserver;
+use super::sockets::SocketError;
 use crate::resolve::Strategy;
 use crate::resolve::error::{FailureCause, Rcode, RecordType, Transport};
 use crate::resolve::wire::answer::Outcome;
 use crate::resolve::wire::message::Response;
 
-pub(crate) use outcome::{Failure, ServerFailure, Settled, is_resource};
-pub(crate) use progress::Questions;
-use progress::{Exchange, Progress, Standing};
+pub(crate) use outcome::{Failure, NameserverFailure, Settled};
+pub(crate) use server_state::Questions;
+use server_state::{QuestionState, SendState, ServerState};
 
 /// resolv.conf(5): "up to MAXNS (currently 3) may be listed".
 pub(crate) const MAX_NAMESERVERS: usize = 3;
@@ -56,7 +56,7 @@ pub(crate) struct QueryConfig {
 
 /// What was sent, when a response to it arrives or its socket fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
+pub(crate) struct SentQuery {
     pub(crate) question: usize,
     pub(crate) server: usize,
     pub(crate) transport: Transport,
@@ -66,7 +66,7 @@ pub(crate) struct Sent {
 
 /// Something to send: these questions, to this nameserver, over one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Send {
+pub(crate) struct QuerySend {
     pub(crate) server: usize,
     pub(crate) transport: Transport,
     pub(crate) questions: Questions,
@@ -82,19 +82,19 @@ pub(crate) struct Send {
 pub(crate) struct Query {
     config: QueryConfig,
     deadline: Instant,
-    questions: [Option<Question>; MAX_QUESTIONS],
-    servers: [Progress; MAX_NAMESERVERS],
+    questions: [Option<QuestionEntry>; MAX_QUESTIONS],
+    servers: [ServerState; MAX_NAMESERVERS],
     server_count: usize,
     /// The nameserver that `InTurn` starts with.
     first_server: usize,
     /// When the nameservers that were not asked yet are asked too.
-    widen_at: Option<Instant>,
+    others_at: Option<Instant>,
     /// What part of the usual delay its resends wait, in thousandths.
     resend_permille: u32,
 }
 
 #[derive(Debug)]
-struct Question {
+struct QuestionEntry {
     record_type: RecordType,
     /// `None` while open. Taken out by `poll_settled`.
     settled: Option<Settled>,
@@ -103,7 +103,7 @@ struct Question {
     failed_rounds: u8,
     /// When the next round starts.
     retry_at: Option<Instant>,
-    failures: Vec<ServerFailure>,
+    failures: Vec<NameserverFailure>,
 }
 
 impl Query {
@@ -120,7 +120,7 @@ impl Query {
     ) -> Self {
         let mut questions = [None, None];
         for (slot, record_type) in questions.iter_mut().zip(record_types) {
-            *slot = Some(Question {
+            *slot = Some(QuestionEntry {
                 record_type,
                 settled: None,
                 is_open: true,
@@ -137,7 +137,7 @@ impl Query {
             servers: Default::default(),
             server_count,
             first_server: if server_count == 0 { 0 } else { first_server % server_count },
-            widen_at: None,
+            others_at: None,
             resend_permille: if config.spreads_resends { sends::permille(random) } else { 1000 },
         };
         query.start(servers, now);
@@ -175,12 +175,12 @@ impl Query {
     /// A message came that answers what was sent, and passed every check.
     pub(crate) fn handle_response(
         &mut self,
-        sent: Sent,
+        sent: SentQuery,
         response: Response,
         servers: &mut [Nameserver],
         now: Instant,
     ) {
-        let Sent { question, server, transport, edns, at } = sent;
+        let SentQuery { question, server, transport, edns, at } = sent;
         if !self.is_open(question) {
             return;
         }
@@ -191,27 +191,27 @@ impl Query {
                 let tried_edns = self.config.edns && servers[server].speaks_edns(now);
                 servers[server].handle_response(rtt, edns);
                 if tried_edns && !edns {
-                    let has_refused = self.servers[server].is_plain;
-                    servers[server].handle_plain_answer(has_refused, now);
+                    let has_refused = self.servers[server].without_edns;
+                    servers[server].handle_answer_without_edns(has_refused, now);
                 }
                 let cause = match answer.outcome {
                     Outcome::AliasLoop => FailureCause::AliasLoop,
                     Outcome::AliasChainTooLong => FailureCause::AliasChainTooLong,
                     _ => return self.settle(question, Settled::Answer { answer, asked_at: at }),
                 };
-                self.fail_for_good(question, server, transport, cause, now);
+                self.fail_for_good(question, server, transport, cause, servers, now);
             }
             Response::Truncated => {
                 servers[server].handle_response(Some(now - at), edns);
-                self.ask_over_tcp(question, server, servers, now);
+                self.retry_over_tcp(question, server, servers, now);
             }
             Response::FormErr => {
-                if !self.ask_without_edns(question, server, transport, edns) {
+                if !self.retry_without_edns(question, server, transport, edns) {
                     self.fail_with(Rcode::FORMERR, sent, servers, now);
                 }
             }
             Response::BadVers => {
-                if !self.ask_without_edns(question, server, transport, edns) {
+                if !self.retry_without_edns(question, server, transport, edns) {
                     self.fail_with(Rcode::BADVERS, sent, servers, now);
                 }
             }
@@ -223,31 +223,44 @@ impl Query {
         }
     }
 
-    fn fail_with(&mut self, rcode: Rcode, sent: Sent, servers: &mut [Nameserver], now: Instant) {
-        let Sent { question, server, transport, .. } = sent;
+    fn fail_with(
+        &mut self,
+        rcode: Rcode,
+        sent: SentQuery,
+        servers: &mut [Nameserver],
+        now: Instant,
+    ) {
+        let SentQuery { question, server, transport, .. } = sent;
         self.fail(question, server, transport, FailureCause::Rcode(rcode), servers, now);
     }
 
     /// An error that names no question. In a datagram it proves little: the others are asked at
     /// once, or this one without EDNS or a little sooner than it would be, and its true answer is
     /// still welcome. On a connection that the nameserver itself has accepted it is its answer.
-    fn handle_hint(&mut self, rcode: Rcode, sent: Sent, servers: &mut [Nameserver], now: Instant) {
-        let Sent { question, server, transport, edns, .. } = sent;
+    fn handle_hint(
+        &mut self,
+        rcode: Rcode,
+        sent: SentQuery,
+        servers: &mut [Nameserver],
+        now: Instant,
+    ) {
+        let SentQuery { question, server, transport, edns, .. } = sent;
         let may_be_edns = matches!(rcode, Rcode::FORMERR | Rcode::BADVERS | Rcode::NOTIMP);
-        let is_asked_anew = may_be_edns && self.ask_without_edns(question, server, transport, edns);
+        let is_asked_anew =
+            may_be_edns && self.retry_without_edns(question, server, transport, edns);
         if transport == Transport::Tcp {
             if !is_asked_anew {
                 self.fail_with(rcode, sent, servers, now);
             }
             return;
         }
-        let exchange = &mut self.servers[server].exchanges[question];
-        exchange.hint = Some(rcode);
+        let at_server = &mut self.servers[server].questions[question];
+        at_server.hint = Some(rcode);
         let soon = now + servers[server].resend_delay();
-        if exchange.udp.standing == Standing::Waiting {
-            exchange.udp.next = exchange.udp.next.map(|at| at.min(soon));
+        if at_server.udp.state == SendState::Waiting {
+            at_server.udp.next = at_server.udp.next.map(|at| at.min(soon));
         }
-        self.ask_unasked(question);
+        self.query_others(question);
     }
 
     /// A message with an id that was never sent came from this nameserver's address: somebody may
@@ -255,9 +268,9 @@ impl Query {
     /// the socket keeps listening (RFC 5452 section 9.2 asks for defence against such floods).
     pub(crate) fn handle_mismatch(&mut self, server: usize) {
         for question in self.open().iter() {
-            let Exchange { udp, tcp, .. } = &mut self.servers[server].exchanges[question];
-            if udp.sends > 0 && tcp.sends == 0 && tcp.standing == Standing::Unasked {
-                tcp.ask();
+            let QuestionState { udp, tcp, .. } = &mut self.servers[server].questions[question];
+            if udp.sends > 0 && tcp.sends == 0 && tcp.state == SendState::Unasked {
+                tcp.mark_due();
             }
         }
     }
@@ -266,28 +279,28 @@ impl Query {
     /// `is_sent` is whether it went out before that.
     pub(crate) fn handle_socket_error(
         &mut self,
-        sent: Sent,
-        kind: io::ErrorKind,
+        sent: SentQuery,
+        error: SocketError,
         is_sent: bool,
         servers: &mut [Nameserver],
         now: Instant,
     ) {
-        let Sent { question, server, transport, .. } = sent;
+        let SentQuery { question, server, transport, .. } = sent;
         if !self.is_open(question) {
             return;
         }
-        let cause = FailureCause::Socket(kind);
-        if !is_resource(kind) {
+        let cause = FailureCause::from(error);
+        if error != SocketError::OutOfResources {
             return self.fail(question, server, transport, cause, servers, now);
         }
         // Not the nameserver's fault, and soon over, or not: the question waits for a free
         // descriptor until its deadline. The failure is kept for the error.
-        let leg = self.servers[server].exchanges[question].leg(transport);
-        if matches!(leg.standing, Standing::Waiting | Standing::Late) {
-            leg.sends -= u8::from(!is_sent);
-            leg.standing = Standing::Held;
-            leg.next = Some(now + RESOURCE_PAUSE);
-            self.record(question, server, transport, cause, now);
+        let via = self.servers[server].questions[question].via(transport);
+        if matches!(via.state, SendState::Waiting | SendState::Late) {
+            via.sends -= u8::from(!is_sent);
+            via.state = SendState::Held;
+            via.next = Some(now + RESOURCE_PAUSE);
+            self.record(question, server, transport, cause, servers, now);
         }
     }
 
@@ -298,18 +311,18 @@ impl Query {
     /// over a connection that has not answered yet, so that a second loss is a failure.
     pub(crate) fn handle_connection_lost(
         &mut self,
-        sent: Sent,
-        kind: io::ErrorKind,
+        sent: SentQuery,
+        error: SocketError,
         servers: &mut [Nameserver],
         now: Instant,
     ) {
-        let Sent { question, server, transport, .. } = sent;
+        let SentQuery { question, server, transport, .. } = sent;
         if !self.is_open(question) {
             return;
         }
-        let leg = self.servers[server].exchanges[question].leg(transport);
-        if !leg.ask() {
-            self.fail(question, server, transport, FailureCause::Socket(kind), servers, now);
+        let via = self.servers[server].questions[question].via(transport);
+        if !via.mark_due() {
+            self.fail(question, server, transport, error.into(), servers, now);
         }
     }
 
@@ -317,30 +330,30 @@ impl Query {
     pub(crate) fn handle_timeout(&mut self, servers: &mut [Nameserver], now: Instant) {
         if now >= self.deadline {
             for question in self.open().iter() {
-                self.settle_failed(question, now);
+                self.settle_failed(question, servers, now);
             }
             return;
         }
-        if self.widen_at.is_some_and(|at| now >= at) {
-            self.widen_at = None;
+        if self.others_at.is_some_and(|at| now >= at) {
+            self.others_at = None;
             for question in self.open().iter() {
-                self.ask_unasked(question);
+                self.query_others(question);
             }
         }
         for question in self.open().iter() {
             let state = self.questions[question].as_mut().expect("an open question exists");
             if state.retry_at.is_some_and(|at| now >= at) {
                 state.retry_at = None;
-                self.start_round(question, now);
+                self.start_round(question, servers, now);
             }
         }
         for server in 0..self.server_count {
             for transport in TRANSPORTS {
                 // Both families together, so that they share a socket again.
                 for question in self.open().iter() {
-                    let leg = self.servers[server].exchanges[question].leg(transport);
-                    if leg.next.is_some_and(|at| now >= at) {
-                        leg.next = None;
+                    let via = self.servers[server].questions[question].via(transport);
+                    if via.next.is_some_and(|at| now >= at) {
+                        via.next = None;
                         self.handle_overdue(question, server, transport, servers, now);
                     }
                 }
@@ -349,14 +362,14 @@ impl Query {
     }
 
     /// What to send now.
-    pub(crate) fn poll_send(&mut self, servers: &[Nameserver], now: Instant) -> Option<Send> {
+    pub(crate) fn poll_send(&mut self, servers: &[Nameserver], now: Instant) -> Option<QuerySend> {
         let open = self.open();
         for server in 0..self.server_count {
             for transport in TRANSPORTS {
                 let mut due = Questions::default();
                 for question in open.iter() {
-                    let leg = self.servers[server].exchanges[question].leg(transport);
-                    if leg.standing == Standing::Due {
+                    let via = self.servers[server].questions[question].via(transport);
+                    if via.state == SendState::Due {
                         due.insert(question);
                     }
                 }
@@ -370,7 +383,7 @@ impl Query {
 
     /// A question that was just settled, and how.
     pub(crate) fn poll_settled(&mut self) -> Option<(usize, Settled)> {
-        let settled = |(index, question): (usize, &mut Option<Question>)| {
+        let settled = |(index, question): (usize, &mut Option<QuestionEntry>)| {
             Some((index, question.as_mut()?.settled.take()?))
         };
         self.questions.iter_mut().enumerate().find_map(settled)
@@ -384,12 +397,12 @@ impl Query {
         }
         let mut first = self.deadline;
         let mut consider = |at: Option<Instant>| first = at.map_or(first, |at| first.min(at));
-        consider(self.widen_at);
+        consider(self.others_at);
         for question in open.iter() {
             consider(self.questions[question].as_ref().and_then(|question| question.retry_at));
-            for progress in &self.servers[..self.server_count] {
-                consider(progress.exchanges[question].udp.next);
-                consider(progress.exchanges[question].tcp.next);
+            for server in &self.servers[..self.server_count] {
+                consider(server.questions[question].udp.next);
+                consider(server.questions[question].tcp.next);
             }
         }
         Some(first)

@@ -1,36 +1,57 @@
 //! Which question waits on which socket, under which id.
 
-use super::ids::{IdMap, Ids, SocketId};
-use super::query::{MAX_QUESTIONS, Sent};
-use crate::resolve::stub::ids::QueryId;
+use std::io;
+
+use super::ids::{IdMap, Ids, QueryId, SocketId};
+use super::query::{MAX_QUESTIONS, SentQuery};
+use crate::resolve::error::FailureCause;
 use crate::resolve::wire::message::Response;
 
 /// One query that was sent, or is about to be, and what its response is matched against.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Outstanding {
+pub(crate) struct OutstandingQuery {
     pub(crate) id: u16,
     pub(crate) query: QueryId,
-    pub(crate) sent: Sent,
+    pub(crate) sent: SentQuery,
     /// Whether it went out: its socket or connection may still be to be opened.
     pub(crate) is_out: bool,
     /// The weightiest message that came in response.
-    pub(crate) heard: Heard,
+    pub(crate) rank: ResponseRank,
     /// Its question is settled. Kept, so that a late duplicate is not taken for a guess, and an id
     /// is not used again while a response may come.
     pub(crate) is_settled: bool,
 }
 
-impl Outstanding {
-    pub(crate) fn new(query: QueryId, sent: Sent) -> Self {
-        let (is_out, heard, is_settled) = (false, Heard::default(), false);
-        Self { id: 0, query, sent, is_out, heard, is_settled }
+impl OutstandingQuery {
+    pub(crate) fn new(query: QueryId, sent: SentQuery) -> Self {
+        let (is_out, rank, is_settled) = (false, ResponseRank::default(), false);
+        Self { id: 0, query, sent, is_out, rank, is_settled }
+    }
+}
+
+/// Why a socket or connection cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SocketError {
+    /// This process or host is out of descriptors, buffers or memory: no nameserver is to blame, and
+    /// it may soon be over.
+    OutOfResources,
+    /// Refused, unreachable, closed.
+    Failed(io::ErrorKind),
+}
+
+impl From<SocketError> for FailureCause {
+    fn from(error: SocketError) -> Self {
+        match error {
+            SocketError::OutOfResources => Self::OutOfResources,
+            SocketError::Failed(kind) => Self::Socket(kind),
+        }
     }
 }
 
 /// How much a message says. Of the responses to one query, each has to say more than those before:
 /// a duplicated datagram is not a second failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Heard {
+pub(crate) enum ResponseRank {
     #[default]
     Nothing,
     Hint,
@@ -38,7 +59,7 @@ pub(crate) enum Heard {
     Answer,
 }
 
-impl From<&Response> for Heard {
+impl From<&Response> for ResponseRank {
     fn from(response: &Response) -> Self {
         match response {
             Response::Hint(_) => Self::Hint,
@@ -55,13 +76,13 @@ const MAX_OUTSTANDING: usize = 1 << 14;
 /// The queries on one socket or connection, each under an id of its own: A and AAAA must differ, or
 /// the second is never matched.
 #[derive(Debug, Default)]
-pub(crate) struct OutstandingTable(Vec<Outstanding>);
+pub(crate) struct OutstandingQueries(Vec<OutstandingQuery>);
 
-impl OutstandingTable {
+impl OutstandingQueries {
     /// Adds one under a random id that no other has.
     pub(crate) fn add(
         &mut self,
-        mut outstanding: Outstanding,
+        mut outstanding: OutstandingQuery,
         random: &mut dyn FnMut() -> u16,
     ) -> u16 {
         assert!(self.has_room_for(1), "a full table is not asked to take more");
@@ -79,26 +100,26 @@ impl OutstandingTable {
         self.0.len() + count <= MAX_OUTSTANDING
     }
 
-    pub(crate) fn get_mut(&mut self, id: u16) -> Option<&mut Outstanding> {
+    pub(crate) fn get_mut(&mut self, id: u16) -> Option<&mut OutstandingQuery> {
         let position = self.position(id).ok()?;
         Some(&mut self.0[position])
     }
 
-    pub(crate) fn remove(&mut self, id: u16) -> Option<Outstanding> {
+    pub(crate) fn remove(&mut self, id: u16) -> Option<OutstandingQuery> {
         let position = self.position(id).ok()?;
         Some(self.0.remove(position))
     }
 
-    pub(crate) fn forget_settled(&mut self) {
+    pub(crate) fn drop_settled(&mut self) {
         self.0.retain(|outstanding| !outstanding.is_settled);
     }
 
     /// Those that wait for a response, in the order of their ids.
-    pub(crate) fn open(&self) -> impl Iterator<Item = &Outstanding> {
+    pub(crate) fn open(&self) -> impl Iterator<Item = &OutstandingQuery> {
         self.0.iter().filter(|outstanding| !outstanding.is_settled)
     }
 
-    pub(crate) fn first(&self) -> Option<&Outstanding> {
+    pub(crate) fn first(&self) -> Option<&OutstandingQuery> {
         self.0.first()
     }
 
@@ -109,9 +130,9 @@ impl OutstandingTable {
 
 /// One UDP socket, connected to one nameserver.
 #[derive(Debug)]
-pub(crate) struct Socket {
+pub(crate) struct SocketState {
     pub(crate) server: usize,
-    pub(crate) outstanding: OutstandingTable,
+    pub(crate) outstanding: OutstandingQueries,
     /// Whether questions of more than one query wait here.
     pub(crate) is_shared: bool,
     /// How many wait for a response.
@@ -127,7 +148,7 @@ pub(crate) struct Socket {
 /// name wait. A forger still has to guess port and id of one question.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    open: IdMap<SocketId, Socket>,
+    open: IdMap<SocketId, SocketState>,
     by_server: Vec<Vec<SocketId>>,
     limit_per_server: usize,
     ids: Ids,
@@ -135,7 +156,7 @@ pub(crate) struct Sockets {
 
 /// Where a send goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     pub(crate) socket: SocketId,
     /// Whether the socket is to be opened first.
     pub(crate) is_new: bool,
@@ -163,20 +184,16 @@ impl Sockets {
 
     /// A socket for one send to `server`; `random` picks among the open ones at the limit. `None`
     /// if all of them carry as many questions as they can.
-    pub(crate) fn place(
-        &mut self,
-        server: usize,
-        random: &mut dyn FnMut() -> u16,
-    ) -> Option<Place> {
+    pub(crate) fn slot(&mut self, server: usize, random: &mut dyn FnMut() -> u16) -> Option<Slot> {
         if self.by_server[server].len() >= self.limit_per_server {
             let socket = self.any(server, random)?;
-            return Some(Place { socket, is_new: false });
+            return Some(Slot { socket, is_new: false });
         }
         let socket = self.next_id();
-        let outstanding = OutstandingTable::default();
-        self.open.insert(socket, Socket { server, outstanding, is_shared: false, open: 0 });
+        let outstanding = OutstandingQueries::default();
+        self.open.insert(socket, SocketState { server, outstanding, is_shared: false, open: 0 });
         self.by_server[server].push(socket);
-        Some(Place { socket, is_new: true })
+        Some(Slot { socket, is_new: true })
     }
 
     /// An open socket to `server` with room, picked by `random`.
@@ -194,30 +211,30 @@ impl Sockets {
     pub(crate) fn add(
         &mut self,
         socket: SocketId,
-        outstanding: Outstanding,
+        outstanding: OutstandingQuery,
         random: &mut dyn FnMut() -> u16,
     ) -> u16 {
         let socket = self.open.get_mut(&socket).expect("a place was given out for an open socket");
-        let is_others = |other: &Outstanding| other.query != outstanding.query;
+        let is_others = |other: &OutstandingQuery| other.query != outstanding.query;
         if !socket.is_shared && socket.outstanding.first().is_some_and(is_others) {
             socket.is_shared = true;
-            socket.outstanding.forget_settled();
+            socket.outstanding.drop_settled();
         }
         socket.open += 1;
         socket.outstanding.add(outstanding, random)
     }
 
-    pub(crate) fn get(&self, socket: SocketId) -> Option<&Socket> {
+    pub(crate) fn get(&self, socket: SocketId) -> Option<&SocketState> {
         self.open.get(&socket)
     }
 
-    pub(crate) fn get_mut(&mut self, socket: SocketId) -> Option<&mut Socket> {
+    pub(crate) fn get_mut(&mut self, socket: SocketId) -> Option<&mut SocketState> {
         self.open.get_mut(&socket)
     }
 
     /// A question is settled: nothing waits for it on `socket` under `id` any longer. Returns
     /// whether the socket has nobody left, and is to be closed.
-    pub(crate) fn settle(&mut self, socket: SocketId, id: u16) -> bool {
+    pub(crate) fn release(&mut self, socket: SocketId, id: u16) -> bool {
         let Some(entry) = self.open.get_mut(&socket) else { return false };
         let Some(outstanding) = entry.outstanding.get_mut(id) else { return false };
         outstanding.is_settled = true;
@@ -229,7 +246,7 @@ impl Sockets {
     }
 
     /// Forgets a socket, and returns what waited on it.
-    pub(crate) fn remove(&mut self, socket: SocketId) -> Option<Socket> {
+    pub(crate) fn remove(&mut self, socket: SocketId) -> Option<SocketState> {
         let removed = self.open.remove(&socket)?;
         self.by_server[removed.server].retain(|&other| other != socket);
         Some(removed)

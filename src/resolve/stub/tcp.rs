@@ -1,15 +1,14 @@
 //! The part of [`Stub`] that is about TCP connections: one to each nameserver that needs it, for all
 //! questions there are.
 
-use std::io;
 use std::time::Instant;
 
 use super::{Step, Stub, Timer, Transmit};
 use crate::resolve::stub::connection::Connection;
 use crate::resolve::stub::ids::QueryId;
 use crate::resolve::stub::ids::SocketId;
-use crate::resolve::stub::query::Sent;
-use crate::resolve::stub::sockets::Outstanding;
+use crate::resolve::stub::query::SentQuery;
+use crate::resolve::stub::sockets::{OutstandingQuery, SocketError};
 use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {
@@ -59,7 +58,7 @@ impl Stub {
     pub(crate) fn handle_stream_error(
         &mut self,
         socket: SocketId,
-        kind: io::ErrorKind,
+        error: SocketError,
         now: Instant,
     ) {
         let Some(connection) = self.connections.remove(&socket) else { return };
@@ -69,15 +68,15 @@ impl Stub {
         for o in connection.outstanding.open() {
             let Some(entry) = self.queries.get_mut(&o.query) else { continue };
             if was_well {
-                entry.query.handle_connection_lost(o.sent, kind, &mut self.servers, now);
+                entry.query.handle_connection_lost(o.sent, error, &mut self.servers, now);
             } else {
-                entry.query.handle_socket_error(o.sent, kind, o.is_out, &mut self.servers, now);
+                entry.query.handle_socket_error(o.sent, error, o.is_out, &mut self.servers, now);
             }
             self.advance_query(o.query, now);
         }
     }
 
-    pub(super) fn send_over_tcp(&mut self, query: QueryId, sent: Sent) {
+    pub(super) fn send_over_tcp(&mut self, query: QueryId, sent: SentQuery) {
         let server = sent.server;
         let usable = |(_, c): &(&SocketId, &Connection)| c.server == server && c.is_usable();
         let socket = match self.connections.iter().find(usable) {
@@ -92,13 +91,13 @@ impl Stub {
         };
         let connection = self.connections.get_mut(&socket).expect("found or made above");
         let idle_before = connection.idle_at;
-        let mut outstanding = Outstanding::new(query, sent);
+        let mut outstanding = OutstandingQuery::new(query, sent);
         outstanding.id = connection.add(outstanding, &mut *self.random);
         let is_connected = connection.is_connected;
         self.move_timer(Timer::Connection(socket), idle_before, None);
         if is_connected {
             self.transmits.push_back(Step::Query { socket, query: outstanding });
         }
-        self.note_wait(query, socket, outstanding);
+        self.await_response(query, socket, outstanding);
     }
 }

@@ -1,13 +1,12 @@
 //! The part of [`Stub`] that is about UDP: one socket for each send, while there is room.
 
-use std::io;
 use std::time::Instant;
 
 use super::{Step, Stub, Transmit};
 use crate::resolve::stub::ids::QueryId;
 use crate::resolve::stub::ids::SocketId;
-use crate::resolve::stub::query::{Sent, is_resource};
-use crate::resolve::stub::sockets::{Heard, Outstanding};
+use crate::resolve::stub::query::SentQuery;
+use crate::resolve::stub::sockets::{OutstandingQuery, ResponseRank, SocketError};
 use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {
@@ -24,12 +23,12 @@ impl Stub {
             return self.counters.duplicate();
         }
         let Some(response) = self.read(&outstanding, datagram) else { return };
-        let heard = Heard::from(&response);
-        if heard <= outstanding.heard {
+        let rank = ResponseRank::from(&response);
+        if rank <= outstanding.rank {
             return self.counters.duplicate();
         }
         let entry = self.sockets.get_mut(socket).expect("found above");
-        entry.outstanding.get_mut(id).expect("found above").heard = heard;
+        entry.outstanding.get_mut(id).expect("found above").rank = rank;
         self.handle_response(&outstanding, response, now);
     }
 
@@ -47,31 +46,31 @@ impl Stub {
 
     /// A UDP socket could not be opened, sent on, or read from: it is closed, and its questions go
     /// elsewhere.
-    pub(crate) fn handle_udp_error(&mut self, socket: SocketId, kind: io::ErrorKind, now: Instant) {
+    pub(crate) fn handle_udp_error(&mut self, socket: SocketId, error: SocketError, now: Instant) {
         let Some(entry) = self.sockets.remove(socket) else { return };
         self.count_sockets();
         self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
         for o in entry.outstanding.open() {
             // No descriptor is left for one more socket, so the open ones are shared.
-            let other = if is_resource(kind) && !o.is_out {
+            let other = if error == SocketError::OutOfResources && !o.is_out {
                 self.sockets.any(entry.server, &mut *self.random)
             } else {
                 None
             };
             if let Some(other) = other {
-                self.send_over_udp(other, o.query, Sent { at: now, ..o.sent });
+                self.send_over_udp(other, o.query, SentQuery { at: now, ..o.sent });
             } else if let Some(entry) = self.queries.get_mut(&o.query) {
-                entry.query.handle_socket_error(o.sent, kind, o.is_out, &mut self.servers, now);
+                entry.query.handle_socket_error(o.sent, error, o.is_out, &mut self.servers, now);
                 self.advance_query(o.query, now);
             }
         }
     }
 
-    pub(super) fn send_over_udp(&mut self, socket: SocketId, query: QueryId, sent: Sent) {
-        let mut outstanding = Outstanding::new(query, sent);
+    pub(super) fn send_over_udp(&mut self, socket: SocketId, query: QueryId, sent: SentQuery) {
+        let mut outstanding = OutstandingQuery::new(query, sent);
         outstanding.id = self.sockets.add(socket, outstanding, &mut *self.random);
         self.transmits.push_back(Step::Query { socket, query: outstanding });
-        self.note_wait(query, socket, outstanding);
+        self.await_response(query, socket, outstanding);
     }
 
     pub(super) fn count_sockets(&mut self) {

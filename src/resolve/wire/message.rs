@@ -88,9 +88,6 @@ pub(crate) struct Expected<'a> {
     pub(crate) record_type: RecordType,
     /// How the query went out and the response came in.
     pub(crate) transport: Transport,
-    /// Whether the letters of the name must have come back in the case in which they were sent,
-    /// because it was chosen at random (draft-vixie-dnsext-dns0x20).
-    pub(crate) exact_case: bool,
 }
 
 /// What one message from a nameserver means for one outstanding question.
@@ -130,32 +127,17 @@ pub(crate) enum Ignored {
     WrongOpcode,
     /// No question, several, or another name, type or class.
     WrongQuestion,
-    /// The right question, but not in the letters that were sent.
-    WrongCase,
     /// Not to be parsed, or followed by octets that belong to nothing.
     Malformed,
 }
 
 impl Ignored {
     /// How many kinds there are: the length of an array of counters.
-    pub(crate) const COUNT: usize = 7;
+    pub(crate) const COUNT: usize = 6;
 
     /// The place of this kind in an array of counters.
     pub(crate) fn index(self) -> usize {
         self as usize
-    }
-
-    /// The name of this kind, for counters and traces.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::TooShort => "too_short",
-            Self::WrongId => "wrong_id",
-            Self::NotAResponse => "not_a_response",
-            Self::WrongOpcode => "wrong_opcode",
-            Self::WrongQuestion => "wrong_question",
-            Self::WrongCase => "wrong_case",
-            Self::Malformed => "malformed",
-        }
     }
 }
 
@@ -202,9 +184,6 @@ pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Re
         || !expected.name.eq_in_message(name)
     {
         return Err(Ignored::WrongQuestion);
-    }
-    if expected.exact_case && !expected.name.eq_exact_case(name) {
-        return Err(Ignored::WrongCase);
     }
 
     let is_answer = matches!(header.rcode(0), Rcode::NOERROR | Rcode::NXDOMAIN);

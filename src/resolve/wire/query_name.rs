@@ -62,11 +62,6 @@ impl QueryName {
             && self.labels().zip(name.labels()).all(|(a, b)| a.eq_ignore_ascii_case(b))
     }
 
-    /// Whether `name` is this name octet by octet.
-    pub(crate) fn eq_exact_case(&self, name: Name<'_>) -> bool {
-        self.labels().eq(name.labels())
-    }
-
     /// At most 127 labels of at most 63 octets, 255 octets in all: what a [`HostName`] and a
     /// checked [`Name`] consist of.
     fn from_labels<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Self {

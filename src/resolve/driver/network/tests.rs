@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use mio::Poll;
 
 use super::*;
-use crate::resolve::chance::{
+use crate::resolve::randomness::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
 };
 

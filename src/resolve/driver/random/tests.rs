@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use super::{IDS_PER_CALL, os_random};
 use crate::HostName;
 use crate::resolve::Strategy;
-use crate::resolve::chance::{
+use crate::resolve::names::search;
+use crate::resolve::randomness::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
 };
-use crate::resolve::names::search;
 use crate::resolve::stub::ids::Ids;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;

@@ -1,6 +1,5 @@
 //! Many lookups at once, and a nameserver whose socket holds but a few of their queries.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::resolve::sim::random::Random;
 use crate::resolve::sim::world::{Connect, Event, Nameserver, Reaction, World, config};
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::stub::sockets::SocketError;
 
 const LOOKUPS: u64 = 2_000;
 
@@ -41,7 +41,7 @@ impl Nameserver for Narrow {
         Connect::Hang
     }
 
-    fn open(&mut self, _transport: Transport, _at: Duration) -> io::Result<()> {
+    fn open(&mut self, _transport: Transport, _at: Duration) -> Result<(), SocketError> {
         Ok(())
     }
 }

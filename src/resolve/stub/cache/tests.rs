@@ -25,9 +25,13 @@ fn address(ttl: u32, asked_at: Instant) -> Settled {
 }
 
 fn failed(cause: FailureCause) -> Settled {
-    let failure =
-        ServerFailure { server: 0, transport: Transport::Udp, cause, elapsed: Duration::ZERO };
-    Settled::Failed(Failure { servers: vec![failure] })
+    let failure = NameserverFailure {
+        nameserver: ([127, 0, 0, 1], 53).into(),
+        transport: Transport::Udp,
+        cause,
+        elapsed: Duration::ZERO,
+    };
+    Settled::Failed(Failure { nameservers: vec![failure] })
 }
 
 /// One cache, and a time that only the test moves.
@@ -44,7 +48,7 @@ impl Story {
     /// An outcome that is settled at the moment at which it was asked for.
     fn insert(&self, at: f64, settled: impl FnOnce(Instant) -> Settled) {
         let now = self.at(at);
-        self.cache.insert(&name("www.example"), A, &settled(now), self.cache.epoch(), now);
+        self.cache.insert(&name("www.example"), A, &settled(now), self.cache.generation(), now);
     }
 
     fn at(&self, seconds: f64) -> Instant {
@@ -106,10 +110,10 @@ fn cc04_the_time_counts_from_when_it_was_asked_for() {
     let story = Story::new(CacheOptions::new());
     let (asked_at, answered_at) = (story.at(0.0), story.at(4.0));
     let settled = address(10, asked_at);
-    story.cache.insert(&name("www.example"), A, &settled, story.cache.epoch(), answered_at);
+    story.cache.insert(&name("www.example"), A, &settled, story.cache.generation(), answered_at);
     story.holds_until(10.0);
     let late = address(3, asked_at);
-    story.cache.insert(&name("www.example"), A, &late, story.cache.epoch(), answered_at);
+    story.cache.insert(&name("www.example"), A, &late, story.cache.generation(), answered_at);
     assert!(story.get(4.0).is_none(), "over when it came, and the one before is replaced");
 }
 
@@ -117,14 +121,14 @@ fn cc04_the_time_counts_from_when_it_was_asked_for() {
 fn cc05_nothing_of_an_earlier_epoch_is_found_or_kept() {
     let story = Story::new(CacheOptions::new());
     story.insert(0.0, |now| address(60, now));
-    let before = story.cache.epoch();
+    let before = story.cache.generation();
     story.cache.clear();
     assert!(story.get(1.0).is_none());
     let settled = address(60, story.at(0.0));
     story.cache.insert(&name("www.example"), A, &settled, before, story.at(1.0));
     assert!(story.get(1.0).is_none(), "it was asked for before");
     story.insert(2.0, |now| address(60, now));
-    story.cache.start_epoch();
+    story.cache.start_generation();
     assert!(story.get(2.0).is_none(), "without touching the shards");
 }
 
@@ -142,14 +146,14 @@ fn cc07_neither_limit_is_passed_by_a_million_names() {
     ] {
         let cache = Cache::new(options);
         for n in 0..names {
-            cache.insert(&numbered(n), A, &address(300, start), cache.epoch(), start);
+            cache.insert(&numbered(n), A, &address(300, start), cache.generation(), start);
             if n % 10_000 == 0 {
-                let (entries, bytes) = cache.size();
+                let CacheFigures { entries, bytes, .. } = cache.figures();
                 assert!(entries <= most, "{entries} entries after {n}");
                 assert!(bytes <= cache.options.bytes as u64, "{bytes} bytes after {n}");
             }
         }
-        let (entries, _) = cache.size();
+        let entries = cache.figures().entries;
         assert!(entries >= most / 2, "{entries} of {most}: the room is used");
     }
 }
@@ -159,7 +163,7 @@ fn cc07_a_name_in_use_outlives_names_that_are_seen_once() {
     let cache = Cache::new(CacheOptions::new().entries(800));
     let start = Instant::now();
     for n in 0..50_000 {
-        cache.insert(&numbered(n), A, &address(300, start), cache.epoch(), start);
+        cache.insert(&numbered(n), A, &address(300, start), cache.generation(), start);
         for used in 0..n.min(3) {
             assert!(cache.get(&numbered(used), A, start).is_some(), "n{used} after {n}");
         }
@@ -182,7 +186,7 @@ fn cc08_a_failure_is_kept_for_a_second() {
 #[test]
 fn cc08_a_shortage_of_this_process_is_not_kept() {
     let story = Story::new(CacheOptions::new());
-    story.insert(0.0, |_| failed(FailureCause::Socket(std::io::ErrorKind::QuotaExceeded)));
+    story.insert(0.0, |_| failed(FailureCause::OutOfResources));
     assert!(story.get(0.0).is_none());
 }
 
@@ -269,12 +273,12 @@ fn a_name_in_use_is_refreshed_in_the_last_tenth_of_its_time() {
 #[test]
 fn what_is_forgotten_is_gone_in_both_families_and_nothing_else_is() {
     let story = Story::new(CacheOptions::new());
-    let (now, epoch) = (story.at(0.0), story.cache.epoch());
+    let (now, generation) = (story.at(0.0), story.cache.generation());
     for (text, record_type) in [("www.example", A), ("www.example", RecordType::Aaaa), ("b", A)] {
-        story.cache.insert(&name(text), record_type, &address(60, now), epoch, now);
+        story.cache.insert(&name(text), record_type, &address(60, now), generation, now);
     }
-    story.cache.forget(&name("WWW.example"));
-    assert_eq!(story.cache.size().0, 1);
+    story.cache.remove(&name("WWW.example"));
+    assert_eq!(story.cache.figures().entries, 1);
     assert!(story.cache.get(&name("b"), A, now).is_some());
 }
 

@@ -1,6 +1,6 @@
 //! How a question ends.
 
-use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::resolve::error::{FailureCause, LookupErrorKind, Transport};
@@ -21,12 +21,12 @@ pub(crate) enum Settled {
 /// Why a question has no answer: one entry per nameserver asked, in the order of the failures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    pub(crate) servers: Vec<ServerFailure>,
+    pub(crate) nameservers: Vec<NameserverFailure>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ServerFailure {
-    pub(crate) server: usize,
+pub(crate) struct NameserverFailure {
+    pub(crate) nameserver: SocketAddr,
     pub(crate) transport: Transport,
     pub(crate) cause: FailureCause,
     pub(crate) elapsed: Duration,
@@ -35,24 +35,17 @@ pub(crate) struct ServerFailure {
 impl Failure {
     /// The one cause to act on: a nameserver that answered says more than one that did not.
     pub(crate) fn kind(&self) -> LookupErrorKind {
-        let any = |test: fn(&FailureCause) -> bool| self.servers.iter().any(|s| test(&s.cause));
+        let any = |test: fn(&FailureCause) -> bool| self.nameservers.iter().any(|s| test(&s.cause));
         if any(|c| matches!(c, FailureCause::AliasLoop | FailureCause::AliasChainTooLong)) {
             LookupErrorKind::BadResponse
         } else if any(|c| matches!(c, FailureCause::Rcode(_) | FailureCause::LameReferral)) {
             LookupErrorKind::ServerFailure
         } else if any(|c| matches!(c, FailureCause::Timeout)) {
             LookupErrorKind::Timeout
-        } else if any(|c| matches!(c, FailureCause::Socket(kind) if is_resource(*kind))) {
+        } else if any(|c| matches!(c, FailureCause::OutOfResources)) {
             LookupErrorKind::Resources
         } else {
             LookupErrorKind::Unreachable
         }
     }
-}
-
-/// Whether this error says that this process or host ran out of something, rather than that the
-/// nameserver is to blame. EMFILE and ENFILE have no kind of their own in std: they come as
-/// `Uncategorized`, which equals no kind that can be named, so the driver maps them to this one.
-pub(crate) fn is_resource(kind: io::ErrorKind) -> bool {
-    matches!(kind, io::ErrorKind::OutOfMemory | io::ErrorKind::QuotaExceeded)
 }

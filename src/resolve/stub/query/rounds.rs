@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Query;
-use super::outcome::{Failure, ServerFailure, Settled};
-use super::progress::{Exchange, Standing};
+use super::outcome::{Failure, NameserverFailure, Settled};
+use super::server_state::{QuestionState, SendState};
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
 
@@ -19,19 +19,19 @@ impl Query {
         servers: &mut [Nameserver],
         now: Instant,
     ) {
-        let exchange = &mut self.servers[server].exchanges[question];
-        let leg = exchange.leg(transport);
-        if leg.standing == Standing::Failed {
+        let at_server = &mut self.servers[server].questions[question];
+        let via = at_server.via(transport);
+        if via.state == SendState::Failed {
             // A second failure of the same round: one nameserver fails a round once.
             return;
         }
-        leg.stand(Standing::Failed);
-        if exchange.has_failed() {
+        via.enter(SendState::Failed);
+        if at_server.has_failed() {
             servers[server].handle_failure(now);
             servers[server].note_failure();
         }
-        self.record(question, server, transport, cause, now);
-        self.ask_unasked(question);
+        self.record(question, server, transport, cause, servers, now);
+        self.query_others(question);
         self.finish_round_if_over(question, servers, now);
     }
 
@@ -42,11 +42,12 @@ impl Query {
         server: usize,
         transport: Transport,
         cause: FailureCause,
+        servers: &[Nameserver],
         now: Instant,
     ) {
-        self.servers[server].exchanges[question].leg(transport).stand(Standing::Failed);
-        self.record(question, server, transport, cause, now);
-        self.settle_failed(question, now);
+        self.servers[server].questions[question].via(transport).enter(SendState::Failed);
+        self.record(question, server, transport, cause, servers, now);
+        self.settle_failed(question, servers, now);
     }
 
     /// When every nameserver has failed or stays silent, a round is over.
@@ -59,16 +60,16 @@ impl Query {
         servers: &[Nameserver],
         now: Instant,
     ) {
-        let exchanges = || self.exchanges(question);
+        let questions = || self.questions(question);
         let state = self.questions[question].as_ref().expect("an open question exists");
         let is_over = state.retry_at.is_none()
-            && exchanges().all(|exchange| exchange.has_failed() || exchange.is_silent());
+            && questions().all(|at_server| at_server.has_failed() || at_server.is_silent());
         if !is_over {
             return;
         }
         // The nameserver that fails soonest may be asked again soonest, but not at once: what
         // fails in a microsecond would fail again in the next.
-        let failed = exchanges().zip(servers).filter(|(exchange, _)| exchange.has_failed());
+        let failed = questions().zip(servers).filter(|(at_server, _)| at_server.has_failed());
         let pause = failed.map(|(_, server)| server.resend_delay()).min();
         if pause.is_none() && !self.is_in_turn() {
             return;
@@ -78,27 +79,27 @@ impl Query {
         state.failed_rounds += 1;
         let may_be_asked = self.servers[..self.server_count]
             .iter()
-            .any(|progress| progress.exchanges[question].may_be_asked(self.config.tcp_only));
+            .any(|server| server.questions[question].may_be_asked(self.config.tcp_only));
         let is_last = state.failed_rounds >= self.config.attempts || !may_be_asked;
         match pause.map(|pause| now + pause) {
             None if is_last => {}
-            None => self.start_round(question, now),
+            None => self.start_round(question, servers, now),
             Some(retry_at) if !is_last && retry_at < deadline => state.retry_at = Some(retry_at),
-            Some(_) => self.settle_failed(question, now),
+            Some(_) => self.settle_failed(question, servers, now),
         }
     }
 
-    pub(super) fn start_round(&mut self, question: usize, now: Instant) {
+    pub(super) fn start_round(&mut self, question: usize, servers: &[Nameserver], now: Instant) {
         let in_turn = self.is_in_turn();
-        for progress in &mut self.servers[..self.server_count] {
-            let exchange = &mut progress.exchanges[question];
-            if exchange.has_failed() || in_turn && exchange.is_silent() {
-                exchange.start_anew();
+        for server in &mut self.servers[..self.server_count] {
+            let at_server = &mut server.questions[question];
+            if at_server.has_failed() || in_turn && at_server.is_silent() {
+                at_server.start_anew();
             }
         }
-        if !self.ask_unasked(question) && !in_turn {
+        if !self.query_others(question) && !in_turn {
             // The sends are used up: another round would only wait for the deadline.
-            self.settle_failed(question, now);
+            self.settle_failed(question, servers, now);
         }
     }
 
@@ -109,35 +110,37 @@ impl Query {
         server: usize,
         transport: Transport,
         cause: FailureCause,
+        servers: &[Nameserver],
         now: Instant,
     ) {
+        let nameserver = servers[server].addr();
         let elapsed = self.servers[server].first_sent.map_or(Duration::ZERO, |at| now - at);
         let state = self.questions[question].as_mut().expect("an open question exists");
-        state.failures.retain(|f| (f.server, f.transport) != (server, transport));
-        state.failures.push(ServerFailure { server, transport, cause, elapsed });
+        state.failures.retain(|f| (f.nameserver, f.transport) != (nameserver, transport));
+        state.failures.push(NameserverFailure { nameserver, transport, cause, elapsed });
     }
 
     /// The question has failed: those that did not answer are told with those that did.
-    pub(super) fn settle_failed(&mut self, question: usize, now: Instant) {
+    pub(super) fn settle_failed(&mut self, question: usize, servers: &[Nameserver], now: Instant) {
         for server in 0..self.server_count {
-            let Exchange { udp, tcp, hint, .. } = self.servers[server].exchanges[question];
-            let is_unanswered = |standing| {
-                matches!(standing, Standing::Waiting | Standing::Late | Standing::Silent)
-            };
-            if is_unanswered(udp.standing) {
+            let QuestionState { udp, tcp, hint, .. } = self.servers[server].questions[question];
+            let is_unanswered =
+                |state| matches!(state, SendState::Waiting | SendState::Late | SendState::Silent);
+            if is_unanswered(udp.state) {
                 let cause = hint.map_or(FailureCause::Timeout, FailureCause::Rcode);
-                self.record(question, server, Transport::Udp, cause, now);
+                self.record(question, server, Transport::Udp, cause, servers, now);
             }
-            if is_unanswered(tcp.standing) {
-                self.record(question, server, Transport::Tcp, FailureCause::Timeout, now);
+            if is_unanswered(tcp.state) {
+                let cause = FailureCause::Timeout;
+                self.record(question, server, Transport::Tcp, cause, servers, now);
             }
         }
         let state = self.questions[question].as_mut().expect("an open question exists");
-        let servers = std::mem::take(&mut state.failures);
-        self.settle(question, Settled::Failed(Failure { servers }));
+        let nameservers = std::mem::take(&mut state.failures);
+        self.settle(question, Settled::Failed(Failure { nameservers }));
     }
 
-    fn exchanges(&self, question: usize) -> impl Iterator<Item = &Exchange> {
-        self.servers[..self.server_count].iter().map(move |progress| &progress.exchanges[question])
+    fn questions(&self, question: usize) -> impl Iterator<Item = &QuestionState> {
+        self.servers[..self.server_count].iter().map(move |server| &server.questions[question])
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::progress::{Questions, Standing};
-use super::{MAX_SENDS, Query, Send};
+use super::server_state::{Questions, SendState};
+use super::{MAX_SENDS, Query, QuerySend};
 use crate::resolve::Strategy;
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
@@ -40,64 +40,64 @@ impl Query {
             (Strategy::Adaptive, Some((_, best))) if self.server_count > 1 => {
                 for (server, nameserver) in servers.iter_mut().enumerate() {
                     if server == best || nameserver.start_probe(now) {
-                        self.ask_all(server);
+                        self.mark_all_due(server);
                     }
                 }
-                self.widen_at = Some(now + servers[best].late_delay());
+                self.others_at = Some(now + servers[best].late_delay());
             }
-            _ if self.is_in_turn() => self.ask_all(self.first_server),
-            _ => (0..self.server_count).for_each(|server| self.ask_all(server)),
+            _ if self.is_in_turn() => self.mark_all_due(self.first_server),
+            _ => (0..self.server_count).for_each(|server| self.mark_all_due(server)),
         }
     }
 
-    fn ask_all(&mut self, server: usize) {
+    fn mark_all_due(&mut self, server: usize) {
         for question in self.open().iter() {
-            self.ask(server, question);
+            self.mark_due(server, question);
         }
     }
 
     /// Puts a question on the list of what is to be sent, as far as the limit allows.
-    pub(super) fn ask(&mut self, server: usize, question: usize) -> bool {
-        let exchange = &mut self.servers[server].exchanges[question];
-        let over_tcp = self.config.tcp_only || exchange.is_truncated;
-        exchange.leg(if over_tcp { Transport::Tcp } else { Transport::Udp }).ask()
+    pub(super) fn mark_due(&mut self, server: usize, question: usize) -> bool {
+        let at_server = &mut self.servers[server].questions[question];
+        let over_tcp = self.config.tcp_only || at_server.is_truncated;
+        at_server.via(if over_tcp { Transport::Tcp } else { Transport::Udp }).mark_due()
     }
 
     /// Asks nameservers that have not been asked this question: all, or in turn the next one.
     /// Returns whether any is.
-    pub(super) fn ask_unasked(&mut self, question: usize) -> bool {
+    pub(super) fn query_others(&mut self, question: usize) -> bool {
         let mut is_any_asked = false;
         for step in 0..self.server_count {
             let server = (self.first_server + step) % self.server_count;
-            if !self.servers[server].exchanges[question].is_unasked() {
+            if !self.servers[server].questions[question].is_unasked() {
                 continue;
             }
-            if self.ask(server, question) {
+            if self.mark_due(server, question) {
                 is_any_asked = true;
                 if self.is_in_turn() {
                     break;
                 }
             } else {
-                self.servers[server].exchanges[question].udp.stand(Standing::Failed);
+                self.servers[server].questions[question].udp.enter(SendState::Failed);
             }
         }
         is_any_asked
     }
 
     /// The answer does not fit a datagram.
-    pub(super) fn ask_over_tcp(
+    pub(super) fn retry_over_tcp(
         &mut self,
         question: usize,
         server: usize,
         servers: &[Nameserver],
         now: Instant,
     ) {
-        let exchange = &mut self.servers[server].exchanges[question];
-        exchange.is_truncated = true;
-        exchange.udp.stand(Standing::Unasked);
-        if !exchange.tcp.is_open() && !exchange.tcp.ask() {
-            exchange.tcp.stand(Standing::Failed);
-            self.ask_unasked(question);
+        let at_server = &mut self.servers[server].questions[question];
+        at_server.is_truncated = true;
+        at_server.udp.enter(SendState::Unasked);
+        if !at_server.tcp.is_open() && !at_server.tcp.mark_due() {
+            at_server.tcp.enter(SendState::Failed);
+            self.query_others(question);
             self.finish_round_if_over(question, servers, now);
         }
     }
@@ -105,7 +105,7 @@ impl Query {
     /// RFC 6891 section 7: a responder that does not implement EDNS "MUST respond with a return
     /// code (RCODE) of FORMERR". It gets the same question once more, in plain RFC 1035 form.
     /// Returns whether that is still to be tried. `edns` is whether the query that it answers had it.
-    pub(super) fn ask_without_edns(
+    pub(super) fn retry_without_edns(
         &mut self,
         question: usize,
         server: usize,
@@ -115,10 +115,10 @@ impl Query {
         if !edns {
             return false;
         }
-        self.servers[server].is_plain = true;
-        let leg = self.servers[server].exchanges[question].leg(transport);
+        self.servers[server].without_edns = true;
+        let via = self.servers[server].questions[question].via(transport);
         // The last send over UDP went without EDNS, and its answer is on its way.
-        leg.ask() || transport == Transport::Udp && leg.standing == Standing::Waiting
+        via.mark_due() || transport == Transport::Udp && via.state == SendState::Waiting
     }
 
     /// Books a send of these questions.
@@ -129,35 +129,35 @@ impl Query {
         questions: Questions,
         servers: &[Nameserver],
         now: Instant,
-    ) -> Send {
+    ) -> QuerySend {
         // Half of what is left at most, so that a short timeout still sees its resends.
         let longest = self.deadline.saturating_duration_since(now) / 2;
-        let progress = &mut self.servers[server];
-        progress.first_sent.get_or_insert(now);
+        let server_state = &mut self.servers[server];
+        server_state.first_sent.get_or_insert(now);
         let mut is_last = false;
         for question in questions.iter() {
-            let leg = progress.exchanges[question].leg(transport);
+            let via = server_state.questions[question].via(transport);
             let delay = match transport {
                 Transport::Udp => {
                     let usual =
-                        servers[server].resend_delay() * RESEND_GROWTH.pow(leg.sends.into());
+                        servers[server].resend_delay() * RESEND_GROWTH.pow(via.sends.into());
                     usual * self.resend_permille / 1000
                 }
                 Transport::Tcp => TCP_LATE_DELAY,
             };
-            servers[server].note_sent(leg.sends == 0);
-            leg.sends += 1;
-            leg.standing = Standing::Waiting;
-            leg.next = Some(now + delay.min(longest));
-            is_last |= leg.sends == MAX_SENDS;
+            servers[server].note_sent(via.sends == 0);
+            via.sends += 1;
+            via.state = SendState::Waiting;
+            via.next = Some(now + delay.min(longest));
+            is_last |= via.sends == MAX_SENDS;
         }
         // A path that drops EDNS in silence shows itself by silence alone, so the last send goes
         // without (RFC 6891 section 6.2.5 allows for such middleboxes).
         let edns = self.config.edns
-            && !progress.is_plain
+            && !server_state.without_edns
             && servers[server].speaks_edns(now)
             && !(transport == Transport::Udp && is_last);
-        Send { server, transport, questions, edns }
+        QuerySend { server, transport, questions, edns }
     }
 
     /// What was sent has not been answered in time, or could not be sent a moment ago.
@@ -171,34 +171,34 @@ impl Query {
     ) {
         let in_turn = self.is_in_turn();
         let longest = self.deadline.saturating_duration_since(now) / 2;
-        let exchange = &mut self.servers[server].exchanges[question];
-        let hint = exchange.hint;
-        let leg = exchange.leg(transport);
-        match (leg.standing, transport) {
-            (Standing::Held, _) => {
-                if !leg.ask() {
-                    leg.stand(Standing::Silent);
+        let at_server = &mut self.servers[server].questions[question];
+        let hint = at_server.hint;
+        let via = at_server.via(transport);
+        match (via.state, transport) {
+            (SendState::Held, _) => {
+                if !via.mark_due() {
+                    via.enter(SendState::Silent);
                 }
             }
-            (Standing::Waiting, Transport::Tcp) => {
-                leg.standing = Standing::Late;
-                leg.next = Some(now + TCP_SILENT_DELAY.min(longest));
+            (SendState::Waiting, Transport::Tcp) => {
+                via.state = SendState::Late;
+                via.next = Some(now + TCP_SILENT_DELAY.min(longest));
                 servers[server].handle_silence(now);
             }
-            (Standing::Waiting, Transport::Udp) => {
+            (SendState::Waiting, Transport::Udp) => {
                 servers[server].handle_silence(now);
                 // In turn, the next nameserver is asked instead, and this one again next round.
-                if in_turn || !leg.ask() {
+                if in_turn || !via.mark_due() {
                     if let Some(rcode) = hint {
                         let cause = FailureCause::Rcode(rcode);
                         return self.fail(question, server, transport, cause, servers, now);
                     }
-                    leg.stand(Standing::Silent);
+                    via.enter(SendState::Silent);
                 }
             }
-            _ => leg.stand(Standing::Silent),
+            _ => via.enter(SendState::Silent),
         }
-        self.ask_unasked(question);
+        self.query_others(question);
         self.finish_round_if_over(question, servers, now);
     }
 }

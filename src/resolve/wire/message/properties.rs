@@ -19,10 +19,7 @@ const NAME: &[u8] = b"\x03www\x07example\0";
 fn read(octets: &[u8], transport: Transport) -> Result<Response, Ignored> {
     let name = query_name(NAME);
     let record_type = RecordType::A;
-    read_response(
-        octets,
-        Expected { id: ID, name: &name, record_type, transport, exact_case: false },
-    )
+    read_response(octets, Expected { id: ID, name: &name, record_type, transport })
 }
 
 /// Checks on the octets themselves what [`read_response`] found by parsing.

@@ -92,7 +92,7 @@ pub(in crate::resolve) fn summary(read: Result<Response, Ignored>) -> String {
         Ok(Response::BadVers) => return "badvers".into(),
         Ok(Response::Hint(rcode)) => return format!("hint: {rcode}"),
         Ok(Response::LameReferral) => return "lame referral".into(),
-        Err(ignored) => return format!("ignored: {}", ignored.name()),
+        Err(ignored) => return format!("ignored: {}", reason(ignored)),
     };
     let outcome = match &answer.outcome {
         Outcome::Addresses(addresses) => {
@@ -190,4 +190,15 @@ fn name(text: &str) -> Name<Vec<u8>> {
 
 fn parse<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().unwrap_or_else(|e| panic!("{text:?}: {e:?}"))
+}
+
+pub(super) fn reason(ignored: Ignored) -> &'static str {
+    match ignored {
+        Ignored::TooShort => "too_short",
+        Ignored::WrongId => "wrong_id",
+        Ignored::NotAResponse => "not_a_response",
+        Ignored::WrongOpcode => "wrong_opcode",
+        Ignored::WrongQuestion => "wrong_question",
+        Ignored::Malformed => "malformed",
+    }
 }

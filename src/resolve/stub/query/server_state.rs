@@ -29,19 +29,19 @@ impl Questions {
 
 /// What has passed between one query and one nameserver.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
-    pub(super) exchanges: [Exchange; MAX_QUESTIONS],
+pub(super) struct ServerState {
+    pub(super) questions: [QuestionState; MAX_QUESTIONS],
     pub(super) first_sent: Option<Instant>,
     /// It gets no EDNS any more, because it said that it knows none.
-    pub(super) is_plain: bool,
+    pub(super) without_edns: bool,
 }
 
 /// What has passed between one question and one nameserver: over UDP, over TCP, or, once somebody
 /// seems to be guessing ids, over both at once.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Exchange {
-    pub(super) udp: Leg,
-    pub(super) tcp: Leg,
+pub(super) struct QuestionState {
+    pub(super) udp: TransportState,
+    pub(super) tcp: TransportState,
     /// The answer is known not to fit a datagram: it is asked for over TCP alone.
     pub(super) is_truncated: bool,
     /// An error without a question came. It is told, if nothing better comes.
@@ -50,8 +50,8 @@ pub(super) struct Exchange {
 
 /// One question, one nameserver, one transport.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Leg {
-    pub(super) standing: Standing,
+pub(super) struct TransportState {
+    pub(super) state: SendState,
     pub(super) sends: u8,
     /// When it is overdue, or tried again.
     pub(super) next: Option<Instant>,
@@ -59,7 +59,7 @@ pub(super) struct Leg {
 
 /// Where a question stands with one nameserver over one transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum SendState {
     #[default]
     Unasked,
     /// To be sent now.
@@ -74,29 +74,29 @@ pub(super) enum Standing {
     Failed,
 }
 
-impl Leg {
+impl TransportState {
     pub(super) fn is_open(self) -> bool {
-        use Standing::{Due, Held, Late, Waiting};
-        matches!(self.standing, Due | Waiting | Late | Held)
+        use SendState::{Due, Held, Late, Waiting};
+        matches!(self.state, Due | Waiting | Late | Held)
     }
 
-    pub(super) fn stand(&mut self, standing: Standing) {
-        self.standing = standing;
+    pub(super) fn enter(&mut self, state: SendState) {
+        self.state = state;
         self.next = None;
     }
 
     /// Lets it be sent now; `false` if it was sent as often as it may be.
-    pub(super) fn ask(&mut self) -> bool {
+    pub(super) fn mark_due(&mut self) -> bool {
         let may_be_sent = self.sends < MAX_SENDS;
         if may_be_sent {
-            self.stand(Standing::Due);
+            self.enter(SendState::Due);
         }
         may_be_sent
     }
 }
 
-impl Exchange {
-    pub(super) fn leg(&mut self, transport: Transport) -> &mut Leg {
+impl QuestionState {
+    pub(super) fn via(&mut self, transport: Transport) -> &mut TransportState {
         match transport {
             Transport::Udp => &mut self.udp,
             Transport::Tcp => &mut self.tcp,
@@ -104,33 +104,33 @@ impl Exchange {
     }
 
     pub(super) fn is_unasked(&self) -> bool {
-        [self.udp, self.tcp].iter().all(|leg| leg.standing == Standing::Unasked)
+        [self.udp, self.tcp].iter().all(|via| via.state == SendState::Unasked)
     }
 
     /// Nothing is out or about to go out, but a late answer may come.
     pub(super) fn is_silent(&self) -> bool {
-        let legs = [self.udp, self.tcp];
-        !legs.iter().any(|leg| leg.is_open())
-            && legs.iter().any(|leg| leg.standing == Standing::Silent)
+        let transports = [self.udp, self.tcp];
+        !transports.iter().any(|via| via.is_open())
+            && transports.iter().any(|via| via.state == SendState::Silent)
     }
 
     /// Failed over each transport that was tried.
     pub(super) fn has_failed(&self) -> bool {
-        let legs = [self.udp, self.tcp];
-        legs.iter().all(|leg| matches!(leg.standing, Standing::Failed | Standing::Unasked))
+        let transports = [self.udp, self.tcp];
+        transports.iter().all(|via| matches!(via.state, SendState::Failed | SendState::Unasked))
             && !self.is_unasked()
     }
 
     /// Whether it has sends left over the transport that would be used.
     pub(super) fn may_be_asked(&self, tcp_only: bool) -> bool {
-        let leg = if tcp_only || self.is_truncated { self.tcp } else { self.udp };
-        leg.sends < MAX_SENDS
+        let via = if tcp_only || self.is_truncated { self.tcp } else { self.udp };
+        via.sends < MAX_SENDS
     }
 
     /// A new round: what was sent so far still counts.
     pub(super) fn start_anew(&mut self) {
-        self.udp.stand(Standing::Unasked);
-        self.tcp.stand(Standing::Unasked);
+        self.udp.enter(SendState::Unasked);
+        self.tcp.enter(SendState::Unasked);
         self.hint = None;
     }
 }

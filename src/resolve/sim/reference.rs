@@ -15,7 +15,7 @@ use crate::resolve::wire::query_name::QueryName;
 
 /// What was asked and heard on the sockets of one world.
 #[derive(Debug, Default)]
-pub(super) struct Witness {
+pub(super) struct Reference {
     /// Messages that are known to be true, and may settle their questions.
     pub(super) truths: HashSet<Vec<u8>>,
     /// How many messages that are not known to be true may have settled a question.
@@ -31,7 +31,7 @@ pub(super) struct Witness {
     candidates: HashMap<LookupId, Vec<QueryName>>,
 }
 
-impl Witness {
+impl Reference {
     pub(super) fn lookup(&mut self, id: LookupId, candidates: impl Iterator<Item = HostName>) {
         self.candidates.insert(id, candidates.map(|name| QueryName::from(&name)).collect());
     }

@@ -1,6 +1,6 @@
 //! A nameserver and a network of random habits.
 
-use std::io;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::random::Random;
 use super::world::{Connect, Nameserver, Reaction};
 use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
 use crate::resolve::stub::lookup::MAX_ALIAS_QUERIES;
+use crate::resolve::stub::sockets::SocketError;
 
 /// What no valid answer ever holds: an address from here was taken from a forged message.
 const FORGED_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
@@ -35,7 +36,7 @@ pub(super) fn made_at(ip: IpAddr) -> Option<(Duration, Duration)> {
 pub(super) const WRONG_ID: u16 = 1;
 
 /// A nameserver with the path to it. All of its habits are chances in a hundred.
-pub(super) struct Weather {
+pub(super) struct Faults {
     random: Random,
     kind: Kind,
     lost: u64,
@@ -62,7 +63,7 @@ enum Kind {
     Terse(u16),
 }
 
-impl Weather {
+impl Faults {
     pub(super) fn new(mut random: Random) -> Self {
         use Kind::{Closed, Fails, Lame, Silent, Terse, Well};
         let kinds = [
@@ -108,12 +109,12 @@ impl Weather {
     /// One that answers everything, quicker than it is asked again, over a path that loses nothing. What
     /// a forger sends to those who ask it is another matter.
     pub(super) fn reliable(random: Random) -> Self {
-        let mut weather = Self::new(random);
-        weather.kind = Kind::Well;
-        (weather.lost, weather.broken_stream, weather.open_fails) = (0, 0, 0);
-        weather.connect = Connect::Accept(weather.random.millis(0..50));
-        weather.slowness = 50;
-        weather
+        let mut faults = Self::new(random);
+        faults.kind = Kind::Well;
+        (faults.lost, faults.broken_stream, faults.open_fails) = (0, 0, 0);
+        faults.connect = Connect::Accept(faults.random.millis(0..50));
+        faults.slowness = 50;
+        faults
     }
 
     fn delay(&mut self) -> Duration {
@@ -190,7 +191,10 @@ impl Weather {
             reactions.push(Reaction::Bytes(self.delay(), self.forgery(query)));
         }
         if self.kind == Kind::Closed {
-            reactions.push(Reaction::Error(self.delay(), io::ErrorKind::ConnectionRefused));
+            reactions.push(Reaction::Error(
+                self.delay(),
+                SocketError::Failed(ErrorKind::ConnectionRefused),
+            ));
         }
         if self.random.percent(self.lost) {
             return reactions;
@@ -225,14 +229,15 @@ impl Weather {
             rest = behind;
         }
         if breaks {
-            let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof];
+            let kinds =
+                [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof].map(SocketError::Failed);
             reactions.push(Reaction::Error(at, *self.random.pick(&kinds)));
         }
         reactions
     }
 }
 
-impl Nameserver for Weather {
+impl Nameserver for Faults {
     fn handle_query(&mut self, query: &Query, at: Duration) -> Vec<Reaction> {
         match query.transport {
             Transport::Udp => self.handle_datagram(query, at),
@@ -244,10 +249,11 @@ impl Nameserver for Weather {
         self.connect
     }
 
-    fn open(&mut self, _transport: Transport, _at: Duration) -> io::Result<()> {
+    fn open(&mut self, _transport: Transport, _at: Duration) -> Result<(), SocketError> {
         if self.random.percent(self.open_fails) {
-            let kinds = [io::ErrorKind::QuotaExceeded, io::ErrorKind::NetworkUnreachable];
-            return Err((*self.random.pick(&kinds)).into());
+            let kinds =
+                [SocketError::OutOfResources, SocketError::Failed(ErrorKind::NetworkUnreachable)];
+            return Err(*self.random.pick(&kinds));
         }
         Ok(())
     }
