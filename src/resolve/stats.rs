@@ -1,4 +1,4 @@
-//! [`Stats`]: what a resolver has done, counted.
+//! [`Stats`]: counters of a resolver.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,17 +8,17 @@ use std::time::Duration;
 use super::error::Transport;
 use super::wire::message::Ignored;
 
-/// What a resolver has done since it was made ([`Resolver::stats`]).
+/// Counters of a resolver since it was built ([`Resolver::stats`]).
 ///
-/// Gauges say what is so now: `pending_lookups`, `open_sockets`, `cache_entries`, `cache_bytes`. The
-/// others count up.
+/// `pending_lookups`, `open_sockets`, `cache_entries` and `cache_bytes` are gauges: they say what is so
+/// now. The others count up.
 ///
 /// [`Resolver::stats`]: super::Resolver::stats
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Lookups that the resolver thread was asked for: the cache, the hosts file and special names
-    /// did not suffice.
+    /// Lookups that went to the resolver thread, because neither the cache nor the hosts file nor a
+    /// special-use name answered them.
     pub lookups: u64,
     /// Of these, lookups that have not ended.
     pub pending_lookups: u64,
@@ -26,20 +26,20 @@ pub struct Stats {
     pub answered: u64,
     /// Questions that no nameserver answered.
     pub failed: u64,
-    /// Questions that joined an identical one that was already out.
+    /// Questions that were coalesced with an identical one in flight.
     pub coalesced: u64,
     /// Questions answered from the cache while their TTL ran.
     pub cache_hits: u64,
     /// Questions answered from the cache after their TTL
     /// ([`CacheOptions::serve_stale`](super::CacheOptions::serve_stale)).
     pub cache_stale: u64,
-    /// Questions that the cache did not know: they were asked, or joined one that was out.
+    /// Questions that were not in the cache: they were asked, or coalesced.
     pub cache_misses: u64,
-    /// Questions asked for the cache alone: before their TTL ended, or behind a stale answer.
+    /// Questions asked to refresh the cache: before their TTL ended, or after a stale answer was given.
     pub cache_refreshes: u64,
     /// Answers in the cache.
     pub cache_entries: u64,
-    /// What the answers in the cache take, about.
+    /// Approximate size of the answers in the cache, in bytes.
     pub cache_bytes: u64,
     /// Queries sent over UDP, resends included.
     pub udp_queries: u64,
@@ -47,21 +47,21 @@ pub struct Stats {
     pub tcp_queries: u64,
     /// Truncated responses, asked for again over TCP.
     pub truncated: u64,
-    /// Answers with the address 127.0.53.53. It is passed on as any other, and means that the name is a
-    /// private one which is becoming a public one: a new top-level domain answers so for its first
-    /// ninety days (ICANN, "Name Collision Occurrence Management Framework", 2014). Whoever gets it
-    /// should find out where the name comes from: soon it will lead to a stranger's address.
+    /// Answers with the address 127.0.53.53, which means that a private name is becoming a public one:
+    /// a new top-level domain answers so for its first ninety days (ICANN, "Name Collision Occurrence
+    /// Management Framework", 2014). The address is handed out as any other. The place from which the
+    /// name comes should be found: the name will soon resolve to a foreign address.
     pub name_collisions: u64,
     /// Messages that were dropped because they answered nothing that was asked: forged, broken, or
     /// late ones.
     pub ignored: IgnoredMessages,
     /// UDP sockets open.
     pub open_sockets: u64,
-    /// How often what is known of the nameservers was begun anew: since resolv.conf had changed, the
-    /// machine was suspended, or the thread had died.
+    /// How often nameserver state was reset, because resolv.conf changed, the machine was suspended, or
+    /// the thread panicked.
     pub generations: u64,
-    /// The nameservers, in the order of the configuration, since the last of these; none before the
-    /// first lookup that asks.
+    /// The nameservers, in the order of the configuration, since the last reset; empty before the first
+    /// lookup that asks one.
     pub nameservers: Vec<NameserverStats>,
 }
 
@@ -108,7 +108,7 @@ impl IgnoredMessages {
     }
 }
 
-/// What one nameserver was asked, and what it did.
+/// Counters of one nameserver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NameserverStats {
@@ -116,20 +116,20 @@ pub struct NameserverStats {
     pub addr: SocketAddr,
     /// Queries sent to it, resends included.
     pub queries: u64,
-    /// Queries about a question that it had been sent before.
+    /// Queries about a question that had been sent to it before.
     pub resends: u64,
-    /// Queries that were not answered for longer than its round-trip time lets expect. A late
-    /// answer still counts as an answer.
+    /// Queries that were not answered within the time that its round-trip time suggests. A late answer
+    /// still counts as an answer.
     pub timeouts: u64,
-    /// Questions that it failed: by an error such as SERVFAIL, or because it could not be reached.
+    /// Questions that it failed, by an error such as SERVFAIL or because it could not be reached.
     pub failures: u64,
-    /// Its smoothed round-trip time (RFC 6298 section 2), in microseconds exactly; `None` before its
-    /// first answer over UDP.
+    /// Its smoothed round-trip time (RFC 6298 section 2), to the microsecond; `None` before its first
+    /// answer over UDP.
     pub smoothed_rtt: Option<Duration>,
 }
 
-/// The counters behind [`Stats`]. Each is written by one thread, or seldom, so no addition contends;
-/// no reader relies on one counter to say anything of another, so none is ordered.
+/// The counters behind [`Stats`]. Each is written by one thread, or seldom, so additions do not
+/// contend; no reader infers one counter from another, so none is ordered.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) lookups: AtomicU64,
@@ -147,7 +147,7 @@ pub(crate) struct Counters {
     tcp_queries: AtomicU64,
     ignored: [AtomicU64; Ignored::COUNT],
     duplicates: AtomicU64,
-    /// Locked once a generation and once a snapshot.
+    /// Locked once a generation and once for each `stats`.
     nameservers: Mutex<Vec<Arc<NameserverCounters>>>,
 }
 
@@ -176,8 +176,8 @@ pub(crate) fn add(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// One core's part of a gauge; the parts of all cores of a resolver add up. A core that is dropped,
-/// because its thread died, takes its part along.
+/// One stub's part of a gauge; the gauge is the sum over the stubs of a resolver. A stub that is
+/// dropped, as when its thread panics, takes its part along.
 pub(crate) struct Gauge {
     counters: Arc<Counters>,
     sum: fn(&Counters) -> &AtomicU64,
@@ -239,16 +239,16 @@ impl NameserverCounters {
 }
 
 impl Counters {
-    /// A core was made, with these nameservers.
+    /// A stub was made, with these nameservers.
     pub(crate) fn start_generation<'a>(
         &self,
         nameservers: impl Iterator<Item = &'a Arc<NameserverCounters>>,
     ) {
-        let mut told = self.nameservers.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.is_empty() {
+        let mut current = self.nameservers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !current.is_empty() {
             add(&self.generations);
         }
-        *told = nameservers.cloned().collect();
+        *current = nameservers.cloned().collect();
     }
 
     pub(crate) fn query(&self, transport: Transport) {
@@ -262,7 +262,7 @@ impl Counters {
         add(&self.ignored[reason.index()]);
     }
 
-    /// A response to a question that is settled.
+    /// Counts a response to a question that was settled.
     pub(crate) fn duplicate(&self) {
         add(&self.duplicates);
     }

@@ -1,18 +1,19 @@
-//! Answers by question, until their time is over.
+//! The cache: outcomes by question, for as long as they hold.
 //!
-//! [`Cache`] is policy and no clock: time is an argument. It decides what is kept and for how long;
-//! underneath are shards of `quick_cache`, which decide what goes when there is no room.
+//! [`Cache`] has no clock: time is an argument. It decides what is cached and for how long; eviction
+//! is up to the shards of `quick_cache` underneath.
 //!
 //! - An answer holds for the least TTL of the records it was made of, from the moment its query was
-//!   *sent*, so that no answer outlives what its nameserver meant.
-//! - "No such name" and "no such address" hold as their SOA record says, and not at all without one
+//!   *sent*, so that it never outlives the TTL that its nameserver gave.
+//! - NXDOMAIN and NODATA hold as their SOA record says, and are not cached without one
 //!   (RFC 2308 section 5).
 //! - A question that every nameserver failed is not asked again for a second (RFC 9520 section 3.2).
-//! - Truncated responses, partial failures and shortages of this process are never kept.
+//! - Truncated responses, partial failures and shortages of this process are never cached.
 //!
-//! The callers of lookups read it; the resolver thread writes, and whoever clears or forgets. A reader never waits: if
-//! the shard is being written to, the question counts as not cached, and the resolver thread finds
-//! it. So a reader in a process that was forked off while a shard was locked does not hang either.
+//! Callers of lookups read it; the resolver thread writes it, as do callers of `forget` and
+//! `clear_cache`. A reader never waits: if a shard is locked for writing, the question counts as not
+//! cached, and the resolver thread answers it. So a reader in a child that was forked off while a
+//! shard was locked does not hang either.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
@@ -32,18 +33,18 @@ use crate::resolve::wire::query_name::QueryName;
 
 use crate::resolve::CacheOptions;
 
-/// One writer at a time holds one shard, so that a reader seldom meets it.
+/// A writer locks one shard at a time, so that readers seldom meet it.
 const SHARDS: usize = 8;
 
 /// RFC 8767 section 5: "Attempts to refresh from non-responsive or otherwise failing authoritative
 /// nameservers are recommended to be done no more frequently than every 30 seconds."
 const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 
-/// A prefetch is made in this last part of an answer's time, as Unbound does: names in constant use
-/// are asked a tenth more often, and never waited for.
+/// A prefetch is made in the last tenth of an answer's TTL, as in Unbound: names in constant use are
+/// asked a tenth more often, and their lookups never wait.
 const PREFETCH_PART: u32 = 10;
 
-/// What the map needs for an entry beside key and value: its slot, links, and hash table.
+/// Bytes that the map needs for an entry besides key and value: its slot, links, and hash table.
 const SLOT_BYTES: usize = 64;
 
 type Shard = quick_cache::unsync::Cache<
@@ -54,12 +55,12 @@ type Shard = quick_cache::unsync::Cache<
     DefaultLifecycle<Key, Arc<Entry>>,
 >;
 
-/// The answers of one resolver.
+/// The cache of one resolver.
 pub(crate) struct Cache {
     options: CacheOptions,
-    /// Entries of an earlier generation are gone.
+    /// Counts clears: entries of an earlier generation do not hold.
     generation: AtomicU64,
-    /// Goes into the hash of every name, so that nobody outside can choose names that collide.
+    /// Goes into the hash of every name, so that names that collide cannot be chosen from outside.
     secret: u64,
     shards: [RwLock<Shard>; SHARDS],
     hits: AtomicU64,
@@ -88,18 +89,18 @@ impl Hash for Key {
     }
 }
 
-/// One question's outcome. Changed by being replaced, so that readers share it.
+/// One question's outcome. It is replaced rather than changed, so that readers can share it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     settled: Settled,
     generation: u64,
     expires: Instant,
-    /// Until when it may be served although it has expired.
+    /// Until when it may be served stale.
     stale_until: Instant,
-    /// From when on whoever is given it has it refreshed.
+    /// From when on a hit has it refreshed.
     refresh_from: Instant,
-    /// Whoever takes that on puts it off, by so many nanoseconds from then: a refresh that gets lost is
-    /// not the last one.
+    /// By how many nanoseconds after that the next refresh is due. Each refresh that is started
+    /// postpones the next, so that one that gets lost is repeated.
     refresh_delay: AtomicU64,
 }
 
@@ -110,7 +111,7 @@ impl Entry {
         Self { settled, generation, expires, stale_until, refresh_from, refresh_delay }
     }
 
-    /// Whether it is time for a refresh, and nobody else sees to it.
+    /// Whether a refresh is due. Returns `true` to one caller for each.
     fn take_refresh(&self, now: Instant) -> bool {
         let Some(late) = now.checked_duration_since(self.refresh_from) else { return false };
         let due = self.refresh_delay.load(Ordering::Relaxed);
@@ -120,7 +121,7 @@ impl Entry {
     }
 }
 
-/// From when on an entry is what.
+/// The instants at which an entry expires, stops being servable stale, and wants a refresh.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     expires: Instant,
@@ -132,12 +133,12 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A question that need not be asked.
+/// A cached outcome of a question.
 #[derive(Clone, Debug)]
 pub(crate) struct Hit {
     entry: Arc<Entry>,
     is_stale: bool,
-    /// The question is to be asked behind the hit: nobody else has been told.
+    /// Whether the caller of this hit has to start a refresh.
     pub(crate) wants_refresh: bool,
 }
 
@@ -192,7 +193,7 @@ impl Cache {
         Self::with_secret(options, RandomState::new().hash_one(0))
     }
 
-    /// The same names lie in the same places in every cache with this secret.
+    /// A cache whose shards are chosen by this secret, for tests that are to be repeatable.
     pub(crate) fn with_secret(options: CacheOptions, secret: u64) -> Self {
         let entries = (options.entries / SHARDS).max(1);
         let bytes = u64::try_from(options.bytes / SHARDS).unwrap_or(u64::MAX).max(1);
@@ -216,13 +217,14 @@ impl Cache {
         &self.options
     }
 
-    /// What a question is begun in, for [`insert`](Self::insert).
+    /// The generation in which a query is started, for [`insert`](Self::insert).
     pub(crate) fn generation(&self) -> u64 {
-        // Orders nothing: an answer of the generation before is told by its number, whenever it comes.
+        // Orders nothing: an answer of an earlier generation is recognized by its number, whenever it
+        // comes.
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// The outcome of a question, if it is known and still holds. Never waits.
+    /// The cached outcome of a question, fresh or stale. Never waits.
     pub(crate) fn get(
         &self,
         name: &QueryName,
@@ -233,7 +235,7 @@ impl Cache {
     }
 
     fn find(&self, key: &Key, now: Instant, is_wanted: impl FnOnce(&Entry) -> bool) -> Option<Hit> {
-        // A shard that a panic left behind is used no more.
+        // A shard that a panic has poisoned is not used any more.
         let shard = self.shard(key).try_read().ok()?;
         let entry = shard.get(key)?;
         if entry.generation != self.generation() || now >= entry.stale_until {
@@ -252,12 +254,12 @@ impl Cache {
         CacheReader { cache: self, now, last: None, hits: 0 }
     }
 
-    /// A hit was made use of.
+    /// Counts a hit that was used.
     pub(crate) fn count(&self, hit: &Hit) {
         add(if hit.is_stale { &self.stale_hits } else { &self.hits });
     }
 
-    /// A question that was begun in `generation` has been settled.
+    /// Caches the outcome of a question whose query was started in `generation`.
     pub(crate) fn insert(
         &self,
         name: &QueryName,
@@ -277,7 +279,7 @@ impl Cache {
         }
     }
 
-    /// What to keep of an outcome, given what is kept; `None`: nothing.
+    /// The entry for an outcome, given the one that it replaces; `None` if it is not cached.
     fn entry(
         &self,
         settled: &Settled,
@@ -288,13 +290,14 @@ impl Cache {
         let options = &self.options;
         let times = match settled {
             Settled::Answer { answer, asked_at } => {
-                // A TTL of 0 is for those who wait for the answer (RFC 1035 section 3.2.1).
+                // An answer with a TTL of 0 is only for the lookups that wait for it (RFC 1035 section
+                // 3.2.1).
                 let ttl = Duration::from_secs(answer.ttl.filter(|ttl| *ttl > 0)?.into());
                 let has_addresses = is_positive(answer);
                 let ttl =
                     ttl.min(if has_addresses { options.max_ttl } else { options.max_negative_ttl });
                 let expires = *asked_at + ttl;
-                // "Not there" is never served stale: it would keep a new name from being seen.
+                // Negative answers are never served stale: they would hide a new name.
                 let stale = options.serve_stale.filter(|_| has_addresses).unwrap_or_default();
                 let early = if options.prefetch { ttl / PREFETCH_PART } else { Duration::ZERO };
                 let refresh_from = *asked_at + ttl.saturating_sub(early);
@@ -306,7 +309,7 @@ impl Cache {
                     is_answer && old.generation == generation && now < old.stale_until
                 });
                 if let Some(Entry { settled, expires, stale_until, .. }) = old {
-                    // What was to be refreshed goes on as it is.
+                    // A failed refresh leaves the answer as it is.
                     let (expires, stale_until) = (*expires, *stale_until);
                     let times = Times { expires, stale_until, refresh_from: now + REFRESH_PAUSE };
                     return Some(Entry::new(settled.clone(), generation, times));
@@ -322,7 +325,7 @@ impl Cache {
         (!is_over).then(|| Entry::new(settled.clone(), generation, times))
     }
 
-    /// Everything that is known, and everything that is being asked now, is no longer so.
+    /// Removes every entry; the answers to queries in flight are not cached either.
     pub(crate) fn clear(&self) {
         self.start_generation();
         for shard in &self.shards {
@@ -330,8 +333,8 @@ impl Cache {
         }
     }
 
-    /// As [`clear`](Self::clear), but keeps the memory: for a process in which the locks may be held
-    /// by a thread that it does not have.
+    /// As [`clear`](Self::clear), but without a lock, and keeps the memory: for a forked child, in which
+    /// a lock may be held by a thread that it does not have.
     pub(crate) fn start_generation(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
@@ -376,7 +379,7 @@ fn is_positive(answer: &Answer) -> bool {
     matches!(answer.outcome, Outcome::Addresses(_) | Outcome::Alias { .. })
 }
 
-/// Entries by the bytes they take, and none for less than its part of the space.
+/// Weighs entries by their bytes, and none for less than its share of the space.
 #[derive(Clone, Debug)]
 struct Weights {
     least: u64,

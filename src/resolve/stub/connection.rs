@@ -1,4 +1,4 @@
-//! One TCP connection to one nameserver, and the questions on it (RFC 7766).
+//! One TCP connection to one nameserver, and the outstanding queries on it (RFC 7766).
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,18 @@ use crate::resolve::wire::framing::Framing;
 /// nameserver is not asked to keep state for a client that has gone quiet.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connection, from its opening to its close.
+/// A connection, from its opening to its end.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) server: usize,
     pub(crate) is_connected: bool,
-    /// Whether it has brought a valid response: only then is its loss worth a silent second try.
+    /// Whether it has brought a valid response: only then is its loss retried without a failure.
     pub(crate) has_answered: bool,
-    /// A question timed out on it: nothing new is asked here.
+    /// A question timed out on it: no further query is sent on it.
     pub(crate) is_stuck: bool,
     pub(crate) framing: Framing,
     pub(crate) outstanding: OutstandingQueries,
-    /// How many questions wait for a response.
+    /// How many queries await a response.
     open: usize,
     pub(crate) idle_at: Option<Instant>,
 }
@@ -41,13 +41,13 @@ impl Connection {
         }
     }
 
-    /// Whether a question may be asked here. Ids whose responses never came are taken for as long
-    /// as the connection lives, so one that has lost too many is left to end.
+    /// Whether a query may be sent on it. The ids of queries without a response stay taken for the life
+    /// of the connection, so one that has lost too many is left to end.
     pub(crate) fn is_usable(&self) -> bool {
         !self.is_stuck && self.outstanding.has_room_for(1)
     }
 
-    /// Lets a question wait here, under an id that no other question has on this connection
+    /// Adds a query under an id that no other query has on this connection, and returns the id
     /// (RFC 7766 section 6.2.1: "they MUST take care ... not to reuse the Message ID").
     pub(crate) fn add(
         &mut self,
@@ -59,7 +59,7 @@ impl Connection {
         self.outstanding.add(outstanding, random)
     }
 
-    /// The response to the query under `id` is in: the id is free.
+    /// The response to the query under `id` has arrived: the id is free.
     pub(crate) fn handle_answered(&mut self, id: u16, now: Instant) {
         self.has_answered = true;
         if self.outstanding.remove(id).is_some_and(|outstanding| !outstanding.is_settled) {
@@ -68,9 +68,9 @@ impl Connection {
         self.rest(now);
     }
 
-    /// The question of `query` under `id` is settled by something else than a response from here.
-    /// The id stays taken: the nameserver may still send one. Nothing happens if the response is in;
-    /// the id may be another query's by now.
+    /// Marks the question of `query` under `id` as settled, without a response from this connection. The
+    /// id stays taken, since the nameserver may still respond. Does nothing if the response has
+    /// arrived: the id may be another query's by now.
     pub(crate) fn release(&mut self, query: QueryId, id: u16, timed_out: bool, now: Instant) {
         let outstanding = self.outstanding.get_mut(id);
         let is_open = |o: &&mut OutstandingQuery| o.query == query && !o.is_settled;

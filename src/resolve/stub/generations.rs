@@ -1,9 +1,9 @@
-//! The core of a resolver across changes of its configuration.
+//! The stubs of one resolver, one for each generation of its configuration.
 //!
-//! When resolv.conf has changed, or the machine was suspended, what was learnt of the nameservers
-//! is worth nothing any more: a new [`Stub`] takes the lookups from then on, with new connections and
-//! an empty cache. The one before finishes what it has begun as it began it. Each has its own flights,
-//! so nothing that is asked of a nameserver of before can answer a lookup of now.
+//! When resolv.conf has changed, or the machine was suspended, what was learnt of the nameservers no
+//! longer holds: a new [`Stub`] takes the lookups from then on, with new connections and an empty
+//! cache. The retired one finishes the lookups that it has. Questions are coalesced within a
+//! generation only, so no answer of an earlier configuration reaches a lookup of a later one.
 
 use std::time::Instant;
 
@@ -14,12 +14,12 @@ use super::{Stub, Transmit};
 use crate::resolve::error::RecordType;
 use crate::resolve::wire::query_name::QueryName;
 
-/// All cores of a resolver: what happens is passed on to the one that it concerns.
+/// The current stub and the retired ones. Each call is passed to the stub that it concerns.
 ///
 /// Call order as for [`Stub`].
 pub(crate) struct Generations {
     current: Stub,
-    /// Those with something left to finish, and those that have just finished.
+    /// Those with lookups left; finished ones are removed at the next timeout.
     retired: Vec<Stub>,
 }
 
@@ -28,7 +28,7 @@ impl Generations {
         Self { current: first, retired: Vec::new() }
     }
 
-    /// From now on `next` takes the lookups.
+    /// Retires the current stub; `next` takes the lookups from now on.
     pub(crate) fn handle_next(&mut self, next: Stub, now: Instant) {
         let mut last = std::mem::replace(&mut self.current, next);
         last.handle_retired(now);
@@ -119,13 +119,13 @@ impl Generations {
         std::iter::once(&mut self.current).chain(&mut self.retired)
     }
 
-    /// The core that has this lookup; one that has ended concerns nobody, and any core says so.
+    /// The stub that has this lookup. If none has, it has ended: any stub ignores it then.
     fn of_lookup(&mut self, id: LookupId) -> &mut Stub {
         let retired = self.retired.iter_mut().find(|stub| stub.has_lookup(id));
         retired.unwrap_or(&mut self.current)
     }
 
-    /// The core that has this socket; one that was closed concerns nobody.
+    /// The stub that has this socket. If none has, it was closed: any stub ignores it then.
     fn of_socket(&mut self, socket: SocketId) -> &mut Stub {
         let retired = self.retired.iter_mut().find(|stub| stub.has_socket(socket));
         retired.unwrap_or(&mut self.current)

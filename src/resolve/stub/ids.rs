@@ -1,25 +1,24 @@
-//! The numbers that the resolver itself gives out, and maps by them.
+//! Ids of lookups, queries and sockets, and maps by them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Names a lookup for as long as the resolver lives.
+/// Identifies a lookup for as long as the resolver lives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LookupId(pub(crate) u64);
 
-/// Names a query for as long as the resolver lives.
+/// Identifies a query for as long as the resolver lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct QueryId(pub(crate) u64);
 
-/// Names a socket or connection for as long as the resolver lives: ids are never used again, so an
-/// event that arrives for a socket already closed finds nothing.
+/// Identifies a socket or connection for as long as the resolver lives. Ids are never used again, so
+/// an event that arrives for a closed socket finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SocketId(pub(crate) u64);
 
-/// Numbers that no other had before: those of one resolver's sockets and queries, whichever of its
-/// generations they belong to.
+/// Gives out the ids of one resolver's queries and sockets, across its generations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids(Arc<AtomicU64>);
 
@@ -29,8 +28,8 @@ impl Ids {
     }
 }
 
-/// A map whose keys are ids of ours: counted up from one, so that nobody outside can choose them,
-/// and none of the work that std's hasher does against chosen keys is needed.
+/// A map by ids that this resolver gave out. They count up from one, so nothing outside can choose
+/// keys that collide, and std's keyed hasher is not needed.
 pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
 /// Spreads one number over the bits that the map looks at.

@@ -1,5 +1,8 @@
-//! The part of [`Stub`] that is about lookups and the questions they wait for: each question is out
-//! once, whoever asks the same waits with the others, and what nobody waits for is not asked.
+//! The part of [`Stub`] that gets the questions of lookups answered: from the cache, from a query in
+//! flight, or by a new query.
+//!
+//! Identical questions are coalesced: a second lookup joins the query in flight and receives its
+//! answer. A question without a subscriber is abandoned, unless it is asked for the cache.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +14,12 @@ use crate::resolve::stub::nameserver::Nameserver;
 use crate::resolve::stub::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::wire::query_name::QueryName;
 
-/// Whoever asks within a second of the first has come together with it, even if the answer has a TTL
-/// of 0: it is the time that RFC 9520 section 3.2 has for questions that fail.
+/// A lookup that asks within a second of the first shares its answer, even one with a TTL of 0: it is
+/// the time for which RFC 9520 section 3.2 has failures cached.
 const TOGETHER: Duration = Duration::from_secs(1);
 
 impl Stub {
-    /// Asks what the lookup wants asked, as far as it is not known.
+    /// Answers the questions of a lookup that are known, and asks the others.
     pub(super) fn advance_lookup(&mut self, id: LookupId, now: Instant) {
         let pairing = self.config.pairing;
         // Both families of one name become one query, so that they share its sockets.
@@ -60,8 +63,7 @@ impl Stub {
         self.mark_ready(id);
     }
 
-    /// The outcome of a question that need not be asked, and whether it should be asked all the
-    /// same, behind it.
+    /// The outcome of a question that is known, and whether it should be refreshed.
     fn known(
         &self,
         name: &QueryName,
@@ -75,16 +77,15 @@ impl Stub {
             }
             add(&self.counters.cache_misses);
         }
-        // The other question about the name is out, and this one was answered meanwhile.
+        // The question about the other family may be in flight, and this one answered meanwhile.
         let (query, question) = *self.in_flight.get(&(name.clone(), record_type.other()))?;
         let entry = self.queries.get(&query)?;
-        // Unless somebody wants it forgotten since.
+        // `forget` and `clear_cache` hold for such an answer too.
         if self.cache.as_ref().is_some_and(|cache| entry.generation != Some(cache.generation())) {
             return None;
         }
         let settled = entry.answered[1 - question].as_deref()?;
         let Settled::Answer { answer, asked_at } = settled else { return None };
-        // Whatever its TTL, those who come together share it; but not those who come much later.
         let holds = Duration::from_secs(answer.ttl.unwrap_or(0).into()).max(TOGETHER);
         if now >= *asked_at + holds {
             return None;
@@ -93,27 +94,27 @@ impl Stub {
         Some((settled.clone(), false))
     }
 
-    /// Lets the lookup wait for a question that is out. `false` if it is not.
+    /// Subscribes the lookup to a question in flight. Returns `false` if there is none.
     fn coalesce(&mut self, id: LookupId, name: &QueryName, record_type: RecordType) -> bool {
         let Some(&(query, question)) = self.in_flight.get(&(name.clone(), record_type)) else {
             return false;
         };
         let entry = self.lookups.get_mut(&id).expect("a lookup that asks exists");
         entry.waits_for[record_type.index()] = Some((query, question));
-        let flight = self.queries.get_mut(&query).expect("a flight has its query");
-        flight.subscribers[question].push(id);
+        let entry = self.queries.get_mut(&query).expect("a question in flight has its query");
+        entry.subscribers[question].push(id);
         add(&self.counters.coalesced);
         true
     }
 
-    /// Sees to it that a candidate's time ends even if the question it waits for is out for longer.
+    /// Arms a timer for the candidate's deadline if a question that it waits for has a later one.
     fn watch_candidate(&mut self, id: LookupId) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         let queries = &self.queries;
         let is_longer = |(query, _): &(QueryId, usize)| {
             queries
                 .get(query)
-                .is_some_and(|flight| flight.query.deadline() > entry.candidate_deadline)
+                .is_some_and(|other| other.query.deadline() > entry.candidate_deadline)
         };
         if entry.waits_for.iter().flatten().any(is_longer) {
             let overdue_at = Some(entry.candidate_deadline);
@@ -122,8 +123,8 @@ impl Stub {
         }
     }
 
-    /// Asks questions for the cache alone, those that are not out. Those about one name come one after
-    /// the other.
+    /// Refreshes the cache: asks those of `questions` that are not in flight. Questions about one name
+    /// stand one after the other.
     pub(crate) fn handle_refresh(
         &mut self,
         mut questions: Vec<(QueryName, RecordType)>,
@@ -134,8 +135,9 @@ impl Stub {
         }
         let in_sequence = self.config.pairing == Pairing::InSequence;
         questions.retain(|(name, record_type)| {
-            let is_out = |record_type| self.in_flight.contains_key(&(name.clone(), record_type));
-            !(is_out(*record_type) || in_sequence && is_out(record_type.other()))
+            let is_in_flight =
+                |record_type| self.in_flight.contains_key(&(name.clone(), record_type));
+            !(is_in_flight(*record_type) || in_sequence && is_in_flight(record_type.other()))
         });
         let mut questions = questions.into_iter().peekable();
         while let Some((name, record_type)) = questions.next() {
@@ -148,7 +150,7 @@ impl Stub {
                         record_types[1] = Some(second);
                     }
                     Pairing::OwnSockets => self.handle_refresh(vec![(name.clone(), second)], now),
-                    // Not beside the first: whoever is given the answer next has it refreshed.
+                    // Not beside the first: the next hit has it refreshed.
                     Pairing::InSequence => {}
                 }
             }
@@ -156,8 +158,8 @@ impl Stub {
         }
     }
 
-    /// What is known about a name is no longer so, and what comes of questions that are out was
-    /// asked before.
+    /// Removes a name from the cache. The answers to questions about it that are in flight are not
+    /// cached either.
     pub(crate) fn handle_forget(&mut self, name: &QueryName) {
         let Some(cache) = &self.cache else { return };
         cache.remove(name);
@@ -166,7 +168,7 @@ impl Stub {
         }
     }
 
-    /// Gives a new candidate name its time.
+    /// Sets the deadline of a candidate name that was begun.
     fn start_candidate(&mut self, id: LookupId, now: Instant) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         let number = entry.lookup.candidate_number();
@@ -178,8 +180,8 @@ impl Stub {
         }
     }
 
-    /// The time of a candidate name is up, while the question it waits for is still out: somebody
-    /// else asked it later.
+    /// The deadline of a candidate name has passed while its question is in flight for another lookup
+    /// that asked later.
     pub(super) fn handle_candidate_overdue(&mut self, id: LookupId, now: Instant) {
         self.unsubscribe(id, now);
         let is_proven = self.has_proven_nameserver();
@@ -190,11 +192,12 @@ impl Stub {
         }
     }
 
+    /// Whether any nameserver is known to work.
     fn has_proven_nameserver(&self) -> bool {
         self.servers.iter().any(Nameserver::is_proven)
     }
 
-    /// Asks, for a lookup or, without one, for the cache.
+    /// Starts a query for a lookup or, without one, for the cache.
     fn start_query(
         &mut self,
         lookup: Option<LookupId>,
@@ -247,7 +250,7 @@ impl Stub {
         self.advance_query(id, now);
     }
 
-    /// A question has its outcome: its sockets are returned, its flight ends, its lookups go on.
+    /// A question is settled: caches its outcome and hands it to the lookups that wait for it.
     pub(super) fn handle_settled(
         &mut self,
         id: QueryId,
@@ -276,8 +279,8 @@ impl Stub {
             entry.waits_for[record_type.index()] = None;
             let pause = self.cache.as_ref().map_or(Duration::ZERO, |cache| cache.options().pause());
             if is_overdue && now + pause < entry.candidate_deadline {
-                // It joined late, and has time left: the question is asked anew, but not sooner than
-                // RFC 9520 has it.
+                // It was coalesced late, and has time left: the question is asked anew, but not before
+                // RFC 9520 section 3.2 allows it.
                 self.pause(lookup, (name.clone(), record_type), now + pause, now);
             } else {
                 entry.lookup.handle_settled(record_type, &name, settled, is_proven);
@@ -286,7 +289,7 @@ impl Stub {
         }
     }
 
-    /// Lets a question of a lookup wait until it may be asked again.
+    /// Postpones a question of a lookup `until` it may be asked again.
     fn pause(
         &mut self,
         id: LookupId,
@@ -303,7 +306,7 @@ impl Stub {
         }
     }
 
-    /// The questions of a lookup that waited are asked again.
+    /// Asks the postponed questions of a lookup again.
     pub(super) fn handle_pause_over(&mut self, id: LookupId, now: Instant) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         for (name, record_type) in std::mem::take(&mut entry.paused) {
@@ -314,7 +317,8 @@ impl Stub {
         self.advance_lookup(id, now);
     }
 
-    /// A lookup waits for nothing any longer. A question that nobody else waits for is dropped.
+    /// Ends every subscription of a lookup. A question without another subscriber is abandoned, unless
+    /// it finishes for the cache.
     pub(super) fn unsubscribe(&mut self, id: LookupId, now: Instant) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         entry.paused.clear();
@@ -334,7 +338,7 @@ impl Stub {
         }
     }
 
-    /// Nobody waits for a question any longer.
+    /// Gives a question up: it has no subscriber.
     fn abandon(&mut self, query: QueryId, question: usize, now: Instant) {
         let Some(entry) = self.queries.get_mut(&query) else { return };
         let record_type = entry.query.record_type(question);
@@ -344,7 +348,7 @@ impl Stub {
         self.advance_query(query, now);
     }
 
-    /// The cache no longer wants what was asked for it, alone or as well.
+    /// Gives up the questions that are asked for the cache alone.
     pub(super) fn abandon_for_cache(&mut self, now: Instant) {
         let mut unwanted = Vec::new();
         for (&query, entry) in &mut self.queries {
@@ -361,6 +365,7 @@ impl Stub {
         }
     }
 
+    /// Queues a lookup for [`poll_ready`](Self::poll_ready) if it has results or its `End`.
     pub(super) fn mark_ready(&mut self, id: LookupId) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         let has_something = !entry.lookup.results.is_empty() || entry.lookup.end.is_some();

@@ -1,11 +1,11 @@
-//! What a [`Stub`] holds, for the tests and fuzz targets that look for what is left behind.
+//! What a [`Stub`] holds, for tests and fuzz targets that look for leaks.
 
 use super::{MAX_QUESTIONS, QueryName, Stub};
 use crate::resolve::error::RecordType;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{LookupId, SocketId};
 
-/// How much of each there is.
+/// The sizes of a stub's tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Holdings {
     pub(crate) lookups: usize,
@@ -42,7 +42,7 @@ impl Generations {
         self.all().all(|stub| stub.has_ended(id))
     }
 
-    /// The core that has this socket.
+    /// The stub that has this socket.
     pub(crate) fn with_socket(&self, socket: SocketId) -> Option<&Stub> {
         self.all().find(|stub| stub.has_socket(socket))
     }
@@ -62,7 +62,7 @@ impl Stub {
         }
     }
 
-    /// How many timers the lookups, queries and connections know of.
+    /// How many timers the lookups, queries and connections refer to.
     pub(crate) fn timers_in_use(&self) -> usize {
         let lookups = self.lookups.values();
         let lookups =
@@ -72,7 +72,7 @@ impl Stub {
         lookups.chain(queries).chain(connections).flatten().count()
     }
 
-    /// Names the query that asks this question now. The name is in wire form.
+    /// The query in flight that asks this question. The name is in wire form.
     pub(crate) fn query_in_flight(&self, name: &[u8], record_type: RecordType) -> Option<u64> {
         let name = QueryName::of_wire(name);
         self.in_flight.get(&(name, record_type)).map(|(query, _)| query.0)
@@ -89,7 +89,7 @@ impl Stub {
         open
     }
 
-    /// Whether a question is out that no lookup waits for.
+    /// Whether a question is in flight for the cache.
     pub(crate) fn asks_for_cache(&self) -> bool {
         let is_asked = |entry: &super::QueryEntry| {
             (0..MAX_QUESTIONS).any(|n| entry.for_cache[n] && entry.query.is_open(n))

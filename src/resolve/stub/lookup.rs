@@ -1,4 +1,4 @@
-//! One lookup that needs DNS: candidate names, families, aliases, and the results in their order.
+//! One lookup in the DNS: its candidate names, both families, aliases, and its results in order.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,11 +15,11 @@ use crate::resolve::wire::query_name::QueryName;
 use crate::resolve::{AddressFamily, AddressPolicy, DeniedAddresses};
 use crate::{HostName, LookupResult};
 
-/// An alias without an address is asked on this often for one candidate name. The chain inside one
-/// response has its own limit; together they bound what a hostile zone can make a lookup cost.
+/// How often the target of an alias without an address is asked for, for one candidate name. The
+/// chain inside one response has its own limit; together they bound the cost of a hostile zone.
 pub(crate) const MAX_ALIAS_QUERIES: u8 = 8;
 
-/// What is asked of the DNS for one lookup, and what came of it.
+/// The questions of one lookup, and the results of their answers.
 ///
 /// Call order: [`poll_question`](Self::poll_question) until `None`, then
 /// [`handle_settled`](Self::handle_settled) for each question that was polled, and again. Results
@@ -30,40 +30,40 @@ pub(crate) struct Lookup {
     name: Option<HostName>,
     port: u16,
     policy: AddressPolicy,
-    /// What the policy kept back. Nobody else gets to see these.
+    /// The addresses that the policy denied, for the error.
     denied: Option<DeniedAddresses>,
     candidates: Option<Candidates<Arc<[HostName]>>>,
     /// The candidate that is being asked, as the canonical name of an answer without aliases.
     candidate: Option<HostName>,
     candidate_number: u32,
-    families: [Family; 2],
+    families: [FamilyState; 2],
     alias_queries: u8,
-    /// Set with the first address that is handed on, and with no other.
+    /// Whether the canonical name has been given: with the first address.
     has_canonical: bool,
-    /// A candidate before this one exists, but has no address: the search goes on, and if it ends
-    /// in NXDOMAIN the answer is still "no address" (resolv.conf(5) search, RFC 2308 section 2.2).
+    /// An earlier candidate exists, but has no address: if the search ends in NXDOMAIN, the error is
+    /// still "no address" (resolv.conf(5) search, RFC 2308 section 2.2).
     saw_no_data: bool,
     /// The failure that decides the end if no candidate brings an address.
     failed: Option<LookupErrorKind>,
     failures: Vec<QueryFailure>,
-    /// Results not yet taken by the consumer.
+    /// Results that the consumer has not taken yet.
     pub(crate) results: VecDeque<LookupResult>,
-    /// The last result: set once, taken by the consumer behind the others.
+    /// The last result: set once, taken by the consumer after the others.
     pub(crate) end: Option<LookupResult>,
-    /// Whether `end` was set, be it taken since.
+    /// Whether `end` was set; it may have been taken since.
     pub(crate) has_ended: bool,
 }
 
-/// Where one family of the current candidate stands.
+/// The state of one address family of the current candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Family {
+enum FamilyState {
     NotWanted,
     /// Its question is to be polled.
     ToAsk(QueryName),
-    /// Its question is out.
+    /// Its question was polled, and is not settled.
     Asked,
     Addresses,
-    /// It has addresses, and the policy denies all of them.
+    /// It has addresses, all of which the policy denies.
     Denied,
     NoData,
     NxDomain,
@@ -82,8 +82,8 @@ impl Lookup {
         candidates: Candidates<Arc<[HostName]>>,
     ) -> Self {
         let families = [AddressFamily::Ipv4, AddressFamily::Ipv6].map(|this| match family {
-            Some(wanted) if wanted != this => Family::NotWanted,
-            _ => Family::NxDomain,
+            Some(wanted) if wanted != this => FamilyState::NotWanted,
+            _ => FamilyState::NxDomain,
         });
         let mut lookup = Self {
             name: Some(name),
@@ -104,20 +104,19 @@ impl Lookup {
             has_ended: false,
         };
         if !lookup.next_candidate() {
-            // Every name it could be asked as is too long, or one that nobody may be asked for.
+            // Every candidate is too long, or a special-use name that must not be asked for.
             lookup.finish(Err(LookupErrorKind::NotFound));
         }
         lookup
     }
 
-    /// Hands on only what `policy` lets through.
+    /// Restricts the addresses to those that `policy` allows.
     pub(crate) fn with_policy(mut self, policy: AddressPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// A lookup whose results are known: nothing is left but to hand them over. The last of them is
-    /// the `End`.
+    /// A lookup whose results are known. The last of them is the `End`.
     pub(crate) fn answered(results: Vec<LookupResult>) -> Self {
         let mut results = VecDeque::from(results);
         let end = results.pop_back();
@@ -129,7 +128,7 @@ impl Lookup {
             candidates: None,
             candidate: None,
             candidate_number: 0,
-            families: [Family::NotWanted, Family::NotWanted],
+            families: [FamilyState::NotWanted, FamilyState::NotWanted],
             alias_queries: 0,
             has_canonical: true,
             saw_no_data: false,
@@ -148,12 +147,12 @@ impl Lookup {
         results.into()
     }
 
-    /// A question to be asked now. Questions about one name come one after the other.
+    /// A question to be asked now. Questions about one name are returned one after the other.
     pub(crate) fn poll_question(&mut self) -> Option<(RecordType, QueryName)> {
         for record_type in RECORD_TYPES {
             let family = &mut self.families[record_type.index()];
-            if matches!(family, Family::ToAsk(_)) {
-                let Family::ToAsk(name) = std::mem::replace(family, Family::Asked) else {
+            if matches!(family, FamilyState::ToAsk(_)) {
+                let FamilyState::ToAsk(name) = std::mem::replace(family, FamilyState::Asked) else {
                     unreachable!("matched above");
                 };
                 return Some((record_type, name));
@@ -187,32 +186,34 @@ impl Lookup {
         has_any
     }
 
-    /// Counts the candidate names that were begun. Each has its own time.
+    /// The number of candidate names that were begun. Each has a deadline of its own.
     pub(crate) fn candidate_number(&self) -> u32 {
         self.candidate_number
     }
 
-    /// A question that was polled is to be polled once more.
+    /// Makes a question that was polled available to `poll_question` again.
     pub(crate) fn ask_again(&mut self, record_type: RecordType, question: &QueryName) {
         if !self.has_ended {
-            self.families[record_type.index()] = Family::ToAsk(question.clone());
+            self.families[record_type.index()] = FamilyState::ToAsk(question.clone());
         }
     }
 
-    /// The time of the candidate is up: what is still out has failed.
+    /// The candidate's deadline has passed: the questions that are not settled have failed.
+    /// `nameserver_is_proven` is whether any nameserver is known to work.
     pub(crate) fn handle_candidate_overdue(&mut self, nameserver_is_proven: bool) {
         if self.has_ended {
             return;
         }
         for family in &mut self.families {
-            if matches!(family, Family::ToAsk(_) | Family::Asked) {
-                *family = Family::Failed(LookupErrorKind::Timeout);
+            if matches!(family, FamilyState::ToAsk(_) | FamilyState::Asked) {
+                *family = FamilyState::Failed(LookupErrorKind::Timeout);
             }
         }
         self.decide(nameserver_is_proven);
     }
 
-    /// A question that was polled is settled.
+    /// A question that was polled is settled. `nameserver_is_proven` is whether any nameserver is
+    /// known to work.
     pub(crate) fn handle_settled(
         &mut self,
         record_type: RecordType,
@@ -227,22 +228,23 @@ impl Lookup {
             Settled::Answer { answer, .. } => self.handle_answer(question, answer),
             Settled::Failed(failure) => {
                 self.record(record_type, question, failure);
-                Family::Failed(failure.kind())
+                FamilyState::Failed(failure.kind())
             }
         };
         self.families[record_type.index()] = family;
         self.decide(nameserver_is_proven);
     }
 
-    /// The lookup's own time is up. Addresses that came stay valid, and are still to be taken.
+    /// The lookup's own deadline has passed. Addresses that came stay valid, and are still to be
+    /// taken.
     pub(crate) fn handle_deadline(&mut self) {
         if !self.has_ended {
             self.finish(Err(LookupErrorKind::Timeout));
         }
     }
 
-    /// Nobody wants more of it: results that were not taken are dropped. The `End` is still to be
-    /// taken, and says so, unless everything before it was taken and it says how the lookup ended.
+    /// Cancels the lookup: results that were not taken are dropped, and its `End` says that it was
+    /// canceled, unless the `End` is all that was left to take.
     pub(crate) fn handle_cancel(&mut self) {
         let is_whole = self.has_ended && self.results.is_empty();
         self.results.clear();
@@ -251,7 +253,7 @@ impl Lookup {
         }
     }
 
-    fn handle_answer(&mut self, question: &QueryName, answer: &Answer) -> Family {
+    fn handle_answer(&mut self, question: &QueryName, answer: &Answer) -> FamilyState {
         match &answer.outcome {
             Outcome::Addresses(addresses) => {
                 let (port, before) = (self.port, self.results.len());
@@ -260,25 +262,25 @@ impl Lookup {
                 self.results
                     .extend(allowed.map(|&ip| LookupResult::Address(SocketAddr::new(ip, port))));
                 if self.results.len() == before {
-                    return Family::Denied;
+                    return FamilyState::Denied;
                 }
                 if !self.has_canonical {
                     self.has_canonical = true;
                     let name = self.canonical_name(question, answer);
                     self.results.push_back(LookupResult::CanonicalName(name));
                 }
-                Family::Addresses
+                FamilyState::Addresses
             }
             Outcome::Alias { target } => self.follow(target),
-            Outcome::NoData => Family::NoData,
-            Outcome::NxDomain => Family::NxDomain,
+            Outcome::NoData => FamilyState::NoData,
+            Outcome::NxDomain => FamilyState::NxDomain,
             Outcome::AliasLoop | Outcome::AliasChainTooLong => {
-                Family::Failed(LookupErrorKind::BadResponse)
+                FamilyState::Failed(LookupErrorKind::BadResponse)
             }
         }
     }
 
-    /// The end of the alias chain, in the caller's own letters if there was no alias.
+    /// The end of the alias chain; the caller's own spelling if there was no alias.
     fn canonical_name(&self, question: &QueryName, answer: &Answer) -> HostName {
         let candidate = self.candidate.as_ref().expect("an answer has a candidate");
         if answer.links == 0 && *question == QueryName::from(candidate) {
@@ -287,40 +289,41 @@ impl Lookup {
         answer.canonical.to_host_name().unwrap_or_else(|| candidate.clone())
     }
 
-    /// An alias without an address: the target is asked for, unless nobody may be asked for it.
-    fn follow(&mut self, target: &QueryName) -> Family {
+    /// An alias without an address: asks for its target, unless that is a special-use name.
+    fn follow(&mut self, target: &QueryName) -> FamilyState {
         if self.alias_queries == MAX_ALIAS_QUERIES {
-            return Family::Failed(LookupErrorKind::BadResponse);
+            return FamilyState::Failed(LookupErrorKind::BadResponse);
         }
         self.alias_queries += 1;
         match target.to_host_name().map(|name| special_names::classify(&name)) {
-            Some(Special::Ordinary) | None => Family::ToAsk(target.clone()),
-            Some(_) => Family::NoData,
+            Some(Special::Ordinary) | None => FamilyState::ToAsk(target.clone()),
+            Some(_) => FamilyState::NoData,
         }
     }
 
-    /// Once both families of a candidate are settled: the end, or the next candidate.
+    /// Once both families of a candidate are settled, ends the lookup or begins the next candidate.
     fn decide(&mut self, nameserver_is_proven: bool) {
-        let is_settled = |family: &Family| !matches!(family, Family::ToAsk(_) | Family::Asked);
+        let is_settled =
+            |family: &FamilyState| !matches!(family, FamilyState::ToAsk(_) | FamilyState::Asked);
         if !self.families.iter().all(is_settled) {
             return;
         }
         let failed = self.families.iter().find_map(|family| match family {
-            Family::Failed(kind) => Some(*kind),
+            FamilyState::Failed(kind) => Some(*kind),
             _ => None,
         });
-        if self.families.contains(&Family::Addresses) {
-            // Addresses that came stay valid; what is missing is said.
+        if self.families.contains(&FamilyState::Addresses) {
+            // Addresses that came stay valid; the error is about the other family.
             return self.finish(failed.map_or(Ok(()), Err));
         }
-        if self.families.contains(&Family::Denied) {
-            // The name was found, so the search is over. To go on would let whoever answers for it
-            // choose which of the names behind it is connected to.
+        if self.families.contains(&FamilyState::Denied) {
+            // The name was found, so the search is over. To go on would let the zone of this candidate
+            // choose, by a denied address, which later candidate is connected to.
             return self.finish(Err(LookupErrorKind::PolicyDenied));
         }
-        self.saw_no_data |= self.families.contains(&Family::NoData);
+        self.saw_no_data |= self.families.contains(&FamilyState::NoData);
         if let Some(kind) = failed {
-            // The first failure is the one that is told: what fails later may fail because of it.
+            // The first failure is reported: later ones may be its consequence.
             self.failed.get_or_insert(kind);
             if !self.may_go_on(kind, nameserver_is_proven) {
                 return self.finish(Err(kind));
@@ -335,21 +338,23 @@ impl Lookup {
         }
     }
 
-    /// Whether the next candidate may fare better than this one, which failed.
+    /// Whether to ask for the next candidate although this one failed.
     ///
     /// One domain's nameservers may fail where the next one's do not, so the search goes on, as in
-    /// the C library (`res_search`: "try next" on SERVFAIL); its end is then never "not found". But
-    /// where nobody has been heard at all, nobody would be heard about the next candidate either, and
-    /// each would cost the whole timeout again.
+    /// the C library (`res_search`: "try next" on SERVFAIL); its outcome is then never "not found".
+    /// Where no nameserver has responded at all, none would respond about the next candidate either,
+    /// and each candidate would cost the whole timeout again.
     fn may_go_on(&self, kind: LookupErrorKind, nameserver_is_proven: bool) -> bool {
-        let was_heard = |family: &Family| {
+        let has_response = |family: &FamilyState| {
             use LookupErrorKind::{BadResponse, ServerFailure};
             matches!(
                 family,
-                Family::NoData | Family::NxDomain | Family::Failed(ServerFailure | BadResponse)
+                FamilyState::NoData
+                    | FamilyState::NxDomain
+                    | FamilyState::Failed(ServerFailure | BadResponse)
             )
         };
-        self.families.iter().any(was_heard)
+        self.families.iter().any(has_response)
             || kind == LookupErrorKind::Timeout && nameserver_is_proven
     }
 
@@ -359,8 +364,8 @@ impl Lookup {
         };
         let name = QueryName::from(&candidate);
         for family in &mut self.families {
-            if *family != Family::NotWanted {
-                *family = Family::ToAsk(name.clone());
+            if *family != FamilyState::NotWanted {
+                *family = FamilyState::ToAsk(name.clone());
             }
         }
         self.candidate = Some(candidate);
@@ -371,8 +376,8 @@ impl Lookup {
 
     fn finish(&mut self, outcome: Result<(), LookupErrorKind>) {
         let outcome = outcome.map_err(|kind| {
-            // Whatever became of the other family, and however late it is: an address was there.
-            // Who answers for a name must not be able to hide that behind a failure.
+            // Whatever became of the other family, an address was there: a zone must not be able to
+            // hide a denied address behind a failure.
             let kind = match kind {
                 LookupErrorKind::Canceled => kind,
                 _ if self.denied.is_some() && !self.has_canonical => LookupErrorKind::PolicyDenied,

@@ -1,9 +1,13 @@
-//! Every lookup of one resolver at once: the pure core that the resolver thread drives.
+//! The stub resolver as a state machine: all lookups of one resolver at once.
 //!
 //! [`Stub`] owns no socket, thread, clock or random source. Lookups, datagrams, stream data and
 //! time go in through `handle_*`; datagrams to send, sockets to open and close, and lookups with
 //! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
 //! against a simulated network.
+//!
+//! Its methods stand in four files: here what the driver calls, in `in_flight` how lookups get their
+//! questions answered, in `queries` how queries get to sockets and responses to queries, in `udp`
+//! and `tcp` what is particular to each transport.
 
 pub(crate) mod cache;
 pub(crate) mod connection;
@@ -14,6 +18,7 @@ mod in_flight;
 mod inspect;
 pub(crate) mod lookup;
 pub(crate) mod nameserver;
+mod queries;
 pub(crate) mod query;
 pub(crate) mod sockets;
 mod tcp;
@@ -29,18 +34,18 @@ use self::connection::Connection;
 use self::ids::{IdMap, Ids, LookupId, QueryId, SocketId};
 use self::lookup::Lookup;
 use self::nameserver::Nameserver;
-use self::query::{MAX_QUESTIONS, Query, QueryConfig, QuerySend, SentQuery, Settled};
-use self::sockets::{OutstandingQuery, Slot, SocketError, Sockets};
+use self::query::{MAX_QUESTIONS, Query, QueryConfig, Settled};
+use self::sockets::{OutstandingQuery, Sockets};
 use super::error::{RecordType, Transport};
 use super::stats::{Counters, Gauge, add};
 use super::wire::framing::write_framed;
-use super::wire::message::{Expected, QueryOptions, Response, read_response, write_query};
+use super::wire::message::{QueryOptions, write_query};
 use super::wire::query_name::QueryName;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use inspect::Holdings;
 
-/// What the core needs to know of the configuration.
+/// The part of the configuration that the stub uses.
 #[derive(Clone, Debug)]
 pub(crate) struct StubConfig {
     pub(crate) nameservers: Vec<SocketAddr>,
@@ -53,7 +58,7 @@ pub(crate) struct StubConfig {
     pub(crate) max_sockets: usize,
 }
 
-/// How A and AAAA of one name go out.
+/// How the A and AAAA queries of one name are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pairing {
     /// Together, from one socket.
@@ -96,7 +101,7 @@ pub(crate) enum Transmit {
     },
 }
 
-/// The pure core of a resolver.
+/// The stub resolver.
 ///
 /// Call order: any `handle_*`; then [`poll_transmit`](Self::poll_transmit) and
 /// [`poll_ready`](Self::poll_ready) until `None`; then wait until
@@ -107,8 +112,8 @@ pub(crate) struct Stub {
     random: Box<dyn FnMut() -> u16 + Send>,
     lookups: IdMap<LookupId, LookupEntry>,
     queries: IdMap<QueryId, Box<QueryEntry>>,
-    /// The questions that are out, each at most once: a second identical question would double a
-    /// forger's chance (RFC 5452 section 5), so whoever asks the same joins.
+    /// The questions in flight, and which question of which query each is. Identical questions are
+    /// coalesced: a second query in flight would double a forger's chance (RFC 5452 section 5).
     in_flight: HashMap<(QueryName, RecordType), (QueryId, usize)>,
     sockets: Sockets,
     connections: IdMap<SocketId, Connection>,
@@ -117,7 +122,7 @@ pub(crate) struct Stub {
     ready: VecDeque<LookupId>,
     ids: Ids,
     rotation: usize,
-    /// What was answered before; `None` if nothing is kept.
+    /// `None` with a cache of no entries, and after retirement.
     cache: Option<Arc<Cache>>,
     counters: Arc<Counters>,
     pending_lookups: Gauge,
@@ -135,17 +140,17 @@ enum Timer {
 
 struct LookupEntry {
     lookup: Box<Lookup>,
-    /// The flights this lookup awaited for.
+    /// The questions in flight whose outcome this lookup waits for, by record type.
     waits_for: [Option<(QueryId, usize)>; MAX_QUESTIONS],
     deadline: Option<Instant>,
     is_ready: bool,
-    /// The candidate name that is being asked, and when its time is up, aliases included.
+    /// The candidate name that is being asked for, and its deadline, aliases included.
     candidate_number: u32,
     candidate_deadline: Instant,
-    /// Set while it awaited for a question that is out for longer than that.
+    /// Set while the lookup waits for a question whose own deadline is later than the candidate's.
     candidate_timer: Option<Instant>,
-    /// Questions that have failed while this lookup has time left, and are asked again when it is no
-    /// longer kept that they have failed.
+    /// Questions that failed by another lookup's deadline while this lookup had time left. They are
+    /// asked again once the cached failure has expired.
     paused: Vec<(QueryName, RecordType)>,
     paused_until: Option<Instant>,
 }
@@ -154,18 +159,18 @@ struct QueryEntry {
     query: Query,
     name: QueryName,
     subscribers: [Vec<LookupId>; MAX_QUESTIONS],
-    /// Asked for the cache as well, or for it alone.
+    /// Whether a question is asked to refresh the cache, besides its subscribers or without any.
     for_cache: [bool; MAX_QUESTIONS],
-    /// What has been answered while the other question is still out: whoever asks the same meanwhile
-    /// is given it, be its TTL 0.
+    /// Answers that came while the other question is still in flight: a lookup that asks meanwhile is
+    /// given them, even with a TTL of 0.
     answered: [Option<Box<Settled>>; MAX_QUESTIONS],
-    /// The cache's when it was begun; `None` if the cache is to know nothing of its outcome.
+    /// The cache's generation when the query was started; `None` if its outcome must not be cached.
     generation: Option<u64>,
     awaited: Vec<AwaitedResponse>,
     timer: Option<Instant>,
 }
 
-/// Where a question of a query awaited for a response.
+/// One response that a query may still receive: on which socket, under which id.
 struct AwaitedResponse {
     question: usize,
     socket: SocketId,
@@ -180,7 +185,7 @@ enum Step {
 }
 
 impl Stub {
-    /// A core without lookups. `random` must be unpredictable: message ids come from it. The cores
+    /// A stub without lookups. `random` must be unpredictable: message ids come from it. The stubs
     /// of one resolver share `ids`.
     pub(crate) fn new(
         config: StubConfig,
@@ -212,12 +217,12 @@ impl Stub {
         }
     }
 
-    /// Whether nobody awaited for anything.
+    /// Whether there is no lookup.
     pub(crate) fn is_idle(&self) -> bool {
         self.lookups.is_empty()
     }
 
-    /// Whether nothing is left to do either.
+    /// Whether there is no lookup, query or connection, and nothing to transmit.
     pub(crate) fn is_finished(&self) -> bool {
         self.is_idle()
             && self.queries.is_empty()
@@ -233,8 +238,8 @@ impl Stub {
         self.sockets.get(id).is_some() || self.connections.contains_key(&id)
     }
 
-    /// Another core takes the new lookups. This one finishes what it has begun, and knows and keeps
-    /// nothing for those who come later.
+    /// Retires this stub: another one takes the new lookups. This one finishes the lookups that it
+    /// has, without a cache.
     pub(crate) fn handle_retired(&mut self, now: Instant) {
         self.abandon_for_cache(now);
         self.cache = None;
@@ -249,7 +254,7 @@ impl Stub {
         }
     }
 
-    /// Starts a lookup. With a `deadline`, it ends with a timeout then, whatever is still out.
+    /// Starts a lookup. At `deadline`, if there is one, it ends with a timeout.
     pub(crate) fn handle_lookup(
         &mut self,
         id: LookupId,
@@ -277,7 +282,7 @@ impl Stub {
         self.advance_lookup(id, now);
     }
 
-    /// Ends a lookup: it was canceled. Its `End` is still to be delivered.
+    /// Cancels a lookup. Its `End` is still to be taken.
     pub(crate) fn handle_cancel(&mut self, id: LookupId, now: Instant) {
         self.unsubscribe(id, now);
         if let Some(entry) = self.lookups.get_mut(&id) {
@@ -286,8 +291,8 @@ impl Stub {
         }
     }
 
-    /// Forgets a lookup: it was dropped, or its `End` was delivered. What nobody else awaited for is
-    /// no longer asked.
+    /// Removes a lookup, because it was dropped or its `End` was delivered. Questions without another
+    /// subscriber are abandoned.
     pub(crate) fn handle_gone(&mut self, id: LookupId, now: Instant) {
         self.unsubscribe(id, now);
         if let Some(entry) = self.lookups.remove(&id) {
@@ -298,7 +303,7 @@ impl Stub {
         }
     }
 
-    /// Time has passed. Early and repeated calls are harmless.
+    /// Does what is due at `now`. Early and repeated calls are harmless.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(at, timer)) = self.timers.first() {
             if at > now {
@@ -331,14 +336,14 @@ impl Stub {
         }
     }
 
-    /// The next thing for the driver to do. What is to be sent stands in `buf`.
+    /// The next thing for the driver to do; what is to be sent is in `buf`.
     pub(crate) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
         while let Some(step) = self.transmits.pop_front() {
             let (socket, OutstandingQuery { id, query, sent, .. }) = match step {
                 Step::Now(transmit) => return Some(transmit),
                 Step::Query { socket, query } => (socket, query),
             };
-            // Settled, abandoned, or its socket is gone since: nothing is sent for it any more.
+            // The question may have been settled or abandoned since, or its socket closed.
             let Some(entry) = self.queries.get(&query) else { continue };
             let table = match sent.transport {
                 Transport::Udp => self.sockets.get_mut(socket).map(|s| &mut s.outstanding),
@@ -369,7 +374,7 @@ impl Stub {
         None
     }
 
-    /// A lookup with results to take, or with its `End`.
+    /// A lookup that has results, or its `End`, to be taken.
     pub(crate) fn poll_ready(&mut self) -> Option<LookupId> {
         while let Some(id) = self.ready.pop_front() {
             if let Some(entry) = self.lookups.get_mut(&id) {
@@ -380,36 +385,14 @@ impl Stub {
         None
     }
 
-    /// The lookup, to take its results.
+    /// A lookup by its id, to take its results.
     pub(crate) fn lookup_mut(&mut self, id: LookupId) -> Option<&mut Lookup> {
         self.lookups.get_mut(&id).map(|entry| &mut *entry.lookup)
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    /// The time at which [`handle_timeout`](Self::handle_timeout) is to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.timers.first().map(|&(at, _)| at)
-    }
-
-    /// Sends what the query wants sent, passes on what it has settled, and keeps its timer.
-    fn advance_query(&mut self, id: QueryId, now: Instant) {
-        loop {
-            let Some(entry) = self.queries.get_mut(&id) else { return };
-            if let Some(send) = entry.query.poll_send(&self.servers, now) {
-                self.send(id, send, now);
-            } else if let Some((question, settled)) = entry.query.poll_settled() {
-                self.handle_settled(id, question, &settled, now);
-            } else {
-                break;
-            }
-        }
-        let Some(entry) = self.queries.get_mut(&id) else { return };
-        let after = entry.query.poll_timeout();
-        let before = std::mem::replace(&mut entry.timer, after);
-        let is_done = entry.query.is_done();
-        self.move_timer(Timer::Query(id), before, after);
-        if is_done {
-            self.queries.remove(&id);
-        }
     }
 
     fn move_timer(&mut self, timer: Timer, before: Option<Instant>, after: Option<Instant>) {
@@ -421,92 +404,6 @@ impl Stub {
         }
         if let Some(at) = after {
             self.timers.insert((at, timer));
-        }
-    }
-
-    fn send(&mut self, query: QueryId, send: QuerySend, now: Instant) {
-        let QuerySend { server, transport, questions, edns } = send;
-        let sent = questions.iter().map(|question| SentQuery {
-            question,
-            server,
-            transport,
-            edns,
-            at: now,
-        });
-        if transport == Transport::Tcp {
-            return sent.for_each(|sent| self.send_over_tcp(query, sent));
-        }
-        let Some(Slot { socket, is_new }) = self.sockets.slot(server, &mut *self.random) else {
-            let entry = self.queries.get_mut(&query).expect("its caller has it");
-            let error = SocketError::OutOfResources;
-            for sent in sent {
-                entry.query.handle_socket_error(sent, error, false, &mut self.servers, now);
-            }
-            return;
-        };
-        self.count_sockets();
-        if is_new {
-            let nameserver = self.servers[server].addr();
-            self.transmits.push_back(Step::Now(Transmit::OpenUdp { socket, nameserver }));
-        }
-        sent.for_each(|sent| self.send_over_udp(socket, query, sent));
-    }
-
-    fn await_response(&mut self, query: QueryId, socket: SocketId, outstanding: OutstandingQuery) {
-        let entry = self.queries.get_mut(&query).expect("a query that sends exists");
-        let question = outstanding.sent.question;
-        entry.awaited.push(AwaitedResponse { question, socket, id: outstanding.id });
-    }
-
-    /// A message under an id that was sent: it is what it should be, or it is ignored.
-    fn read(&self, outstanding: &OutstandingQuery, message: &[u8]) -> Option<Response> {
-        let OutstandingQuery { id, query, sent, .. } = *outstanding;
-        let entry = self.queries.get(&query)?;
-        let expected = Expected {
-            id,
-            name: &entry.name,
-            record_type: entry.query.record_type(sent.question),
-            transport: sent.transport,
-        };
-        read_response(message, expected).map_err(|reason| self.counters.ignored(reason)).ok()
-    }
-
-    fn handle_response(
-        &mut self,
-        outstanding: &OutstandingQuery,
-        response: Response,
-        now: Instant,
-    ) {
-        match &response {
-            Response::Truncated => add(&self.counters.truncated),
-            Response::Answer(answer) if answer.is_name_collision() => {
-                add(&self.counters.name_collisions);
-            }
-            _ => {}
-        }
-        let OutstandingQuery { query, sent, .. } = *outstanding;
-        if let Some(entry) = self.queries.get_mut(&query) {
-            entry.query.handle_response(sent, response, &mut self.servers, now);
-            self.advance_query(query, now);
-        }
-    }
-
-    /// Nothing awaited for this question any longer, on any socket.
-    fn release_sockets(&mut self, id: QueryId, question: usize, timed_out: bool, now: Instant) {
-        let Some(entry) = self.queries.get_mut(&id) else { return };
-        let is_over = |wait: &mut AwaitedResponse| wait.question == question;
-        let over: Vec<_> = entry.awaited.extract_if(.., is_over).collect();
-        for AwaitedResponse { socket, id: message_id, .. } in over {
-            if self.sockets.release(socket, message_id) {
-                self.sockets.remove(socket);
-                self.count_sockets();
-                self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
-            } else if let Some(connection) = self.connections.get_mut(&socket) {
-                let before = connection.idle_at;
-                connection.release(id, message_id, timed_out, now);
-                let after = connection.idle_at;
-                self.move_timer(Timer::Connection(socket), before, after);
-            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of each nameserver: how quick it is, whether it fails, what it does not understand.
+//! What is known of a nameserver: its round-trip time, its failures, whether it supports EDNS.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,24 +6,23 @@ use std::time::{Duration, Instant};
 
 use crate::resolve::stats::{NameserverCounters, add};
 
-/// The smoothed round-trip time of a nameserver nobody has asked yet is unknown; a query to it is
-/// sent again after this long. Long enough for a recursive nameserver's usual cache miss (tens of
+/// The resend delay while the round-trip time of a nameserver is unknown. Long enough for a recursive nameserver's usual cache miss (tens of
 /// milliseconds), short enough that one lost packet costs a quarter of a second.
 const INITIAL_RESEND_DELAY: Duration = Duration::from_millis(250);
 /// Below this a resend would race ordinary scheduling noise of a busy host.
 const MIN_RESEND_DELAY: Duration = Duration::from_millis(100);
-/// Above this a lost packet would cost more than a person's patience.
+/// Above this a lost packet would cost a person's patience.
 const MAX_RESEND_DELAY: Duration = Duration::from_secs(1);
 /// A proven nameserver is late no sooner than this: loopback round-trip times are microseconds,
-/// and asking everyone after a scheduling hiccup would multiply packets for nothing.
+/// and asking every nameserver after a scheduling hiccup would multiply packets for nothing.
 const MIN_LATE_DELAY: Duration = Duration::from_millis(50);
-/// A nameserver that failed is left alone for this long, then asked beside the others once.
+/// How long after a failure a nameserver is asked again, beside a proven one.
 const PROBE_DELAY: Duration = Duration::from_secs(5);
-/// A nameserver that did not understand EDNS is spared it for this long: it may be upgraded, or
-/// the FORMERR may have been somebody else's.
+/// How long EDNS stays disabled for a nameserver that did not support it: it may be upgraded, or
+/// the FORMERR may have been forged.
 const EDNS_DISABLED_PERIOD: Duration = Duration::from_secs(600);
 
-/// One nameserver of the configuration, and what its answers have taught.
+/// One nameserver of the configuration, and what its responses have shown.
 #[derive(Debug)]
 pub(crate) struct Nameserver {
     addr: SocketAddr,
@@ -68,8 +67,8 @@ impl Nameserver {
         self.rtt.is_some() && self.failed_at.is_none()
     }
 
-    /// Whether a failure lies long enough back to try it again, beside a proven one. If so, nobody
-    /// else needs to before the next pause is over: of a thousand lookups, one asks.
+    /// Whether it is to be probed: its last failure is [`PROBE_DELAY`] ago. Returns `true` to one
+    /// caller in that time, so that of a thousand lookups one probes.
     pub(crate) fn start_probe(&mut self, now: Instant) -> bool {
         let is_due = self.failed_at.is_some_and(|at| now >= at + PROBE_DELAY);
         if is_due {
@@ -78,7 +77,7 @@ impl Nameserver {
         is_due
     }
 
-    /// After how long without a response a first query is sent again.
+    /// After how long without a response a query is sent again for the first time.
     pub(crate) fn resend_delay(&self) -> Duration {
         match self.rtt {
             None => INITIAL_RESEND_DELAY,
@@ -118,7 +117,7 @@ impl Nameserver {
         self.counters.measured(smoothed);
     }
 
-    /// A query goes out to it: the first about its question, or one more.
+    /// Counts a send to it: the first one about its question, or a resend.
     pub(crate) fn note_sent(&self, is_first: bool) {
         add(&self.counters.queries);
         if !is_first {
@@ -126,26 +125,26 @@ impl Nameserver {
         }
     }
 
-    /// It has failed a question: by an error, or because it could not be reached.
+    /// Counts a question that it failed, by an error response or because it could not be reached.
     pub(crate) fn note_failure(&self) {
         add(&self.counters.failures);
     }
 
-    /// A query went unanswered for longer than it should.
+    /// A query was not answered in the expected time.
     pub(crate) fn handle_silence(&mut self, now: Instant) {
         add(&self.counters.timeouts);
         self.handle_failure(now);
     }
 
-    /// Its socket failed, or it answered a query with an error; or with nothing.
+    /// Its socket failed, or it responded with an error, or not at all.
     pub(crate) fn handle_failure(&mut self, now: Instant) {
         // Each failure restarts the pause, so that a dead nameserver is probed once in a pause.
         self.failed_at = Some(now);
     }
 
-    /// It answered a query without EDNS, and did not answer the same query with EDNS: it said so
-    /// (`has_refused`, RFC 6891 section 7), or something on the way dropped it. Silence alone proves
-    /// nothing of one that has answered with EDNS before.
+    /// It answered a query without EDNS and not the same query with EDNS: either it refused EDNS
+    /// (`has_refused`, RFC 6891 section 7), or something on the way dropped the query. If it has
+    /// answered queries with EDNS before, silence proves nothing.
     pub(crate) fn handle_answer_without_edns(&mut self, has_refused: bool, now: Instant) {
         if has_refused || !self.knows_edns {
             self.knows_edns = false;
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_dns_is_remembered_and_forgotten() {
+    fn disabled_edns_is_tried_again_after_a_while() {
         let (mut server, now) = (nameserver(), Instant::now());
         assert!(server.speaks_edns(now));
         server.handle_answer_without_edns(true, now);

@@ -1,11 +1,11 @@
-//! One name, asked of the nameservers: whom, when again, and what counts as an answer.
+//! One query: which nameservers it goes to, when it is sent again, and what ends it.
 //!
-//! A [`Query`] carries one or two questions (A and AAAA) about the same name. They leave together,
-//! share a socket, and are settled one by one: nothing about one waits for the other.
+//! A [`Query`] carries one or two questions (A and AAAA) about the same name. They are sent together,
+//! share a socket, and are settled independently.
 //!
-//! It ends a question for three reasons only: a fully valid answer, a failure of every nameserver
-//! as often as the configuration says, or the deadline. Whatever else arrives may make it ask
-//! somebody else sooner; it cannot make it stop listening.
+//! A question is settled by a fully valid answer, by as many failures of every nameserver as the
+//! configuration says, or at the deadline. Nothing else that arrives ends it: a doubtful message may
+//! make it ask another nameserver sooner, and it listens on.
 
 mod outcome;
 mod rounds;
@@ -39,7 +39,7 @@ const RESOURCE_PAUSE: Duration = Duration::from_millis(100);
 
 const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
 
-/// What a query takes from the resolver's configuration.
+/// The part of the configuration that queries use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueryConfig {
     pub(crate) strategy: Strategy,
@@ -48,13 +48,13 @@ pub(crate) struct QueryConfig {
     /// How often each nameserver may fail before a question fails.
     pub(crate) attempts: u8,
     pub(crate) edns: bool,
-    /// No UDP at all.
+    /// Whether every query is sent over TCP (resolv.conf(5) `use-vc`).
     pub(crate) tcp_only: bool,
-    /// Whether the resends of each query come a little sooner or later than those of the next.
+    /// Whether the resend delays of queries differ by a random part.
     pub(crate) spreads_resends: bool,
 }
 
-/// What was sent, when a response to it arrives or its socket fails.
+/// One question that was sent, for when a response to it arrives or its socket fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SentQuery {
     pub(crate) question: usize,
@@ -64,7 +64,7 @@ pub(crate) struct SentQuery {
     pub(crate) at: Instant,
 }
 
-/// Something to send: these questions, to this nameserver, over one socket.
+/// Questions to be sent now, to one nameserver, from one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QuerySend {
     pub(crate) server: usize,
@@ -87,9 +87,9 @@ pub(crate) struct Query {
     server_count: usize,
     /// The nameserver that `InTurn` starts with.
     first_server: usize,
-    /// When the nameservers that were not asked yet are asked too.
+    /// When the nameservers that were not asked yet are asked as well.
     others_at: Option<Instant>,
-    /// What part of the usual delay its resends wait, in thousandths.
+    /// This query's resend delay, in thousandths of the usual one.
     resend_permille: u32,
 }
 
@@ -99,7 +99,7 @@ struct QuestionEntry {
     /// `None` while open. Taken out by `poll_settled`.
     settled: Option<Settled>,
     is_open: bool,
-    /// How often every nameserver has failed it.
+    /// Rounds in which every nameserver has failed it.
     failed_rounds: u8,
     /// When the next round starts.
     retry_at: Option<Instant>,
@@ -107,8 +107,8 @@ struct QuestionEntry {
 }
 
 impl Query {
-    /// A query about `record_types`, started at `now`, over at `deadline`. `first_server` is where
-    /// `InTurn` begins. `random` is any number.
+    /// Starts a query about `record_types` that ends at `deadline`. `first_server` is where `InTurn`
+    /// begins. `random` varies the resend delay.
     pub(crate) fn new(
         record_types: impl IntoIterator<Item = RecordType>,
         config: QueryConfig,
@@ -144,7 +144,7 @@ impl Query {
         query
     }
 
-    /// When every question that is still open fails.
+    /// The time at which every question that is still open fails.
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -159,12 +159,12 @@ impl Query {
         self.questions.iter().flatten().all(|q| !q.is_open && q.settled.is_none())
     }
 
-    /// Whether this question still waits for its answer.
+    /// Whether this question is not settled yet.
     pub(crate) fn is_open(&self, question: usize) -> bool {
         self.questions[question].as_ref().is_some_and(|q| q.is_open)
     }
 
-    /// Nobody waits for this question any longer.
+    /// Gives a question up.
     pub(crate) fn handle_abandoned(&mut self, question: usize) {
         if let Some(question) = &mut self.questions[question] {
             question.is_open = false;
@@ -172,7 +172,7 @@ impl Query {
         }
     }
 
-    /// A message came that answers what was sent, and passed every check.
+    /// A message passed every check as a response to what was sent.
     pub(crate) fn handle_response(
         &mut self,
         sent: SentQuery,
@@ -234,9 +234,9 @@ impl Query {
         self.fail(question, server, transport, FailureCause::Rcode(rcode), servers, now);
     }
 
-    /// An error that names no question. In a datagram it proves little: the others are asked at
-    /// once, or this one without EDNS or a little sooner than it would be, and its true answer is
-    /// still welcome. On a connection that the nameserver itself has accepted it is its answer.
+    /// An error response without a question. In a datagram it proves little: the other nameservers are
+    /// asked at once, this one is asked again without EDNS or a little sooner, and its true answer is
+    /// still accepted. On a connection that the nameserver itself has accepted, it is its response.
     fn handle_hint(
         &mut self,
         rcode: Rcode,
@@ -246,10 +246,10 @@ impl Query {
     ) {
         let SentQuery { question, server, transport, edns, .. } = sent;
         let may_be_edns = matches!(rcode, Rcode::FORMERR | Rcode::BADVERS | Rcode::NOTIMP);
-        let is_asked_anew =
+        let is_sent_again =
             may_be_edns && self.retry_without_edns(question, server, transport, edns);
         if transport == Transport::Tcp {
-            if !is_asked_anew {
+            if !is_sent_again {
                 self.fail_with(rcode, sent, servers, now);
             }
             return;
@@ -263,9 +263,9 @@ impl Query {
         self.query_others(question);
     }
 
-    /// A message with an id that was never sent came from this nameserver's address: somebody may
-    /// be guessing. The question goes out over TCP as well, where guessing is out of reach, while
-    /// the socket keeps listening (RFC 5452 section 9.2 asks for defence against such floods).
+    /// A message with an id that was never sent came from this nameserver's address, as when a forger
+    /// guesses ids. The question is asked over TCP as well, where guessing is out of reach, while the
+    /// socket keeps listening (RFC 5452 section 9.2 asks for defence against such floods).
     pub(crate) fn handle_mismatch(&mut self, server: usize) {
         for question in self.open().iter() {
             let QuestionState { udp, tcp, .. } = &mut self.servers[server].questions[question];
@@ -275,8 +275,8 @@ impl Query {
         }
     }
 
-    /// The socket or connection that carries what was sent, or was to carry it, cannot be used.
-    /// `is_sent` is whether it went out before that.
+    /// The socket or connection for `sent` cannot be used. `is_sent` is whether the query was sent
+    /// before that.
     pub(crate) fn handle_socket_error(
         &mut self,
         sent: SentQuery,
@@ -293,8 +293,8 @@ impl Query {
         if error != SocketError::OutOfResources {
             return self.fail(question, server, transport, cause, servers, now);
         }
-        // Not the nameserver's fault, and soon over, or not: the question waits for a free
-        // descriptor until its deadline. The failure is kept for the error.
+        // No nameserver is at fault: the question waits for a free descriptor until its deadline. The
+        // failure is kept for the error.
         let via = self.servers[server].questions[question].via(transport);
         if matches!(via.state, SendState::Waiting | SendState::Late) {
             via.sends -= u8::from(!is_sent);
@@ -304,11 +304,11 @@ impl Query {
         }
     }
 
-    /// A connection that had brought answers was lost before it brought this one.
+    /// A connection that had brought responses was lost before it brought this one.
     ///
     /// RFC 7766 section 6.2.4: "If a server closes a TCP connection ... with pending queries ... the
-    /// client SHOULD retry". The nameserver was well a moment ago; the question goes out once more,
-    /// over a connection that has not answered yet, so that a second loss is a failure.
+    /// client SHOULD retry". The question is sent once more, over a connection that has brought no
+    /// response yet, so that a second loss counts as a failure.
     pub(crate) fn handle_connection_lost(
         &mut self,
         sent: SentQuery,
@@ -326,7 +326,7 @@ impl Query {
         }
     }
 
-    /// Time has passed. Early and repeated calls are harmless.
+    /// Does what is due at `now`. Early and repeated calls are harmless.
     pub(crate) fn handle_timeout(&mut self, servers: &mut [Nameserver], now: Instant) {
         if now >= self.deadline {
             for question in self.open().iter() {
@@ -381,7 +381,7 @@ impl Query {
         None
     }
 
-    /// A question that was just settled, and how.
+    /// A question that was settled, and its outcome. Each is returned once.
     pub(crate) fn poll_settled(&mut self) -> Option<(usize, Settled)> {
         let settled = |(index, question): (usize, &mut Option<QuestionEntry>)| {
             Some((index, question.as_mut()?.settled.take()?))
@@ -389,7 +389,7 @@ impl Query {
         self.questions.iter_mut().enumerate().find_map(settled)
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    /// The time at which [`handle_timeout`](Self::handle_timeout) is to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let open = self.open();
         if open.is_empty() {
@@ -408,7 +408,7 @@ impl Query {
         Some(first)
     }
 
-    /// With one nameserver there is nobody to turn to: it gets its resends.
+    /// Whether nameservers are asked in turn. A single nameserver gets its resends instead.
     fn is_in_turn(&self) -> bool {
         self.config.strategy == Strategy::InTurn && self.server_count > 1
     }

@@ -1,4 +1,4 @@
-//! Which question waits on which socket, under which id.
+//! Which outstanding query is on which UDP socket, under which id.
 
 use std::io;
 
@@ -7,18 +7,18 @@ use super::query::{MAX_QUESTIONS, SentQuery};
 use crate::resolve::error::FailureCause;
 use crate::resolve::wire::message::Response;
 
-/// One query that was sent, or is about to be, and what its response is matched against.
+/// A query that was sent, or is about to be, and has no response yet (RFC 7766 section 3: outstanding).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutstandingQuery {
     pub(crate) id: u16,
     pub(crate) query: QueryId,
     pub(crate) sent: SentQuery,
-    /// Whether it went out: its socket or connection may still be to be opened.
+    /// Whether it was sent; its socket or connection may still be opening.
     pub(crate) is_out: bool,
-    /// The weightiest message that came in response.
+    /// The highest rank of the responses so far.
     pub(crate) rank: ResponseRank,
-    /// Its question is settled. Kept, so that a late duplicate is not taken for a guess, and an id
-    /// is not used again while a response may come.
+    /// Its question is settled. It is kept, so that a late duplicate does not count as a guess and its
+    /// id is not used again while a response may come.
     pub(crate) is_settled: bool,
 }
 
@@ -48,12 +48,12 @@ impl From<SocketError> for FailureCause {
     }
 }
 
-/// How much a message says. Of the responses to one query, each has to say more than those before:
-/// a duplicated datagram is not a second failure.
+/// How much a response says. Of the responses to one query, each counts only if its rank is higher
+/// than those before: a duplicated datagram is not a second failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ResponseRank {
     #[default]
-    Nothing,
+    None,
     Hint,
     Failure,
     Answer,
@@ -69,17 +69,17 @@ impl From<&Response> for ResponseRank {
     }
 }
 
-/// A quarter of all ids. Up to here a random id is free at the second try, on average, and a forger
-/// who sends one response has a chance of one in four at the worst to hit some question's id.
+/// The most outstanding queries on one socket: a quarter of all ids. Up to here a random id is free
+/// at the second try, on average, and a forged response hits the id of some query with a probability
+/// of a quarter at most.
 const MAX_OUTSTANDING: usize = 1 << 14;
 
-/// The queries on one socket or connection, each under an id of its own: A and AAAA must differ, or
-/// the second is never matched.
+/// The outstanding queries on one socket or connection, each under an id of its own.
 #[derive(Debug, Default)]
 pub(crate) struct OutstandingQueries(Vec<OutstandingQuery>);
 
 impl OutstandingQueries {
-    /// Adds one under a random id that no other has.
+    /// Adds a query under a random id that no other has, and returns the id.
     pub(crate) fn add(
         &mut self,
         mut outstanding: OutstandingQuery,
@@ -114,7 +114,7 @@ impl OutstandingQueries {
         self.0.retain(|outstanding| !outstanding.is_settled);
     }
 
-    /// Those that wait for a response, in the order of their ids.
+    /// The queries that await a response, in the order of their ids.
     pub(crate) fn open(&self) -> impl Iterator<Item = &OutstandingQuery> {
         self.0.iter().filter(|outstanding| !outstanding.is_settled)
     }
@@ -133,9 +133,9 @@ impl OutstandingQueries {
 pub(crate) struct SocketState {
     pub(crate) server: usize,
     pub(crate) outstanding: OutstandingQueries,
-    /// Whether questions of more than one query wait here.
+    /// Whether it carries questions of more than one query.
     pub(crate) is_shared: bool,
-    /// How many wait for a response.
+    /// How many queries await a response.
     open: usize,
 }
 
@@ -143,9 +143,9 @@ pub(crate) struct SocketState {
 ///
 /// While there is room, each send to a nameserver has a socket of its own, with a port that the
 /// kernel chose at random (RFC 5452 section 9.2); A and AAAA share it under different ids. Beyond
-/// the limit a send shares a socket that is open to the same nameserver, chosen at random: ten
-/// thousand names that nobody answers must neither use up the process's files nor make the next
-/// name wait. A forger still has to guess port and id of one question.
+/// the limit a send shares an open socket to the same nameserver, chosen at random, so that ten
+/// thousand unanswered names neither use up the process's descriptors nor delay the next name. A
+/// forger still has to guess port and id of one question.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     open: IdMap<SocketId, SocketState>,
@@ -154,7 +154,7 @@ pub(crate) struct Sockets {
     ids: Ids,
 }
 
-/// Where a send goes.
+/// The socket for one send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) socket: SocketId,
@@ -177,13 +177,13 @@ impl Sockets {
         self.open.len()
     }
 
-    /// An id for a socket or connection that was never used before.
+    /// A new id for a socket or connection.
     pub(crate) fn next_id(&mut self) -> SocketId {
         SocketId(self.ids.next())
     }
 
     /// A socket for one send to `server`; `random` picks among the open ones at the limit. `None`
-    /// if all of them carry as many questions as they can.
+    /// if none of them has room.
     pub(crate) fn slot(&mut self, server: usize, random: &mut dyn FnMut() -> u16) -> Option<Slot> {
         if self.by_server[server].len() >= self.limit_per_server {
             let socket = self.any(server, random)?;
@@ -207,7 +207,7 @@ impl Sockets {
         from_first.into_iter().find(has_room)
     }
 
-    /// Lets a question wait on `socket`, under an id that no other question has there.
+    /// Adds a query to `socket`, under an id that no other query has there, and returns the id.
     pub(crate) fn add(
         &mut self,
         socket: SocketId,
@@ -232,8 +232,8 @@ impl Sockets {
         self.open.get_mut(&socket)
     }
 
-    /// A question is settled: nothing waits for it on `socket` under `id` any longer. Returns
-    /// whether the socket has nobody left, and is to be closed.
+    /// Marks the query under `id` as settled. Returns whether no query on the socket awaits a response
+    /// any more, so that it is to be closed.
     pub(crate) fn release(&mut self, socket: SocketId, id: u16) -> bool {
         let Some(entry) = self.open.get_mut(&socket) else { return false };
         let Some(outstanding) = entry.outstanding.get_mut(id) else { return false };
@@ -245,7 +245,7 @@ impl Sockets {
         entry.open == 0
     }
 
-    /// Forgets a socket, and returns what waited on it.
+    /// Removes a socket, and returns it with its outstanding queries.
     pub(crate) fn remove(&mut self, socket: SocketId) -> Option<SocketState> {
         let removed = self.open.remove(&socket)?;
         self.by_server[removed.server].retain(|&other| other != socket);

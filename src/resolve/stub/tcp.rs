@@ -1,5 +1,5 @@
-//! The part of [`Stub`] that is about TCP connections: one to each nameserver that needs it, for all
-//! questions there are.
+//! The part of [`Stub`] that is particular to TCP: one connection to each nameserver that needs it,
+//! for all queries.
 
 use std::time::Instant;
 
@@ -24,8 +24,8 @@ impl Stub {
     pub(crate) fn handle_stream_data(&mut self, socket: SocketId, bytes: &[u8], now: Instant) {
         let Some(connection) = self.connections.get_mut(&socket) else { return };
         connection.framing.handle_bytes(bytes);
-        // Each message may close the connection's last question, never the connection itself:
-        // frames behind it are read, and ignored.
+        // A message may settle the connection's last question, but does not close the connection:
+        // messages after it are read, and ignored.
         while let Some(connection) = self.connections.get_mut(&socket) {
             let Some(message) = connection.framing.poll_message().map(<[u8]>::to_vec) else {
                 return;
@@ -53,7 +53,7 @@ impl Stub {
         }
     }
 
-    /// A TCP connection could not be made, broke, or was closed by the nameserver
+    /// A TCP connection could not be established, broke, or was closed by the nameserver
     /// (`UnexpectedEof`).
     pub(crate) fn handle_stream_error(
         &mut self,

@@ -1,4 +1,4 @@
-//! The part of [`Stub`] that is about UDP: one socket for each send, while there is room.
+//! The part of [`Stub`] that is particular to UDP: one socket for each send, while there is room.
 
 use std::time::Instant;
 
@@ -35,7 +35,7 @@ impl Stub {
     fn handle_unknown_id(&mut self, socket: SocketId, now: Instant) {
         self.counters.ignored(Ignored::WrongId);
         let Some(entry) = self.sockets.get_mut(socket) else { return };
-        // On a socket of many, a late duplicate looks the same as a guess.
+        // On a shared socket, a late duplicate looks the same as a guess.
         let Some(query) = entry.outstanding.first().filter(|_| !entry.is_shared) else { return };
         let (server, query) = (entry.server, query.query);
         if let Some(entry) = self.queries.get_mut(&query) {
@@ -44,14 +44,14 @@ impl Stub {
         }
     }
 
-    /// A UDP socket could not be opened, sent on, or read from: it is closed, and its questions go
-    /// elsewhere.
+    /// A UDP socket could not be opened, written or read: it is closed, and its queries move to other
+    /// sockets or fail.
     pub(crate) fn handle_udp_error(&mut self, socket: SocketId, error: SocketError, now: Instant) {
         let Some(entry) = self.sockets.remove(socket) else { return };
         self.count_sockets();
         self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
         for o in entry.outstanding.open() {
-            // No descriptor is left for one more socket, so the open ones are shared.
+            // No descriptor is left for another socket, so an open one is shared.
             let other = if error == SocketError::OutOfResources && !o.is_out {
                 self.sockets.any(entry.server, &mut *self.random)
             } else {

@@ -199,11 +199,15 @@ fn stale_addresses_are_served_and_one_who_gets_them_refreshes() {
     let stale = story.get(10.0).unwrap();
     assert_eq!((stale.is_stale, stale.wants_refresh), (true, true));
     let next = story.get(10.0).unwrap();
-    assert_eq!((next.is_stale, next.wants_refresh), (true, false), "somebody has been told");
+    assert_eq!(
+        (next.is_stale, next.wants_refresh),
+        (true, false),
+        "another hit has started the refresh"
+    );
     story.holds_until(110.0);
 }
 
-/// Its thread may die, or its process be forked: whoever comes later takes the refresh on again.
+/// The thread that refreshes may die, or the process be forked: a later hit starts the refresh again.
 #[test]
 fn a_refresh_that_is_lost_is_not_the_last_one() {
     let story = Story::new(CacheOptions::new().serve_stale(secs(1000)));

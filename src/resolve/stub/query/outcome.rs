@@ -1,4 +1,4 @@
-//! How a question ends.
+//! The outcome of a question.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 use crate::resolve::error::{FailureCause, LookupErrorKind, Transport};
 use crate::resolve::wire::answer::Answer;
 
-/// How a question was settled.
+/// The outcome of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// A valid answer, be it that there is no address.
+    /// A valid answer, positive or negative.
     Answer {
         answer: Answer,
-        /// When the query was sent that it answers: its TTL counts from then.
+        /// When the query that it answers was sent: its TTL counts from then.
         asked_at: Instant,
     },
     Failed(Failure),
 }
 
-/// Why a question has no answer: one entry per nameserver asked, in the order of the failures.
+/// Why a question has no answer: an entry for each nameserver and transport, in the order of the
+/// failures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) nameservers: Vec<NameserverFailure>,
@@ -33,7 +34,7 @@ pub(crate) struct NameserverFailure {
 }
 
 impl Failure {
-    /// The one cause to act on: a nameserver that answered says more than one that did not.
+    /// The kind of the whole failure: a nameserver's response decides over another one's silence.
     pub(crate) fn kind(&self) -> LookupErrorKind {
         let any = |test: fn(&FailureCause) -> bool| self.nameservers.iter().any(|s| test(&s.cause));
         if any(|c| matches!(c, FailureCause::AliasLoop | FailureCause::AliasChainTooLong)) {

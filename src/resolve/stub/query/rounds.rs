@@ -1,4 +1,4 @@
-//! The part of [`Query`] that is about failure: whose turn it is then, and when it is final.
+//! The part of [`Query`] that handles failure: who is asked then, and when it is final.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
 
 impl Query {
-    /// This nameserver has failed the question over this transport.
+    /// A nameserver has failed the question over this transport.
     pub(super) fn fail(
         &mut self,
         question: usize,
@@ -22,7 +22,7 @@ impl Query {
         let at_server = &mut self.servers[server].questions[question];
         let via = at_server.via(transport);
         if via.state == SendState::Failed {
-            // A second failure of the same round: one nameserver fails a round once.
+            // A nameserver fails a round once.
             return;
         }
         via.enter(SendState::Failed);
@@ -35,7 +35,7 @@ impl Query {
         self.finish_round_if_over(question, servers, now);
     }
 
-    /// Every nameserver would say the same: an answer that is valid and cannot be followed.
+    /// An answer is valid and cannot be followed. Every nameserver would give the same.
     pub(super) fn fail_for_good(
         &mut self,
         question: usize,
@@ -50,10 +50,10 @@ impl Query {
         self.settle_failed(question, servers, now);
     }
 
-    /// When every nameserver has failed or stays silent, a round is over.
+    /// Ends the round if every nameserver has failed or is silent.
     ///
-    /// Pure silence may be the network's, so it never fails a question before the deadline; once a
-    /// nameserver has spoken, the silent ones are not worth the whole timeout.
+    /// Silence of all may be the network's, so it does not fail a question before the deadline. Once
+    /// a nameserver has responded, the silent ones are not waited for until then.
     pub(super) fn finish_round_if_over(
         &mut self,
         question: usize,
@@ -67,8 +67,8 @@ impl Query {
         if !is_over {
             return;
         }
-        // The nameserver that fails soonest may be asked again soonest, but not at once: what
-        // fails in a microsecond would fail again in the next.
+        // The pause is the resend delay of the quickest of those that failed: a nameserver that fails
+        // within a microsecond would fail again within the next.
         let failed = questions().zip(servers).filter(|(at_server, _)| at_server.has_failed());
         let pause = failed.map(|(_, server)| server.resend_delay()).min();
         if pause.is_none() && !self.is_in_turn() {
@@ -89,6 +89,7 @@ impl Query {
         }
     }
 
+    /// Asks every nameserver that has failed once more.
     pub(super) fn start_round(&mut self, question: usize, servers: &[Nameserver], now: Instant) {
         let in_turn = self.is_in_turn();
         for server in &mut self.servers[..self.server_count] {
@@ -98,12 +99,12 @@ impl Query {
             }
         }
         if !self.query_others(question) && !in_turn {
-            // The sends are used up: another round would only wait for the deadline.
+            // No send is left: another round would only wait for the deadline.
             self.settle_failed(question, servers, now);
         }
     }
 
-    /// Keeps the newest failure of each nameserver and transport.
+    /// Records a failure in place of an earlier one of the same nameserver and transport.
     pub(super) fn record(
         &mut self,
         question: usize,
@@ -120,7 +121,7 @@ impl Query {
         state.failures.push(NameserverFailure { nameserver, transport, cause, elapsed });
     }
 
-    /// The question has failed: those that did not answer are told with those that did.
+    /// Settles the question as failed. Nameservers that did not respond are recorded as timed out.
     pub(super) fn settle_failed(&mut self, question: usize, servers: &[Nameserver], now: Instant) {
         for server in 0..self.server_count {
             let QuestionState { udp, tcp, hint, .. } = self.servers[server].questions[question];

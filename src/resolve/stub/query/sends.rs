@@ -1,4 +1,5 @@
-//! The part of [`Query`] that sends: to whom, over which transport, and when again.
+//! The part of [`Query`] that decides on sends: to which nameserver, over which transport, and when
+//! again.
 
 use std::time::{Duration, Instant};
 
@@ -8,28 +9,28 @@ use crate::resolve::Strategy;
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
 
-/// The second resend comes after three times the delay of the first: a loss of the first two
-/// packets costs little, and an outage of a second is still bridged by the third.
+/// By how much the delay of the second resend exceeds that of the first: a loss of the first two
+/// packets costs little, and the third send bridges an outage of a second.
 const RESEND_GROWTH: u32 = 3;
-/// By how much the resends of one query may come sooner or later, in thousandths of their delay. A burst
-/// that overruns the buffer of a nameserver would otherwise be sent again in as short a time, and
-/// overrun it again. A fifth spreads it over a tenth of a second the first time, and over three the
-/// second.
+/// By how much the resend delay of one query may differ from the usual one, in thousandths. A burst
+/// of lookups that overruns a nameserver's socket buffer would otherwise be sent again in as short a
+/// time, and overrun it again. A fifth spreads it over a tenth of a second the first time, and over
+/// three tenths the second time.
 const RESEND_SPREAD: u16 = 200;
-/// A TCP connection that has brought no answer for this long makes the other nameservers be asked:
-/// one lost SYN is sent again by the kernel after a second (RFC 6298 section 2).
+/// A TCP connection without a response for this long makes the query ask the other nameservers: the
+/// kernel sends a lost SYN again after a second (RFC 6298 section 2).
 const TCP_LATE_DELAY: Duration = Duration::from_secs(1);
-/// It is taken for silent after this much more, so that a round can be over: two seconds are the
-/// handshake and the exchange over the slowest of paths, with the lost SYN.
+/// After this much more it counts as silent, so that a round can end: two seconds are the handshake
+/// and the exchange over the slowest of paths, with one lost SYN.
 const TCP_SILENT_DELAY: Duration = Duration::from_secs(2);
 
-/// A random part of the usual delay.
+/// A resend delay in thousandths of the usual one, made from a random number.
 pub(super) fn permille(random: u16) -> u32 {
     u32::from(1000 - RESEND_SPREAD + random % (2 * RESEND_SPREAD + 1))
 }
 
 impl Query {
-    /// The first sends.
+    /// Marks the first sends: to the quickest proven nameserver, to the first in turn, or to all.
     pub(super) fn start(&mut self, servers: &mut [Nameserver], now: Instant) {
         let servers = &mut servers[..self.server_count];
         let proven = |(index, server): (usize, &Nameserver)| {
@@ -56,15 +57,16 @@ impl Query {
         }
     }
 
-    /// Puts a question on the list of what is to be sent, as far as the limit allows.
+    /// Marks a question to be sent to a nameserver. Returns `false` if it was sent as often as it may
+    /// be.
     pub(super) fn mark_due(&mut self, server: usize, question: usize) -> bool {
         let at_server = &mut self.servers[server].questions[question];
         let over_tcp = self.config.tcp_only || at_server.is_truncated;
         at_server.via(if over_tcp { Transport::Tcp } else { Transport::Udp }).mark_due()
     }
 
-    /// Asks nameservers that have not been asked this question: all, or in turn the next one.
-    /// Returns whether any is.
+    /// Marks a question to be sent to the nameservers that were not asked it: to all of them, or in
+    /// turn to the next one. Returns whether there is any.
     pub(super) fn query_others(&mut self, question: usize) -> bool {
         let mut is_any_asked = false;
         for step in 0..self.server_count {
@@ -84,7 +86,7 @@ impl Query {
         is_any_asked
     }
 
-    /// The answer does not fit a datagram.
+    /// The response over UDP was truncated: asks the same nameserver over TCP.
     pub(super) fn retry_over_tcp(
         &mut self,
         question: usize,
@@ -102,9 +104,11 @@ impl Query {
         }
     }
 
+    /// Asks the nameserver once more without EDNS.
+    ///
     /// RFC 6891 section 7: a responder that does not implement EDNS "MUST respond with a return
-    /// code (RCODE) of FORMERR". It gets the same question once more, in plain RFC 1035 form.
-    /// Returns whether that is still to be tried. `edns` is whether the query that it answers had it.
+    /// code (RCODE) of FORMERR". `edns` is whether the query that it responded to had EDNS. Returns
+    /// whether a response without EDNS is still to come.
     pub(super) fn retry_without_edns(
         &mut self,
         question: usize,
@@ -117,11 +121,11 @@ impl Query {
         }
         self.servers[server].without_edns = true;
         let via = self.servers[server].questions[question].via(transport);
-        // The last send over UDP went without EDNS, and its answer is on its way.
+        // The last send over UDP had no EDNS, and its response is awaited.
         via.mark_due() || transport == Transport::Udp && via.state == SendState::Waiting
     }
 
-    /// Books a send of these questions.
+    /// Records a send of these questions.
     pub(super) fn note_send(
         &mut self,
         server: usize,
@@ -151,8 +155,8 @@ impl Query {
             via.next = Some(now + delay.min(longest));
             is_last |= via.sends == MAX_SENDS;
         }
-        // A path that drops EDNS in silence shows itself by silence alone, so the last send goes
-        // without (RFC 6891 section 6.2.5 allows for such middleboxes).
+        // Some middleboxes drop queries with EDNS (RFC 6891 section 6.2.5), which shows by silence
+        // alone: the last send has none.
         let edns = self.config.edns
             && !server_state.without_edns
             && servers[server].speaks_edns(now)
@@ -160,7 +164,7 @@ impl Query {
         QuerySend { server, transport, questions, edns }
     }
 
-    /// What was sent has not been answered in time, or could not be sent a moment ago.
+    /// A send has not been answered in time, or could not be made and is to be tried again.
     pub(super) fn handle_overdue(
         &mut self,
         question: usize,
@@ -187,7 +191,7 @@ impl Query {
             }
             (SendState::Waiting, Transport::Udp) => {
                 servers[server].handle_silence(now);
-                // In turn, the next nameserver is asked instead, and this one again next round.
+                // In turn, the next nameserver is asked instead, and this one again in the next round.
                 if in_turn || !via.mark_due() {
                     if let Some(rcode) = hint {
                         let cause = FailureCause::Rcode(rcode);

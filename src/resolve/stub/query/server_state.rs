@@ -1,4 +1,4 @@
-//! Where a query stands with each nameserver.
+//! The state of a query at each nameserver.
 
 use std::time::Instant;
 
@@ -27,37 +27,37 @@ impl Questions {
     }
 }
 
-/// What has passed between one query and one nameserver.
+/// One query at one nameserver.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ServerState {
     pub(super) questions: [QuestionState; MAX_QUESTIONS],
     pub(super) first_sent: Option<Instant>,
-    /// It gets no EDNS any more, because it said that it knows none.
+    /// The nameserver has refused EDNS for this query.
     pub(super) without_edns: bool,
 }
 
-/// What has passed between one question and one nameserver: over UDP, over TCP, or, once somebody
-/// seems to be guessing ids, over both at once.
+/// One question at one nameserver: over UDP, over TCP, or, once ids seem to be guessed, over both at
+/// once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct QuestionState {
     pub(super) udp: TransportState,
     pub(super) tcp: TransportState,
-    /// The answer is known not to fit a datagram: it is asked for over TCP alone.
+    /// The response over UDP was truncated: only TCP is used from then on.
     pub(super) is_truncated: bool,
-    /// An error without a question came. It is told, if nothing better comes.
+    /// An error response without a question came. It is reported if no better response comes.
     pub(super) hint: Option<Rcode>,
 }
 
-/// One question, one nameserver, one transport.
+/// One question at one nameserver over one transport.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TransportState {
     pub(super) state: SendState,
     pub(super) sends: u8,
-    /// When it is overdue, or tried again.
+    /// When it is overdue, or sent again.
     pub(super) next: Option<Instant>,
 }
 
-/// Where a question stands with one nameserver over one transport.
+/// The sends of a question to one nameserver over one transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum SendState {
     #[default]
@@ -65,11 +65,11 @@ pub(super) enum SendState {
     /// To be sent now.
     Due,
     Waiting,
-    /// Waiting still, over TCP, for longer than the others can be left unasked.
+    /// Over TCP, waiting for so long that the other nameservers are asked.
     Late,
-    /// Not sent: this process is out of descriptors or memory, and tries again soon.
+    /// Not sent, since the process is out of descriptors or memory; tried again soon.
     Held,
-    /// All sends are out, and the last one is overdue. A late answer still counts.
+    /// Every send was made, and the last one is overdue. A late response is still accepted.
     Silent,
     Failed,
 }
@@ -85,7 +85,7 @@ impl TransportState {
         self.next = None;
     }
 
-    /// Lets it be sent now; `false` if it was sent as often as it may be.
+    /// Marks it to be sent now. Returns `false` if it was sent as often as it may be.
     pub(super) fn mark_due(&mut self) -> bool {
         let may_be_sent = self.sends < MAX_SENDS;
         if may_be_sent {
@@ -107,27 +107,27 @@ impl QuestionState {
         [self.udp, self.tcp].iter().all(|via| via.state == SendState::Unasked)
     }
 
-    /// Nothing is out or about to go out, but a late answer may come.
+    /// Every send is overdue, but a late response may come.
     pub(super) fn is_silent(&self) -> bool {
         let transports = [self.udp, self.tcp];
         !transports.iter().any(|via| via.is_open())
             && transports.iter().any(|via| via.state == SendState::Silent)
     }
 
-    /// Failed over each transport that was tried.
+    /// Whether it has failed over each transport that was tried.
     pub(super) fn has_failed(&self) -> bool {
         let transports = [self.udp, self.tcp];
         transports.iter().all(|via| matches!(via.state, SendState::Failed | SendState::Unasked))
             && !self.is_unasked()
     }
 
-    /// Whether it has sends left over the transport that would be used.
+    /// Whether it has sends left over the transport that it would use.
     pub(super) fn may_be_asked(&self, tcp_only: bool) -> bool {
         let via = if tcp_only || self.is_truncated { self.tcp } else { self.udp };
         via.sends < MAX_SENDS
     }
 
-    /// A new round: what was sent so far still counts.
+    /// Starts a new round. The sends so far still count.
     pub(super) fn start_anew(&mut self) {
         self.udp.enter(SendState::Unasked);
         self.tcp.enter(SendState::Unasked);

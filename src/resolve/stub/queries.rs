@@ -1,0 +1,136 @@
+//! The part of [`Stub`] that carries queries: what a query wants sent goes to a socket, and what
+//! arrives on a socket goes to its query.
+
+use std::time::Instant;
+
+use super::ids::{QueryId, SocketId};
+use super::query::{QuerySend, SentQuery};
+use super::sockets::{OutstandingQuery, Slot, SocketError};
+use super::{AwaitedResponse, Step, Stub, Timer, Transmit};
+use crate::resolve::error::Transport;
+use crate::resolve::stats::add;
+use crate::resolve::wire::message::{Expected, Response, read_response};
+
+impl Stub {
+    /// Sends what the query wants sent, passes on what it has settled, and moves its timer.
+    pub(super) fn advance_query(&mut self, id: QueryId, now: Instant) {
+        loop {
+            let Some(entry) = self.queries.get_mut(&id) else { return };
+            if let Some(send) = entry.query.poll_send(&self.servers, now) {
+                self.send(id, send, now);
+            } else if let Some((question, settled)) = entry.query.poll_settled() {
+                self.handle_settled(id, question, &settled, now);
+            } else {
+                break;
+            }
+        }
+        let Some(entry) = self.queries.get_mut(&id) else { return };
+        let after = entry.query.poll_timeout();
+        let before = std::mem::replace(&mut entry.timer, after);
+        let is_done = entry.query.is_done();
+        self.move_timer(Timer::Query(id), before, after);
+        if is_done {
+            self.queries.remove(&id);
+        }
+    }
+
+    fn send(&mut self, query: QueryId, send: QuerySend, now: Instant) {
+        let QuerySend { server, transport, questions, edns } = send;
+        let sent = questions.iter().map(|question| SentQuery {
+            question,
+            server,
+            transport,
+            edns,
+            at: now,
+        });
+        if transport == Transport::Tcp {
+            return sent.for_each(|sent| self.send_over_tcp(query, sent));
+        }
+        let Some(Slot { socket, is_new }) = self.sockets.slot(server, &mut *self.random) else {
+            let entry = self.queries.get_mut(&query).expect("its caller has it");
+            let error = SocketError::OutOfResources;
+            for sent in sent {
+                entry.query.handle_socket_error(sent, error, false, &mut self.servers, now);
+            }
+            return;
+        };
+        self.count_sockets();
+        if is_new {
+            let nameserver = self.servers[server].addr();
+            self.transmits.push_back(Step::Now(Transmit::OpenUdp { socket, nameserver }));
+        }
+        sent.for_each(|sent| self.send_over_udp(socket, query, sent));
+    }
+
+    /// Notes that the query awaits a response to `outstanding` on `socket`.
+    pub(super) fn await_response(
+        &mut self,
+        query: QueryId,
+        socket: SocketId,
+        outstanding: OutstandingQuery,
+    ) {
+        let entry = self.queries.get_mut(&query).expect("a query that sends exists");
+        let question = outstanding.sent.question;
+        entry.awaited.push(AwaitedResponse { question, socket, id: outstanding.id });
+    }
+
+    /// Reads a message under the id of `outstanding`; one that is no response to it is counted and
+    /// ignored.
+    pub(super) fn read(&self, outstanding: &OutstandingQuery, message: &[u8]) -> Option<Response> {
+        let OutstandingQuery { id, query, sent, .. } = *outstanding;
+        let entry = self.queries.get(&query)?;
+        let expected = Expected {
+            id,
+            name: &entry.name,
+            record_type: entry.query.record_type(sent.question),
+            transport: sent.transport,
+        };
+        read_response(message, expected).map_err(|reason| self.counters.ignored(reason)).ok()
+    }
+
+    /// Hands a response to its query.
+    pub(super) fn handle_response(
+        &mut self,
+        outstanding: &OutstandingQuery,
+        response: Response,
+        now: Instant,
+    ) {
+        match &response {
+            Response::Truncated => add(&self.counters.truncated),
+            Response::Answer(answer) if answer.is_name_collision() => {
+                add(&self.counters.name_collisions);
+            }
+            _ => {}
+        }
+        let OutstandingQuery { query, sent, .. } = *outstanding;
+        if let Some(entry) = self.queries.get_mut(&query) {
+            entry.query.handle_response(sent, response, &mut self.servers, now);
+            self.advance_query(query, now);
+        }
+    }
+
+    /// Releases the sockets on which a question awaits responses: it is settled or abandoned.
+    pub(super) fn release_sockets(
+        &mut self,
+        id: QueryId,
+        question: usize,
+        timed_out: bool,
+        now: Instant,
+    ) {
+        let Some(entry) = self.queries.get_mut(&id) else { return };
+        let is_over = |wait: &mut AwaitedResponse| wait.question == question;
+        let over: Vec<_> = entry.awaited.extract_if(.., is_over).collect();
+        for AwaitedResponse { socket, id: message_id, .. } in over {
+            if self.sockets.release(socket, message_id) {
+                self.sockets.remove(socket);
+                self.count_sockets();
+                self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
+            } else if let Some(connection) = self.connections.get_mut(&socket) {
+                let before = connection.idle_at;
+                connection.release(id, message_id, timed_out, now);
+                let after = connection.idle_at;
+                self.move_timer(Timer::Connection(socket), before, after);
+            }
+        }
+    }
+}
