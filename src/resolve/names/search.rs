@@ -9,7 +9,7 @@ use super::special_names::must_not_be_asked_for;
 /// A name that ends in a dot is tried as it is, alone. Otherwise it is tried below each domain of
 /// the search list, and as it is: first, if it has `ndots` dots or more, else last. So do glibc and
 /// Go, and RFC 1535 says why: a complete name must not be tried below the search list first, where
-/// somebody else may answer.
+/// another zone may answer.
 ///
 /// Left out are names longer than a name can be, and names that no nameserver may be asked for
 /// (see `special_names`). What comes out is absolute and has no final dot.

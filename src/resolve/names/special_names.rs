@@ -48,8 +48,8 @@ pub(crate) fn classify(name: &HostName) -> Special {
 /// RFC 6761 section 6.3: "Name resolution APIs SHOULD NOT send queries for localhost names to their
 /// configured caching DNS server(s)"; section 6.4 says the same of `invalid`. RFC 7686 section 2:
 /// "Resolvers MUST either respond to requests for .onion names by resolving them according to
-/// \[tor-rendezvous\] or by responding with NXDOMAIN". The top-level name `onion` itself tells
-/// nobody anything, so it may be asked for, as it may in Go and c-ares.
+/// \[tor-rendezvous\] or by responding with NXDOMAIN". The top-level name `onion` itself
+/// discloses nothing, so it may be asked for, as it may in Go and c-ares.
 pub(crate) fn must_not_be_asked_for(name: &str) -> bool {
     is_in_domain(name, "localhost")
         || is_in_domain(name, "invalid")

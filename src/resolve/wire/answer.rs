@@ -3,8 +3,8 @@
 //! An address counts when three things are so: it stands in the answer section, it has the type and
 //! the class of the question, and its owner is the name of the question or a name that the aliases
 //! in the same section lead to from there. Everything else that a response may carry, such as
-//! addresses in the additional section or of another owner, says something that nobody asked for,
-//! and is a way to plant addresses in a cache ([RFC 5452 section 6]).
+//! addresses in the additional section or of another owner, answers no question that was asked, and
+//! is a way to plant addresses in a cache ([RFC 5452 section 6]).
 //!
 //! The work is linear in the size of the message: an answer section is walked twice, a name is read
 //! to its end once each time, and the number of aliases looked at is bounded.
@@ -30,8 +30,8 @@ pub(crate) const MAX_ALIAS_LINKS: usize = 11;
 /// bound keeps the search for the next link from growing with the square of a hostile message.
 const MAX_CNAME_RECORDS: usize = 32;
 
-/// What a new top-level domain answers for every name below it, for its first ninety days: whoever gets
-/// it used a private name that is becoming a public one (ICANN, "Name Collision Occurrence Management
+/// What a new top-level domain answers for every name below it, for its first ninety days: the name
+/// that was asked for is a private one that is becoming public (ICANN, "Name Collision Occurrence Management
 /// Framework", 2014: "controlled interruption"). It stands for port 53 twice, to be looked for in logs.
 pub(crate) const NAME_COLLISION: Ipv4Addr = Ipv4Addr::new(127, 0, 53, 53);
 
@@ -52,7 +52,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Whether it says that the name is private here and public elsewhere.
+    /// Whether it has the address that means a name collision.
     pub(crate) fn is_name_collision(&self) -> bool {
         let collision = IpAddr::from(NAME_COLLISION);
         matches!(&self.outcome, Outcome::Addresses(addresses) if addresses.contains(&collision))

@@ -205,8 +205,8 @@ impl<'a> Name<'a> {
 
     /// A number that is the same for equal names: FNV-1a over the labels in lower case.
     ///
-    /// Whoever makes a message can make two names with the same number, and gains nothing but that
-    /// they are then compared.
+    /// A hostile message can have two names with the same number, and gains nothing by it: they are
+    /// then compared.
     pub(crate) fn hash(self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for label in self.labels() {
