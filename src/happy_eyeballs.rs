@@ -47,7 +47,7 @@ pub use socket_options::{BorrowedSocket, SocketOptions};
 use sources::Sources;
 
 use crate::resolve::AddressPolicy;
-use crate::{LookupOptions, LookupResult, Resolver, Target, TargetError};
+use crate::{IntoTarget, LookupOptions, LookupResult, Resolver, TargetError};
 
 /// Settings of one connect, or of all connects of a [`Connector`](crate::Connector).
 ///
@@ -144,11 +144,7 @@ impl fmt::Debug for ConnectOptions {
 /// # Cancel safety
 ///
 /// Dropping the future cancels the lookup and closes every socket at once.
-pub async fn connect<T>(target: T) -> Result<TcpStream, ConnectError>
-where
-    T: TryInto<Target>,
-    T::Error: Into<TargetError>,
-{
+pub async fn connect(target: impl IntoTarget) -> Result<TcpStream, ConnectError> {
     static DEFAULTS: LazyLock<ConnectOptions> = LazyLock::new(ConnectOptions::default);
     connect_with(target, &Resolver::system(), &DEFAULTS).await.map(|(stream, _)| stream)
 }
@@ -166,16 +162,12 @@ where
 /// # Cancel safety
 ///
 /// Dropping the future cancels the lookup and closes every socket at once.
-pub async fn connect_with<T>(
-    target: T,
+pub async fn connect_with(
+    target: impl IntoTarget,
     resolver: &Resolver,
     options: &ConnectOptions,
-) -> Result<(TcpStream, ConnectInfo), ConnectError>
-where
-    T: TryInto<Target>,
-    T::Error: Into<TargetError>,
-{
-    let target = target.try_into().map_err(|e| ConnectError::invalid_target(e.into()))?;
+) -> Result<(TcpStream, ConnectInfo), ConnectError> {
+    let target = target.into_target().map_err(ConnectError::invalid_target)?;
     if target.port().is_none() {
         return Err(ConnectError::invalid_target(TargetError::NoPort));
     }

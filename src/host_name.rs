@@ -1,4 +1,4 @@
-//! [`HostName`]: a name known to be valid.
+//! [`HostName`]: a name that is known to be valid.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -78,10 +78,17 @@ impl HostName {
         Self(text.into())
     }
 
-    /// The text of an address, as the canonical name of a lookup of that address. The one value of
-    /// this type that is no name: whoever looks it up again gets the address again.
-    pub(crate) fn of_literal(ip: std::net::IpAddr) -> Self {
+    /// The text of an address, as the canonical name of a lookup of that address: the one value of this
+    /// type that is not a name.
+    pub(crate) fn of_literal(ip: IpAddr) -> Self {
         Self(ip.to_string().into())
+    }
+
+    /// The address whose text this is ([`of_literal`](Self::of_literal)); `None` if it is a name.
+    pub(crate) fn as_literal(&self) -> Option<IpAddr> {
+        // No name ends in a number or has a colon.
+        let may_be = self.0.ends_with(|last: char| last.is_ascii_digit()) || self.0.contains(':');
+        if may_be { self.0.parse().ok() } else { None }
     }
 
     /// This name below `suffix`, both taken without their final dot; `None` if that is longer than

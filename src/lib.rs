@@ -87,7 +87,7 @@ pub mod resolve;
 pub mod connector;
 mod host_name;
 mod os;
-
+mod process;
 mod result;
 mod stream;
 mod target;
@@ -107,4 +107,4 @@ pub use resolve::fuzzing;
 pub use resolve::{LookupError, LookupErrorKind, LookupOptions, Resolver, ResolverBuilder, lookup};
 pub use result::LookupResult;
 pub use stream::{BlockingResults, LookupStream};
-pub use target::{Host, Target, TargetError};
+pub use target::{Host, IntoTarget, Target, TargetError};

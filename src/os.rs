@@ -1,6 +1,8 @@
-//! What the operating system knows and std does not tell.
+//! What differs between operating systems: facts that std does not tell, and lists of systems.
 
 use std::io;
+
+use socket2::{Domain, Protocol, Socket, Type};
 
 /// The index of a network interface by its name; `None` if there is no such interface.
 #[cfg(unix)]
@@ -24,6 +26,38 @@ pub(crate) fn hostname() -> Option<String> {
 #[cfg(not(unix))]
 pub(crate) fn hostname() -> Option<String> {
     None
+}
+
+/// Opens a socket that does not block: with one system call where the kernel can do so.
+pub(crate) fn nonblocking_socket(
+    domain: Domain,
+    kind: Type,
+    protocol: Protocol,
+) -> io::Result<Socket> {
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "linux",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
+    return Socket::new(domain, kind.nonblocking(), Some(protocol));
+    #[cfg(not(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "linux",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    )))]
+    {
+        let socket = Socket::new(domain, kind, Some(protocol))?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
 }
 
 /// Whether this process or host has run out of something: descriptors, buffers, memory. std has no

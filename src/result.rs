@@ -1,10 +1,14 @@
-//! [`LookupResult`]: what a lookup hands out and a race takes.
+//! [`LookupResult`]: the items that a lookup yields and a race takes.
 
 use std::net::SocketAddr;
 
 use crate::{HostName, LookupError};
 
-/// One item of a lookup.
+/// One item of a lookup ([`LookupStream`](crate::LookupStream)).
+///
+/// This enum is exhaustive, and stays so: an address, a canonical name, the end, and never anything
+/// else, so that a `match` on it needs no arm for the unknown. What else a name may have, such as the
+/// service bindings of HTTPS records, will come from a stream of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookupResult {
     /// An address of the host, with the port that was asked for (0 if none was).

@@ -1,4 +1,4 @@
-//! [`LookupStream`]: what comes, in which order, what drop does.
+//! [`LookupStream`]: the results of one lookup, their order, and what a drop does.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use futures_core::{FusedStream, Stream};
 
 use crate::futex_queue::{self, Getter};
 
-use crate::resolve::{Inner, LookupId, Pending};
+use crate::resolve::{LookupId, Pending, ResolverInner};
 use crate::trace::LookupSpan;
 use crate::{LookupErrorKind, LookupResult};
 
@@ -57,29 +57,29 @@ use crate::{LookupErrorKind, LookupResult};
 /// ```
 #[must_use = "a lookup starts when its stream is polled"]
 pub struct LookupStream {
-    state: State,
+    state: StreamState,
     span: LookupSpan,
 }
 
-enum State {
+enum StreamState {
     Ready(std::vec::IntoIter<LookupResult>),
     Pending(Pending),
-    Live(Live),
+    Started(StartedLookup),
     Ended,
 }
 
-struct Live {
+struct StartedLookup {
     getter: Getter<LookupResult>,
     id: LookupId,
-    resolver: Arc<Inner>,
+    resolver: Arc<ResolverInner>,
 }
 
-impl Live {
+impl StartedLookup {
     /// The next result; `Ready(None)` if none will come.
     ///
-    /// In a process forked off after the start, the thread that would bring it does not exist, and it
-    /// may have had the queue's lock. Whose lookup it is costs a system call, so it is asked only
-    /// where the way ends otherwise: with the lock taken, and with nothing there.
+    /// In a child that was forked off after the start, the thread that would bring it does not exist,
+    /// and it may have held the queue's lock. To find out whose lookup this is costs a system call, so
+    /// it is done only where no result is at hand: with the lock held, and with the queue empty.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<LookupResult>> {
         if self.is_stuck() {
             return Poll::Ready(None);
@@ -100,7 +100,7 @@ impl Live {
         self.getter.blocking_get_one(None).ok()
     }
 
-    /// Whether the lock of the queue is taken for good.
+    /// Whether the queue's lock is held by a thread that does not exist in this process.
     fn is_stuck(&self) -> bool {
         self.getter.is_held() && self.is_of_another_process()
     }
@@ -112,56 +112,60 @@ impl Live {
 
 impl LookupStream {
     pub(crate) fn ready(results: Vec<LookupResult>, span: LookupSpan) -> Self {
-        Self { state: State::Ready(results.into_iter()), span }
+        Self { state: StreamState::Ready(results.into_iter()), span }
     }
 
     pub(crate) fn pending(pending: Pending, span: LookupSpan) -> Self {
-        Self { state: State::Pending(pending), span }
+        Self { state: StreamState::Pending(pending), span }
     }
 
-    /// Ends the lookup with [`LookupErrorKind::Canceled`], unless it has ended. Results that were
-    /// on their way still come, then the `End`.
+    /// Ends the lookup with [`LookupErrorKind::Canceled`], unless it has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The stream stays usable: results that are in the queue still come, then the `End`. To drop the
+    /// stream cancels the lookup as well.
     pub fn cancel(&mut self) {
         match &self.state {
-            State::Live(live) => live.resolver.cancel(live.id),
-            State::Pending(_) => {
+            StreamState::Started(started) => started.resolver.cancel(started.id),
+            StreamState::Pending(_) => {
                 let end = LookupResult::End(Err(LookupErrorKind::Canceled.into()));
-                self.state = State::Ready(vec![end].into_iter());
+                self.state = StreamState::Ready(vec![end].into_iter());
             }
-            State::Ready(_) | State::Ended => {}
+            StreamState::Ready(_) | StreamState::Ended => {}
         }
     }
 
-    /// The results for code without a runtime: an iterator whose `next` parks the thread until
-    /// there is one.
+    /// Turns the stream into an iterator, for code without a runtime.
     ///
     /// # Blocking
     ///
-    /// Each `next` waits for the next result. Not for use inside an asynchronous task.
+    /// Each `next` parks the thread until there is a result. Not for use inside an asynchronous task.
     pub fn into_blocking_iter(self) -> BlockingResults {
         BlockingResults { stream: self }
     }
 
     /// Starts the lookup if it has not started.
     fn start(&mut self) {
-        if !matches!(self.state, State::Pending(_)) {
+        if !matches!(self.state, StreamState::Pending(_)) {
             return;
         }
-        let State::Pending(pending) = std::mem::replace(&mut self.state, State::Ended) else {
+        let StreamState::Pending(pending) = std::mem::replace(&mut self.state, StreamState::Ended)
+        else {
             unreachable!("matched above");
         };
         let Pending { lookup, timeout, resolver } = pending;
         let (putter, getter) = futex_queue::bounded(resolver.queue_capacity());
         self.state = match resolver.start(lookup, putter, timeout) {
-            Ok(id) => State::Live(Live { getter, id, resolver }),
+            Ok(id) => StreamState::Started(StartedLookup { getter, id, resolver }),
             Err(_) => {
                 let end = LookupResult::End(Err(LookupErrorKind::Resources.into()));
-                State::Ready(vec![end].into_iter())
+                StreamState::Ready(vec![end].into_iter())
             }
         };
     }
 
-    /// Passes a result of the queue on. A queue that ends without an `End` lost its thread.
+    /// Passes on a result of the queue. If the queue ends without an `End`, the thread has panicked.
     fn pass_on(&mut self, result: Option<LookupResult>) -> LookupResult {
         let result =
             result.unwrap_or_else(|| LookupResult::End(Err(LookupErrorKind::ResolverGone.into())));
@@ -173,11 +177,12 @@ impl LookupStream {
     }
 
     fn end(&mut self) {
-        if let State::Live(live) = std::mem::replace(&mut self.state, State::Ended)
-            && live.is_stuck()
+        if let StreamState::Started(started) =
+            std::mem::replace(&mut self.state, StreamState::Ended)
+            && started.is_stuck()
         {
             // Dropping it would wait for the lock.
-            std::mem::forget(live.getter);
+            std::mem::forget(started.getter);
         }
     }
 }
@@ -188,21 +193,21 @@ impl Stream for LookupStream {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<LookupResult>> {
         self.start();
         let result = match &mut self.state {
-            State::Ready(results) => results.next(),
-            State::Live(live) => {
-                let result = std::task::ready!(live.poll(cx));
+            StreamState::Ready(results) => results.next(),
+            StreamState::Started(started) => {
+                let result = std::task::ready!(started.poll(cx));
                 Some(self.pass_on(result))
             }
-            State::Pending(_) | State::Ended => None,
+            StreamState::Pending(_) | StreamState::Ended => None,
         };
         Poll::Ready(result.inspect(|result| self.span.result(result)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.state {
-            State::Ready(results) => results.size_hint(),
-            State::Pending(_) | State::Live(_) => (1, None),
-            State::Ended => (0, Some(0)),
+            StreamState::Ready(results) => results.size_hint(),
+            StreamState::Pending(_) | StreamState::Started(_) => (1, None),
+            StreamState::Ended => (0, Some(0)),
         }
     }
 }
@@ -210,17 +215,17 @@ impl Stream for LookupStream {
 impl FusedStream for LookupStream {
     fn is_terminated(&self) -> bool {
         match &self.state {
-            State::Ready(results) => results.len() == 0,
-            State::Pending(_) | State::Live(_) => false,
-            State::Ended => true,
+            StreamState::Ready(results) => results.len() == 0,
+            StreamState::Pending(_) | StreamState::Started(_) => false,
+            StreamState::Ended => true,
         }
     }
 }
 
 impl Drop for LookupStream {
     fn drop(&mut self) {
-        if let State::Live(live) = &self.state {
-            live.resolver.forget(live.id);
+        if let StreamState::Started(started) = &self.state {
+            started.resolver.abandon(started.id);
             self.end();
         }
     }
@@ -229,17 +234,18 @@ impl Drop for LookupStream {
 impl fmt::Debug for LookupStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Ready(_) => "ready",
-            State::Pending(_) => "not started",
-            State::Live(_) => "live",
-            State::Ended => "ended",
+            StreamState::Ready(_) => "ready",
+            StreamState::Pending(_) => "not started",
+            StreamState::Started(_) => "started",
+            StreamState::Ended => "ended",
         };
         f.debug_struct("LookupStream").field("state", &state).finish_non_exhaustive()
     }
 }
 
-/// The results of one lookup for a thread that waits: see [`LookupStream::into_blocking_iter`].
+/// The results of one lookup as an iterator: see [`LookupStream::into_blocking_iter`].
 #[derive(Debug)]
+#[must_use = "a lookup starts when its first result is asked for"]
 pub struct BlockingResults {
     stream: LookupStream,
 }
@@ -250,13 +256,19 @@ impl Iterator for BlockingResults {
     fn next(&mut self) -> Option<LookupResult> {
         self.stream.start();
         let result = match &mut self.stream.state {
-            State::Ready(results) => results.next(),
-            State::Live(live) => {
-                let result = live.wait();
+            StreamState::Ready(results) => results.next(),
+            StreamState::Started(started) => {
+                let result = started.wait();
                 Some(self.stream.pass_on(result))
             }
-            State::Pending(_) | State::Ended => None,
+            StreamState::Pending(_) | StreamState::Ended => None,
         };
         result.inspect(|result| self.stream.span.result(result))
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.stream.size_hint()
+    }
 }
+
+impl std::iter::FusedIterator for BlockingResults {}

@@ -1,7 +1,7 @@
-//! [`Target`]: what a lookup or a connect is asked for.
+//! [`Target`]: the host and port that a lookup or a connect is asked for.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::str::FromStr;
 
 use crate::os::interface_index;
@@ -33,7 +33,7 @@ use crate::{HostName, NameError};
 /// use outrace::{Host, Target, TargetError};
 ///
 /// let target = Target::try_from("[::1]:443")?;
-/// assert_eq!(target.host(), &Host::Ip("::1".parse().unwrap(), 0));
+/// assert_eq!(target.host(), &Host::Ipv6("::1".parse().unwrap(), 0));
 /// assert_eq!(target.port(), Some(443));
 /// assert_eq!(Target::try_from(("example.com", 443))?.to_string(), "example.com:443");
 /// assert_eq!(Target::try_from("example.com:https"), Err(TargetError::Port));
@@ -47,11 +47,14 @@ pub struct Target {
 
 /// The host part of a [`Target`]: a name to look up, or an address as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Host {
     /// A name.
     Name(HostName),
-    /// An IP address, with the scope id of an IPv6 link-local one (0: none).
-    Ip(IpAddr, u32),
+    /// An IPv4 address.
+    Ipv4(Ipv4Addr),
+    /// An IPv6 address, with the scope id of a link-local one (0: none).
+    Ipv6(Ipv6Addr, u32),
 }
 
 impl Target {
@@ -76,7 +79,7 @@ impl Target {
             let end = text.find(']').ok_or(TargetError::Bracket)? + 1;
             match text[end..].strip_prefix(':') {
                 Some(port) => (&text[..end], Some(port)),
-                // Whatever else follows the bracket is refused with the host.
+                // Any other text after the bracket is refused with the host.
                 None => (text, None),
             }
         } else {
@@ -100,15 +103,23 @@ impl Host {
             None if text.contains(':') => text,
             None => {
                 return match text.parse() {
-                    Ok(ip) => Ok(Self::Ip(IpAddr::V4(ip), 0)),
+                    Ok(ip) => Ok(Self::Ipv4(ip)),
                     Err(_) => Ok(Self::Name(text.parse()?)),
                 };
             }
         };
         match parse_scoped_ip(ipv6, interfaces) {
-            Ok((ip @ IpAddr::V6(_), scope)) => Ok(Self::Ip(ip, scope)),
+            Ok((IpAddr::V6(ip), scope)) => Ok(Self::Ipv6(ip, scope)),
             Ok((IpAddr::V4(_), _)) | Err(ScopedIpError::Address) => Err(TargetError::Ipv6),
             Err(ScopedIpError::Zone) => Err(TargetError::Zone),
+        }
+    }
+
+    /// The host that is this address; `scope` counts for IPv6 alone.
+    pub(crate) fn of_ip(ip: IpAddr, scope: u32) -> Self {
+        match ip {
+            IpAddr::V4(ip) => Self::Ipv4(ip),
+            IpAddr::V6(ip) => Self::Ipv6(ip, scope),
         }
     }
 
@@ -116,8 +127,8 @@ impl Host {
     pub(crate) fn socket_addr(&self, port: u16) -> Option<SocketAddr> {
         match *self {
             Self::Name(_) => None,
-            Self::Ip(IpAddr::V4(ip), _) => Some(SocketAddrV4::new(ip, port).into()),
-            Self::Ip(IpAddr::V6(ip), scope) => Some(SocketAddrV6::new(ip, port, 0, scope).into()),
+            Self::Ipv4(ip) => Some(SocketAddrV4::new(ip, port).into()),
+            Self::Ipv6(ip, scope) => Some(SocketAddrV6::new(ip, port, 0, scope).into()),
         }
     }
 }
@@ -176,38 +187,128 @@ impl TryFrom<(String, u16)> for Target {
     }
 }
 
-impl From<HostName> for Target {
+impl TryFrom<(&String, u16)> for Target {
+    type Error = TargetError;
+
+    fn try_from((host, port): (&String, u16)) -> Result<Self, TargetError> {
+        (host.as_str(), port).try_into()
+    }
+}
+
+impl From<HostName> for Host {
     fn from(name: HostName) -> Self {
-        Self { host: Host::Name(name), port: None }
+        Self::Name(name)
     }
 }
 
-impl From<(HostName, u16)> for Target {
-    fn from((name, port): (HostName, u16)) -> Self {
-        Self { host: Host::Name(name), port: Some(port) }
+impl From<&HostName> for Host {
+    fn from(name: &HostName) -> Self {
+        Self::Name(name.clone())
     }
 }
 
-impl From<(IpAddr, u16)> for Target {
-    fn from((ip, port): (IpAddr, u16)) -> Self {
-        Self { host: Host::Ip(ip, 0), port: Some(port) }
+impl From<IpAddr> for Host {
+    fn from(ip: IpAddr) -> Self {
+        Self::of_ip(ip, 0)
     }
 }
+
+impl From<Ipv4Addr> for Host {
+    fn from(ip: Ipv4Addr) -> Self {
+        Self::Ipv4(ip)
+    }
+}
+
+impl From<Ipv6Addr> for Host {
+    fn from(ip: Ipv6Addr) -> Self {
+        Self::Ipv6(ip, 0)
+    }
+}
+
+/// A host is a target without a port; with a port, it is a pair.
+macro_rules! target_from_host {
+    ($($host:ty),*) => {$(
+        impl From<$host> for Target {
+            fn from(host: $host) -> Self {
+                Self { host: host.into(), port: None }
+            }
+        }
+
+        impl From<($host, u16)> for Target {
+            fn from((host, port): ($host, u16)) -> Self {
+                Self { host: host.into(), port: Some(port) }
+            }
+        }
+    )*};
+}
+
+target_from_host!(Host, HostName, &HostName, IpAddr, Ipv4Addr, Ipv6Addr);
 
 impl From<SocketAddr> for Target {
     fn from(addr: SocketAddr) -> Self {
-        let scope = match addr {
-            SocketAddr::V4(_) => 0,
-            SocketAddr::V6(addr) => addr.scope_id(),
-        };
-        Self { host: Host::Ip(addr.ip(), scope), port: Some(addr.port()) }
+        match addr {
+            SocketAddr::V4(addr) => addr.into(),
+            SocketAddr::V6(addr) => addr.into(),
+        }
+    }
+}
+
+impl From<SocketAddrV4> for Target {
+    fn from(addr: SocketAddrV4) -> Self {
+        (*addr.ip(), addr.port()).into()
+    }
+}
+
+impl From<SocketAddrV6> for Target {
+    fn from(addr: SocketAddrV6) -> Self {
+        Self { host: Host::Ipv6(*addr.ip(), addr.scope_id()), port: Some(addr.port()) }
+    }
+}
+
+impl From<&Target> for Target {
+    fn from(target: &Target) -> Self {
+        target.clone()
+    }
+}
+
+/// What can be looked up or connected to: text, a pair of host and port, a name, an address, a
+/// [`Target`].
+///
+/// Implemented for every type that converts into a [`Target`]: `&str`, `String` and `&String`
+/// (`"example.com:443"`), pairs of these with a port (`("example.com", 443)`), [`HostName`],
+/// [`Host`], `IpAddr`, `Ipv4Addr` and `Ipv6Addr` with and without a port, `SocketAddr`,
+/// `SocketAddrV4` and `SocketAddrV6`. It cannot be implemented otherwise.
+pub trait IntoTarget: sealed::Sealed {}
+
+impl<T> IntoTarget for T
+where
+    T: TryInto<Target>,
+    T::Error: Into<TargetError>,
+{
+}
+
+pub(crate) mod sealed {
+    use super::{Target, TargetError};
+
+    pub trait Sealed {
+        fn into_target(self) -> Result<Target, TargetError>;
+    }
+
+    impl<T> Sealed for T
+    where
+        T: TryInto<Target>,
+        T::Error: Into<TargetError>,
+    {
+        fn into_target(self) -> Result<Target, TargetError> {
+            self.try_into().map_err(Into::into)
+        }
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.host, self.port) {
-            (host @ Host::Ip(IpAddr::V6(_), _), Some(port)) => write!(f, "[{host}]:{port}"),
+            (host @ Host::Ipv6(..), Some(port)) => write!(f, "[{host}]:{port}"),
             (host, Some(port)) => write!(f, "{host}:{port}"),
             (host, None) => write!(f, "{host}"),
         }
@@ -218,8 +319,9 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => write!(f, "{name}"),
-            Self::Ip(ip, 0) => write!(f, "{ip}"),
-            Self::Ip(ip, scope) => write!(f, "{ip}%{scope}"),
+            Self::Ipv4(ip) => write!(f, "{ip}"),
+            Self::Ipv6(ip, 0) => write!(f, "{ip}"),
+            Self::Ipv6(ip, scope) => write!(f, "{ip}%{scope}"),
         }
     }
 }
@@ -234,7 +336,7 @@ pub enum TargetError {
     /// The host has colons or brackets, but is no IPv6 address.
     #[error("the host has a colon or brackets, but is not an IPv6 address")]
     Ipv6,
-    /// A `[` without its `]`, or something else than a port behind the `]`.
+    /// A `[` without its `]`, or something else than a port after the `]`.
     #[error("the brackets do not enclose the host")]
     Bracket,
     /// The zone of an IPv6 address is neither a scope id nor an interface of this machine.

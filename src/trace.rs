@@ -34,9 +34,7 @@ mod imp {
             {
                 match target.host() {
                     Host::Name(name) => span.record("dns.question.name", name.as_str()),
-                    Host::Ip(ip, _) => {
-                        span.record("dns.question.name", tracing::field::display(ip))
-                    }
+                    host => span.record("dns.question.name", tracing::field::display(host)),
                 };
                 target.port().map(|port| span.record("server.port", port));
             }

@@ -9,7 +9,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
 use crate::happy_eyeballs::Collecting;
-use crate::{Host, LookupError, LookupOptions, LookupStream, Resolver, Target, TargetError};
+use crate::{HostName, LookupError, LookupOptions, LookupStream, Resolver, Target, TargetError};
 
 /// For `HttpConnector::new_with_resolver(resolver)`.
 ///
@@ -45,8 +45,7 @@ impl Service<Name> for Resolver {
 
 /// Looks a host up that came without a port.
 pub(super) fn lookup_host(resolver: &Resolver, host: &str) -> LookupStream {
-    let target =
-        host.parse().map(|name| Target::new(Host::Name(name), None)).map_err(TargetError::from);
+    let target = host.parse::<HostName>().map(Target::from).map_err(TargetError::from);
     resolver.lookup_with(Parsed(target), &LookupOptions::default())
 }
 

@@ -81,11 +81,11 @@ pub use error::{
     Transport,
 };
 pub use ip_prefix::{IpPrefix, IpPrefixError};
-pub use options::{AddressFamily, LookupOptions, Strategy};
+pub use options::{AddressFamily, LookupOptions, NameserverStrategy};
 pub use resolver::{LookupHandle, Resolver, lookup};
 pub use stats::{IgnoredMessages, NameserverStats, Stats};
 
-pub(crate) use resolver::{Inner, Pending};
+pub(crate) use resolver::{Pending, ResolverInner};
 pub(crate) use stub::ids::LookupId;
 #[cfg(feature = "tracing")]
 pub(crate) use wire::answer::NAME_COLLISION;

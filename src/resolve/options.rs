@@ -1,4 +1,4 @@
-//! What a caller may choose for one lookup, and for the nameservers of a resolver.
+//! Options of one lookup, and the strategies by which nameservers are asked.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -18,8 +18,9 @@ impl AddressFamily {
     }
 }
 
-/// How one lookup differs from what its resolver usually does.
+/// Options of one lookup. The default ones are those of its resolver.
 #[derive(Clone, Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct LookupOptions {
     pub(crate) family: Option<AddressFamily>,
@@ -34,42 +35,53 @@ impl Default for LookupOptions {
 }
 
 impl LookupOptions {
-    /// Addresses of this family alone. Default: both.
-    #[must_use]
-    pub fn family(mut self, family: AddressFamily) -> Self {
-        self.family = Some(family);
+    /// The address family to look up. Default: `None`, both.
+    pub fn family(mut self, family: impl Into<Option<AddressFamily>>) -> Self {
+        self.family = family.into();
         self
     }
 
     /// Whether the search list applies to a name without a final dot. Default: yes.
-    #[must_use]
     pub fn search(mut self, search: bool) -> Self {
         self.search = search;
         self
     }
 
-    /// How long the whole lookup may take, however many candidate names the search list makes.
-    /// Default: no limit but each candidate's ([`ResolverBuilder::timeout`]), as with
-    /// [`Duration::MAX`].
+    /// How long the whole lookup may take, from its start, however many candidate names the search list
+    /// makes. Default: `None`, no limit but that of each candidate ([`ResolverBuilder::timeout`]).
+    ///
+    /// Any duration: with zero, a lookup that needs a nameserver ends at once with
+    /// [`LookupErrorKind::Timeout`]; [`Duration::MAX`] is as `None`.
     ///
     /// [`ResolverBuilder::timeout`]: super::ResolverBuilder::timeout
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+    /// [`LookupErrorKind::Timeout`]: super::LookupErrorKind::Timeout
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
         self
     }
 }
 
-/// How the nameservers share the questions.
+/// Which nameservers a query goes to, and when the others are tried
+/// ([`ResolverBuilder::strategy`](super::ResolverBuilder::strategy)).
+///
+/// With a single nameserver all strategies are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Strategy {
-    /// The quickest nameserver that has proved itself first, the others when it is late; all at
-    /// once while none has.
+pub enum NameserverStrategy {
+    /// The quickest nameserver that has proved itself first, the others when it is late; all at once
+    /// while none has.
+    ///
+    /// For nameservers that are equivalent, which is the usual case: a dead one costs no time, and
+    /// three do not cost three times the packets.
     #[default]
     Adaptive,
     /// All at once, always.
+    ///
+    /// For the least latency at the cost of a query to each nameserver for every question.
     All,
     /// One after the other, the next when one is late or fails.
+    ///
+    /// As the C library does it; for nameservers whose order matters, or whose load is to be spread
+    /// with the option `rotate` of resolv.conf.
     InTurn,
 }

@@ -22,7 +22,7 @@ fn name(text: &str) -> Host {
 }
 
 fn ip(text: &str, scope: u32) -> Host {
-    Host::Ip(text.parse().unwrap(), scope)
+    Host::of_ip(text.parse().unwrap(), scope)
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn b06_an_unknown_zone_leaves_no_file_open() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_loopback_interface_has_an_index() {
-    let Host::Ip(_, scope) = *Target::try_from("fe80::1%lo").unwrap().host() else {
+    let Host::Ipv6(_, scope) = *Target::try_from("fe80::1%lo").unwrap().host() else {
         panic!("an address is no name")
     };
     assert_ne!(scope, 0, "the index of an interface is positive");

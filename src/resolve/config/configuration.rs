@@ -1,4 +1,5 @@
-//! What lookups are made with: read when the resolver is made, and again when the files change.
+//! The configuration of one resolver: its settings and files, read when it is built and again when
+//! they change.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,42 +11,31 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::files::{FromFile, fingerprint, read_hosts, read_resolv_conf};
 use super::hosts::Hosts;
-use super::reload::{CHECK_INTERVAL, Fingerprint, SUSPENDED, Verdict, Watch};
+use super::reload::{CHECK_INTERVAL, Fingerprint, MIN_SUSPENSION, Trust, Watch};
 use super::resolv_conf::ResolvConf;
-use crate::resolve::builder::ResolverBuilder;
+use super::settings::{LookupConfig, Settings};
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::stub::StubConfig;
-use crate::{HostName, trace};
+use crate::trace;
 
 /// A hosts file over this size is read on a thread of its own, when it has changed: a block list of
 /// a hundred thousand names takes tens of milliseconds, a file of this size less than one.
 const LARGE_HOSTS_FILE: u64 = 64 << 10;
 
-/// What the callers of lookups need of the configuration.
-#[derive(Debug, Default)]
-pub(crate) struct Snapshot {
-    pub(crate) hosts: Arc<Hosts>,
-    pub(crate) search: Arc<[HostName]>,
-    pub(crate) ndots: u8,
-    pub(crate) no_aaaa: bool,
-    pub(crate) no_tld_query: bool,
-    pub(crate) diagnostics: Vec<Diagnostic>,
-}
-
 /// The configuration of one resolver.
 ///
-/// A reader takes the newest snapshot and never waits for one that is being made.
+/// A reader takes the newest [`LookupConfig`] and never waits for one that is being made.
 pub(crate) struct Configuration {
-    recipe: ResolverBuilder,
+    settings: Settings,
     start: Instant,
     /// Milliseconds from the start until the next look at the files.
     next_check: AtomicU64,
-    snapshot: ArcSwap<Snapshot>,
-    state: Mutex<State>,
+    current: ArcSwap<LookupConfig>,
+    files: Mutex<Files>,
 }
 
-/// What was read last, and what is known of the files.
-struct State {
+/// The files as they were read last, and as they looked.
+struct Files {
     conf: ResolvConf,
     conf_watch: Watch,
     hosts: Arc<Hosts>,
@@ -53,51 +43,52 @@ struct State {
     hosts_watch: Watch,
     /// Reads a large hosts file, or has read it.
     hosts_reader: Option<JoinHandle<()>>,
-    /// How long the machine had been suspended since the start, at the last look.
-    asleep: Duration,
+    /// For how long in all the machine had been suspended at the last look.
+    suspended_for: Duration,
 }
 
 impl Configuration {
     /// Reads the files.
-    pub(crate) fn new(recipe: ResolverBuilder, now: Instant) -> (Self, StubConfig) {
-        let (conf_path, hosts_path) = (recipe.resolv_conf_path(), recipe.hosts_path());
-        // Looked at before they are read: what changes meanwhile is seen the next time.
+    pub(crate) fn new(settings: Settings, now: Instant) -> (Self, StubConfig) {
+        let (conf_path, hosts_path) = (settings.resolv_conf.as_deref(), settings.hosts.as_deref());
+        // They are looked at before they are read, so that a change in between is noticed next time.
         let (conf_print, hosts_print) = (fingerprint(conf_path), fingerprint(hosts_path));
-        let conf = read_resolv_conf(conf_path, recipe.uses_environment());
+        let conf = read_resolv_conf(conf_path, settings.environment);
         let hosts = read_hosts(hosts_path);
-        let state = State {
+        let files = Files {
             conf_watch: Watch::new(as_read(conf_print, conf.unreadable.as_ref())),
             hosts_watch: Watch::new(as_read(hosts_print, hosts.unreadable.as_ref())),
             conf: conf.content,
             hosts: Arc::new(hosts.content),
             hosts_unreadable: hosts.unreadable,
             hosts_reader: None,
-            asleep: Duration::ZERO,
+            suspended_for: Duration::ZERO,
         };
-        let stub = recipe.stub_config(&state.conf);
-        let snapshot = state.snapshot(&recipe);
-        trace::configured(&snapshot.diagnostics);
+        let stub = settings.stub_config(&files.conf);
+        let current = files.lookup_config(&settings);
+        trace::configured(&current.diagnostics);
         let configuration = Self {
             next_check: AtomicU64::new(millis(CHECK_INTERVAL)),
-            snapshot: ArcSwap::from_pointee(snapshot),
+            current: ArcSwap::from_pointee(current),
             start: now,
-            recipe,
-            state: Mutex::new(state),
+            settings,
+            files: Mutex::new(files),
         };
         (configuration, stub)
     }
 
-    pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
-        self.snapshot.load()
+    /// The configuration as it is now.
+    pub(crate) fn current(&self) -> Guard<Arc<LookupConfig>> {
+        self.current.load()
     }
 
-    /// Looks whether the files have changed, if it is time to. `asleep` tells for how long the
-    /// machine was suspended since the start. `next_generation` is told how nameservers are to be asked
-    /// from now on, if what is known of them is worth nothing any more.
-    pub(crate) fn check(
+    /// Looks whether the files have changed, if it is time to. `suspended_for` gives for how long in all
+    /// the machine has been suspended. `next_generation` is called with the stub's configuration if
+    /// nameserver state no longer holds.
+    pub(crate) fn refresh(
         self: &Arc<Self>,
         now: Instant,
-        asleep: impl FnOnce() -> Duration,
+        suspended_for: impl FnOnce() -> Duration,
         next_generation: impl FnOnce(StubConfig),
     ) {
         let at = millis(now.saturating_duration_since(self.start));
@@ -105,85 +96,86 @@ impl Configuration {
         if at < due {
             return;
         }
-        // One caller looks, the others go on with what there is.
+        // One caller looks; the others use the current configuration.
         let next = at + millis(CHECK_INTERVAL);
         let order = Ordering::Relaxed;
         if self.next_check.compare_exchange(due, next, order, order).is_err() {
             return;
         }
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
+        let mut files = match self.files.try_lock() {
+            Ok(files) => files,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
-            // In a process that was forked off, its holder may not exist.
+            // In a forked child, the thread that holds it may not exist.
             Err(TryLockError::WouldBlock) => return,
         };
-        let has_slept = state.note_asleep(asleep());
-        let is_new_conf = state.reload_conf(&self.recipe);
-        let is_new_hosts = self.reload_hosts(&mut state);
+        let was_suspended = files.note_suspension(suspended_for());
+        let is_new_conf = files.reload_conf(&self.settings);
+        let is_new_hosts = self.reload_hosts(&mut files);
         if is_new_conf || is_new_hosts {
-            self.snapshot.store(Arc::new(state.snapshot(&self.recipe)));
+            self.current.store(Arc::new(files.lookup_config(&self.settings)));
         }
-        if is_new_conf || has_slept {
-            // Under the lock, so that the newest is the last.
-            next_generation(self.recipe.stub_config(&state.conf));
+        if is_new_conf || was_suspended {
+            // Under the lock, so that the newest configuration is the last one.
+            next_generation(self.settings.stub_config(&files.conf));
         }
-        drop(state);
+        drop(files);
         if is_new_conf || is_new_hosts {
-            trace::configured(&self.snapshot().diagnostics);
+            trace::configured(&self.current().diagnostics);
         }
     }
 
     /// Reads the hosts file if it has changed. Returns whether that changed anything by now.
-    fn reload_hosts(self: &Arc<Self>, state: &mut State) -> bool {
-        let Some(path) = self.recipe.hosts_path() else { return false };
+    fn reload_hosts(self: &Arc<Self>, files: &mut Files) -> bool {
+        let Some(path) = self.settings.hosts.as_deref() else { return false };
         let seen = fingerprint(Some(path));
-        if state.is_reading_hosts() || !state.hosts_watch.has_changed(&seen) {
+        if files.is_reading_hosts() || !files.hosts_watch.has_changed(&seen) {
             return false;
         }
         if !matches!(seen, Fingerprint::File { len, .. } if len > LARGE_HOSTS_FILE) {
-            return state.judge_hosts(path, seen, read_hosts(Some(path)));
+            return files.judge_hosts(path, seen, read_hosts(Some(path)));
         }
         let (this, path) = (Arc::clone(self), PathBuf::from(path));
         let thread = std::thread::Builder::new().name("outrace-hosts".to_owned());
         let started = thread.spawn(move || {
             let hosts = read_hosts(Some(&path));
-            let mut state = this.lock();
-            if state.judge_hosts(&path, seen, hosts) {
-                this.snapshot.store(Arc::new(state.snapshot(&this.recipe)));
-                drop(state);
-                trace::configured(&this.snapshot().diagnostics);
+            let mut files = this.lock();
+            if files.judge_hosts(&path, seen, hosts) {
+                this.current.store(Arc::new(files.lookup_config(&this.settings)));
+                drop(files);
+                trace::configured(&this.current().diagnostics);
             }
         });
         // Without a thread the next look tries again.
-        state.hosts_reader = started.ok();
+        files.hosts_reader = started.ok();
         false
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn snapshot(&self, recipe: &ResolverBuilder) -> Snapshot {
+impl Files {
+    fn lookup_config(&self, settings: &Settings) -> LookupConfig {
         let mut diagnostics = self.conf.diagnostics.clone();
         diagnostics.extend(self.hosts.diagnostics().iter().cloned());
         diagnostics.extend(self.hosts_unreadable.clone());
-        recipe.snapshot(&self.conf, Arc::clone(&self.hosts), diagnostics)
+        settings.lookup_config(&self.conf, Arc::clone(&self.hosts), diagnostics)
     }
 
-    /// Whether the machine has slept long enough since the last look to have woken up elsewhere.
-    fn note_asleep(&mut self, asleep: Duration) -> bool {
-        let before = std::mem::replace(&mut self.asleep, asleep);
-        asleep.saturating_sub(before) >= SUSPENDED
+    /// Whether the machine was suspended since the last look for so long that the network may be another
+    /// one.
+    fn note_suspension(&mut self, suspended_for: Duration) -> bool {
+        let before = std::mem::replace(&mut self.suspended_for, suspended_for);
+        suspended_for.saturating_sub(before) >= MIN_SUSPENSION
     }
 
     fn is_reading_hosts(&self) -> bool {
         self.hosts_reader.as_ref().is_some_and(|reader| !reader.is_finished())
     }
 
-    fn reload_conf(&mut self, recipe: &ResolverBuilder) -> bool {
-        let Some(path) = recipe.resolv_conf_path() else { return false };
+    fn reload_conf(&mut self, settings: &Settings) -> bool {
+        let Some(path) = settings.resolv_conf.as_deref() else { return false };
         // resolv.conf(5): "Disable automatic reloading of a changed configuration file."
         if self.conf.options.no_reload {
             return false;
@@ -192,18 +184,18 @@ impl State {
         if !self.conf_watch.has_changed(&before) {
             return false;
         }
-        let read = read_resolv_conf(Some(path), recipe.uses_environment());
+        let read = read_resolv_conf(Some(path), settings.environment);
         if read.unreadable.is_some() {
             return false;
         }
-        // With nameservers of the builder's the file may be about something else.
+        // With nameservers from the settings, the file need not have any.
         let makes_sense =
-            read.content.has_nameserver || recipe.has_nameservers() && has_text(&before);
-        let verdict = self.conf_watch.judge(before, &fingerprint(Some(path)), makes_sense);
-        if verdict == Verdict::Use {
+            read.content.has_nameserver || !settings.nameservers.is_empty() && has_text(&before);
+        let trust = self.conf_watch.judge(before, &fingerprint(Some(path)), makes_sense);
+        if trust == Trust::Believed {
             self.conf = read.content;
         }
-        verdict == Verdict::Use
+        trust == Trust::Believed
     }
 
     fn judge_hosts(&mut self, path: &Path, before: Fingerprint, read: FromFile<Hosts>) -> bool {
@@ -211,15 +203,15 @@ impl State {
             return false;
         }
         let makes_sense = !read.content.is_empty();
-        let verdict = self.hosts_watch.judge(before, &fingerprint(Some(path)), makes_sense);
-        if verdict == Verdict::Use {
+        let trust = self.hosts_watch.judge(before, &fingerprint(Some(path)), makes_sense);
+        if trust == Trust::Believed {
             (self.hosts, self.hosts_unreadable) = (Arc::new(read.content), None);
         }
-        verdict == Verdict::Use
+        trust == Trust::Believed
     }
 }
 
-/// What a file was like that has just been read: if it could not be, it is not as it was at any look.
+/// The fingerprint of a file that was read: one that could not be read differs from every look.
 fn as_read(seen: Fingerprint, unreadable: Option<&Diagnostic>) -> Fingerprint {
     match unreadable {
         Some(_) => Fingerprint::Unreadable(std::io::ErrorKind::Other),

@@ -10,8 +10,7 @@ use super::resolv_conf::{self, Env, ResolvConf};
 use crate::os::{hostname, interface_index};
 use crate::resolve::diagnostic::{ConfigSource, Diagnostic};
 
-/// What was read, and whether it could be: a process that is out of descriptors can look at a file and
-/// not read it.
+/// The contents of a file. A process that is out of descriptors can read its metadata and not the file.
 pub(crate) struct FromFile<T> {
     pub(crate) content: T,
     pub(crate) unreadable: Option<Diagnostic>,
@@ -54,11 +53,11 @@ fn read(path: Option<&Path>, source: ConfigSource) -> (Vec<u8>, Option<Diagnosti
     }
 }
 
-/// Looks at a file, without reading it.
+/// Reads the metadata of a file.
 pub(crate) fn fingerprint(path: Option<&Path>) -> Fingerprint {
     let Some(path) = path else { return Fingerprint::Missing };
     let look = || -> io::Result<Fingerprint> {
-        // Whoever puts another link in the place of a link to a file changes nothing of that file.
+        // Replacing a link changes nothing of the file that it led to.
         let link = fs::read_link(path).ok();
         let metadata = fs::metadata(path)?;
         #[cfg(unix)]

@@ -1,6 +1,6 @@
-//! When a configuration file is to be read again, and when to believe what was read.
+//! When a configuration file is read again, and when its new contents are believed.
 //!
-//! No file is touched here: [`system`](super::files) looks and reads, this decides.
+//! Nothing here touches a file: [`files`](super::files) looks and reads.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -11,18 +11,18 @@ use std::time::{Duration, SystemTime};
 /// the most, and a few system calls in five seconds cost nothing.
 pub(crate) const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Time asleep from which on the network may be another one.
-pub(crate) const SUSPENDED: Duration = Duration::from_secs(5);
+/// The shortest suspension after which the network may be another one.
+pub(crate) const MIN_SUSPENSION: Duration = Duration::from_secs(5);
 
-/// What tells one state of a file from another.
+/// What distinguishes one state of a file from another.
 ///
-/// The time alone does not: a file that is put in the place of another by renaming may be older, and
-/// some systems give every file the same time. Nor does the file behind a link alone.
+/// The modification time alone does not: a file that is renamed into place may be older, and some
+/// systems give every file the same time. Nor does the file behind a link alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fingerprint {
     /// There is no such file.
     Missing,
-    /// It is there, and cannot be looked at.
+    /// It exists, and its metadata cannot be read.
     Unreadable(std::io::ErrorKind),
     /// A file.
     File {
@@ -31,7 +31,7 @@ pub(crate) enum Fingerprint {
         inode: u64,
         modified: Option<SystemTime>,
         /// When anything about it changed, its permissions included, in nanoseconds; 0 where the system
-        /// does not tell.
+        /// does not know.
         changed: i128,
         /// Where the link leads, if it is one.
         link: Option<PathBuf>,
@@ -41,57 +41,58 @@ pub(crate) enum Fingerprint {
 /// One file that was read, and may change.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
-    /// What it was when it was read with success, or believed at last.
+    /// The fingerprint of the contents that are in use.
     read: Fingerprint,
-    /// What was read last made no sense, and was not believed.
+    /// The contents that were read last made no sense, and were not believed.
     is_doubted: bool,
 }
 
-/// What to do with what was read of a file that has changed.
+/// Whether the new contents of a file take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It holds from now on.
-    Use,
-    /// It may be half written: what was read before holds, until the next look.
-    KeepLast,
+pub(crate) enum Trust {
+    /// They take effect.
+    Believed,
+    /// The file may be half written: the previous contents hold until the next look.
+    Doubted,
 }
 
 impl Watch {
-    /// A file that was just read for the first time: what is there holds, whatever it is.
+    /// A file that was read for the first time, whose contents take effect whatever they are.
     pub(crate) fn new(read: Fingerprint) -> Self {
         Self { read, is_doubted: false }
     }
 
-    /// Whether the file is to be read, now that it looks like this.
+    /// Whether the file has to be read, given how it looks now.
     pub(crate) fn has_changed(&mut self, now: &Fingerprint) -> bool {
         if *now == self.read {
-            // It is again what it was: nothing that came between counts.
+            // It is as it was: changes in between do not count.
             self.is_doubted = false;
             return false;
         }
         true
     }
 
-    /// The file was read: it looked like `before` before that, and like `after` after it.
-    /// `makes_sense` is whether something in it can be used. A file that could not be read is not
-    /// judged: it is tried again at the next look.
+    /// Judges contents that were read between the fingerprints `before` and `after`. `makes_sense` is
+    /// whether they have anything usable. A file that could not be read is not judged: it is read again
+    /// at the next look.
     ///
-    /// What makes no sense once may be a file that is just being written, emptied first or removed
-    /// for a moment. What makes no sense twice in a row, [`CHECK_INTERVAL`] apart, is meant so.
+    /// Contents that make no sense once may be a file that is just being written, truncated first or
+    /// removed for a moment. If they make no sense twice in a row, [`CHECK_INTERVAL`] apart, they are
+    /// meant so.
     pub(crate) fn judge(
         &mut self,
         before: Fingerprint,
         after: &Fingerprint,
         makes_sense: bool,
-    ) -> Verdict {
+    ) -> Trust {
         let is_sound = makes_sense && before == *after;
         if !is_sound && !self.is_doubted {
             self.is_doubted = true;
-            return Verdict::KeepLast;
+            return Trust::Doubted;
         }
         self.is_doubted = false;
         self.read = before;
-        Verdict::Use
+        Trust::Believed
     }
 }
 
@@ -105,7 +106,7 @@ mod tests {
     }
 
     /// A look at a file that does not change while it is read.
-    fn look(watch: &mut Watch, now: &Fingerprint, makes_sense: bool) -> Option<Verdict> {
+    fn look(watch: &mut Watch, now: &Fingerprint, makes_sense: bool) -> Option<Trust> {
         watch.has_changed(now).then(|| watch.judge(now.clone(), now, makes_sense))
     }
 
@@ -113,7 +114,7 @@ mod tests {
     fn rc20_another_file_of_the_same_size_and_time_is_read() {
         let mut watch = Watch::new(file(10, 1));
         assert_eq!(look(&mut watch, &file(10, 1), true), None);
-        assert_eq!(look(&mut watch, &file(10, 2), true), Some(Verdict::Use));
+        assert_eq!(look(&mut watch, &file(10, 2), true), Some(Trust::Believed));
         assert_eq!(look(&mut watch, &file(10, 2), true), None);
     }
 
@@ -126,35 +127,35 @@ mod tests {
             Fingerprint::File { len, inode, modified, changed, link: Some(target.into()) }
         };
         let mut watch = Watch::new(link("/run/one"));
-        assert_eq!(look(&mut watch, &link("/run/two"), true), Some(Verdict::Use));
+        assert_eq!(look(&mut watch, &link("/run/two"), true), Some(Trust::Believed));
     }
 
     #[test]
     fn rc21_what_makes_no_sense_is_believed_the_second_time() {
         for broken in [file(0, 1), Fingerprint::Missing] {
             let mut watch = Watch::new(file(10, 1));
-            assert_eq!(look(&mut watch, &broken, false), Some(Verdict::KeepLast));
-            assert_eq!(look(&mut watch, &broken, false), Some(Verdict::Use));
+            assert_eq!(look(&mut watch, &broken, false), Some(Trust::Doubted));
+            assert_eq!(look(&mut watch, &broken, false), Some(Trust::Believed));
             assert_eq!(look(&mut watch, &broken, false), None);
-            assert_eq!(look(&mut watch, &file(11, 1), true), Some(Verdict::Use), "healed");
+            assert_eq!(look(&mut watch, &file(11, 1), true), Some(Trust::Believed), "healed");
         }
     }
 
     #[test]
     fn rc21_a_moment_without_a_file_leaves_no_trace() {
         let mut watch = Watch::new(file(10, 1));
-        assert_eq!(look(&mut watch, &Fingerprint::Missing, false), Some(Verdict::KeepLast));
+        assert_eq!(look(&mut watch, &Fingerprint::Missing, false), Some(Trust::Doubted));
         assert_eq!(look(&mut watch, &file(10, 1), true), None);
-        assert_eq!(look(&mut watch, &Fingerprint::Missing, false), Some(Verdict::KeepLast));
-        assert_eq!(look(&mut watch, &file(20, 2), true), Some(Verdict::Use));
+        assert_eq!(look(&mut watch, &Fingerprint::Missing, false), Some(Trust::Doubted));
+        assert_eq!(look(&mut watch, &file(20, 2), true), Some(Trust::Believed));
     }
 
     #[test]
     fn ho14_a_file_that_grows_while_it_is_read_is_read_again() {
         let mut watch = Watch::new(file(10, 1));
         assert!(watch.has_changed(&file(20, 1)));
-        assert_eq!(watch.judge(file(20, 1), &file(30, 1), true), Verdict::KeepLast);
-        assert_eq!(look(&mut watch, &file(40, 1), true), Some(Verdict::Use));
+        assert_eq!(watch.judge(file(20, 1), &file(30, 1), true), Trust::Doubted);
+        assert_eq!(look(&mut watch, &file(40, 1), true), Some(Trust::Believed));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::HostName;
 use crate::host_name;
-use crate::zone::{InterfaceIndex, parse_scoped_ip};
-
 use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
+use crate::resolve::stub::query::MAX_NAMESERVERS;
+use crate::zone::{InterfaceIndex, parse_scoped_ip};
 
 /// The configuration of a stub resolver, as resolv.conf(5) gives it.
 ///
@@ -36,8 +36,9 @@ pub(crate) struct ResolvConf {
 
 /// The options of resolv.conf(5).
 ///
-/// Recognised without effect, since they steer what this resolver does not do: `debug`,
-/// `no-check-names`, `ip6-bytestring`, `ip6-dotint`, `no-ip6-dotint`.
+/// Recognized without effect: `debug`, `inet6`, `no-check-names`, `ip6-bytestring`, `ip6-dotint`,
+/// `no-ip6-dotint`, which are about functions that this resolver does not have, and `strict-error`,
+/// which holds always.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option, free of the others")]
 pub(crate) struct Options {
@@ -64,10 +65,6 @@ pub(crate) struct Options {
     pub(crate) trust_ad: bool,
     /// `no-reload`: the file is read once.
     pub(crate) no_reload: bool,
-    /// `inet6`: obsolete, for IPv6 addresses in a gethostbyname(3).
-    pub(crate) inet6: bool,
-    /// `strict-error`: a family that failed makes the lookup fail.
-    pub(crate) strict_error: bool,
     /// `no-tld-query`: a name without a dot is not tried as it is, after the search list.
     pub(crate) no_tld_query: bool,
 }
@@ -85,8 +82,10 @@ pub(crate) struct Env<'a> {
     pub(crate) interfaces: InterfaceIndex<'a>,
 }
 
-/// As in glibc (`MAXNS`) and resolv.conf(5); more would only make a lookup slower to fail.
-const MAX_NAMESERVERS: usize = 3;
+/// The range of the option `ndots`.
+pub(crate) const NDOTS: RangeInclusive<u8> = 0..=15;
+/// The range of the option `attempts`.
+pub(crate) const ATTEMPTS: RangeInclusive<u8> = 1..=5;
 
 const DNS_PORT: u16 = 53;
 
@@ -104,8 +103,6 @@ impl Default for Options {
             no_aaaa: false,
             trust_ad: false,
             no_reload: false,
-            inet6: false,
-            strict_error: false,
             no_tld_query: false,
         }
     }
@@ -258,9 +255,9 @@ impl Parser<'_> {
             // The upper limits are glibc's: RES_MAXNDOTS, RES_MAXRETRANS and RES_MAXRETRY. No time
             // and no attempt at all would make every lookup fail.
             let (value, in_range) = match name {
-                b"ndots" => number_in(value, 0..=15)?,
+                b"ndots" => number_in(value, NDOTS)?,
                 b"timeout" => number_in(value, 1..=30)?,
-                b"attempts" => number_in(value, 1..=5)?,
+                b"attempts" => number_in(value, ATTEMPTS)?,
                 _ => return Err(DiagnosticCause::UnknownOption),
             };
             match name {
@@ -283,12 +280,9 @@ impl Parser<'_> {
             b"no-aaaa" => &mut options.no_aaaa,
             b"trust-ad" => &mut options.trust_ad,
             b"no-reload" => &mut options.no_reload,
-            b"inet6" => &mut options.inet6,
-            b"strict-error" => &mut options.strict_error,
             b"no-tld-query" => &mut options.no_tld_query,
-            b"debug" | b"no-check-names" | b"ip6-bytestring" | b"ip6-dotint" | b"no-ip6-dotint" => {
-                return Ok(());
-            }
+            b"debug" | b"inet6" | b"strict-error" | b"no-check-names" | b"ip6-bytestring"
+            | b"ip6-dotint" | b"no-ip6-dotint" => return Ok(()),
             b"ndots" | b"timeout" | b"attempts" => return Err(DiagnosticCause::OptionValue),
             _ => return Err(DiagnosticCause::UnknownOption),
         };

@@ -6,8 +6,8 @@
 
 use std::time::Instant;
 
-/// Where the resolver's time comes from. It is told as an [`Instant`], for the cores to calculate
-/// with; such an instant must not be compared with one that `Instant::now` gave.
+/// The resolver's clock. It gives an [`Instant`], for the cores to calculate with; it must not be
+/// compared with one that `Instant::now` gave.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BootClock {
     origin: Instant,
@@ -38,8 +38,8 @@ mod imp {
             self.origin + boot_time().saturating_sub(self.boot_origin)
         }
 
-        /// For how long the machine was suspended since this clock was made.
-        pub(crate) fn asleep(&self) -> Duration {
+        /// For how long in all the machine was suspended since this clock was made.
+        pub(crate) fn suspended_for(&self) -> Duration {
             (boot_time().saturating_sub(self.boot_origin)).saturating_sub(self.origin.elapsed())
         }
 
@@ -69,12 +69,11 @@ mod imp {
             Ok(Self { fd, armed: None })
         }
 
-        /// Sees to it that the poll returns at `deadline`, or before. Returns how long the poll may
-        /// take at most; `None`: the timerfd takes care of it.
+        /// Makes the poll return at `deadline`, or before. Returns the poll's timeout; `None` if the
+        /// timerfd ends it.
         ///
-        /// An alarm that is set too early is left as it is: deadlines come and go with every
-        /// lookup, nearly always later than the one before, and one wake for nothing is cheaper
-        /// than a system call for each.
+        /// An alarm that is too early is left as it is: nearly every deadline is later than the one
+        /// before, and a wake for nothing is cheaper than a system call for each.
         pub(crate) fn arm(
             &mut self,
             clock: &BootClock,
@@ -94,7 +93,7 @@ mod imp {
             }
         }
 
-        /// The alarm went off. It need not be read: setting it anew makes it ready anew.
+        /// The alarm went off. It need not be read: setting it again makes it ready again.
         pub(crate) fn handle_event(&mut self) {
             self.armed = None;
         }
@@ -122,9 +121,9 @@ mod imp {
     }
 
     impl BootClock {
-        /// Not known here.
+        /// Zero: it is not known here.
         #[expect(clippy::unused_self, reason = "elsewhere it is")]
-        pub(crate) fn asleep(&self) -> Duration {
+        pub(crate) fn suspended_for(&self) -> Duration {
             Duration::ZERO
         }
     }

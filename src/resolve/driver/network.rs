@@ -1,4 +1,4 @@
-//! The resolver thread's sockets: what the core asks for, done; what happens on them, told.
+//! The resolver thread's sockets: carries out the core's transmits, and passes what arrives to the core.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::os::is_out_of_resources;
+use crate::os::{is_out_of_resources, nonblocking_socket};
 use crate::resolve::stub::Transmit;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{IdMap, SocketId};
@@ -16,8 +16,8 @@ use crate::resolve::stub::sockets::SocketError;
 
 /// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.
 const MAX_MESSAGE: usize = 65_535;
-/// How many datagrams one socket may bring before the others have their turn: a flood of forged
-/// responses to one lookup must not delay the next one.
+/// How many reads one socket gets in a turn, so that a flood of forged responses to one lookup does not
+/// delay the next one.
 const READS_PER_TURN: usize = 32;
 
 /// The nameserver has closed the connection.
@@ -44,7 +44,7 @@ fn token(socket: SocketId) -> Token {
 pub(crate) struct Network {
     udp: IdMap<SocketId, UdpSocket>,
     tcp: IdMap<SocketId, Stream>,
-    /// Sockets that may have more to read than one turn allowed.
+    /// Sockets that may have more to read than they were allowed in one turn.
     unread: Vec<SocketId>,
     read_buffer: Box<[u8]>,
     write_buffer: Vec<u8>,
@@ -53,7 +53,7 @@ pub(crate) struct Network {
 struct Stream {
     tcp: TcpStream,
     is_connected: bool,
-    /// What the kernel did not take yet.
+    /// Octets that the kernel has not taken yet.
     unsent: Vec<u8>,
 }
 
@@ -70,13 +70,13 @@ impl Default for Network {
 }
 
 impl Network {
-    /// Whether a socket waits for its next turn.
+    /// Whether a socket waits for the next turn to be read on.
     pub(crate) fn has_unread(&self) -> bool {
         !self.unread.is_empty()
     }
 
-    /// Does what the core asks, until it asks for nothing more.
-    pub(crate) fn flush(&mut self, core: &mut Generations, registry: &Registry, now: Instant) {
+    /// Carries out the core's transmits, until there is none.
+    pub(crate) fn transmit(&mut self, core: &mut Generations, registry: &Registry, now: Instant) {
         while let Some(transmit) = core.poll_transmit(&mut self.write_buffer) {
             let (socket, done) = match transmit {
                 Transmit::OpenUdp { socket, nameserver } => {
@@ -111,33 +111,27 @@ impl Network {
         }
     }
 
-    /// Tells the core what an event brought.
+    /// Reads what an event has announced, and passes it to the core.
     pub(crate) fn handle_event(
         &mut self,
         event: SocketEvent,
         core: &mut Generations,
-        registry: &Registry,
         now: Instant,
     ) {
         if self.udp.contains_key(&event.socket) {
-            self.read_udp(event.socket, core, registry, now);
+            self.read_udp(event.socket, core, now);
         } else if self.tcp.contains_key(&event.socket) {
-            self.handle_stream_event(event, core, registry, now);
+            self.handle_stream_event(event, core, now);
         }
     }
 
     /// Reads on where the last turn stopped.
-    pub(crate) fn handle_unread(
-        &mut self,
-        core: &mut Generations,
-        registry: &Registry,
-        now: Instant,
-    ) {
+    pub(crate) fn handle_unread(&mut self, core: &mut Generations, now: Instant) {
         for socket in std::mem::take(&mut self.unread) {
             if self.udp.contains_key(&socket) {
-                self.read_udp(socket, core, registry, now);
+                self.read_udp(socket, core, now);
             } else {
-                self.read_tcp(socket, core, registry, now);
+                self.read_tcp(socket, core, now);
             }
         }
     }
@@ -148,8 +142,8 @@ impl Network {
         nameserver: SocketAddr,
         registry: &Registry,
     ) -> io::Result<()> {
-        // Connecting binds it to a port that the kernel picks at random, lets in nothing but what
-        // comes from the nameserver's address and port, and brings a closed port to our notice.
+        // Connecting binds it to a port that the kernel picks at random, discards datagrams that are not
+        // from the nameserver's address and port, and reports a closed port as an error.
         let udp = udp_socket(nameserver)?;
         udp.connect(&nameserver.into())?;
         let mut udp = UdpSocket::from_std(udp.into());
@@ -162,28 +156,23 @@ impl Network {
         let Some(udp) = self.udp.get(&socket) else { return Ok(()) };
         match retry(|| udp.send(&self.write_buffer)) {
             Ok(_) => Ok(()),
-            // A full send buffer is a lost packet like any other: the resend makes up for it.
+            // A full send buffer counts as a lost packet, which a resend makes up for.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    fn read_udp(
-        &mut self,
-        socket: SocketId,
-        core: &mut Generations,
-        registry: &Registry,
-        now: Instant,
-    ) {
+    fn read_udp(&mut self, socket: SocketId, core: &mut Generations, now: Instant) {
         for _ in 0..READS_PER_TURN {
-            // The core may have closed it: the last response closes its socket.
-            let Some(udp) = self.udp.get(&socket) else { return };
+            // The last response on a socket ends it: reading on would be a system call for nothing.
+            let Some(udp) = self.udp.get(&socket).filter(|_| core.has_socket(socket)) else {
+                return;
+            };
             match retry(|| udp.recv(&mut self.read_buffer)) {
                 Ok(len) => core.handle_datagram(socket, &self.read_buffer[..len], now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => core.handle_udp_error(socket, socket_error(&error), now),
             }
-            self.flush(core, registry, now);
         }
         self.unread.push(socket);
     }
@@ -197,7 +186,7 @@ impl Network {
         let mut stream = TcpStream::connect(nameserver)?;
         let interests = Interest::READABLE | Interest::WRITABLE;
         registry.register(&mut stream, token(socket), interests)?;
-        // Only a matter of a few milliseconds; a platform that refuses it still resolves.
+        // It saves a few milliseconds; a lookup works without.
         drop(stream.set_nodelay(true));
         self.tcp.insert(socket, Stream { tcp: stream, is_connected: false, unsent: Vec::new() });
         Ok(())
@@ -209,13 +198,7 @@ impl Network {
         stream.write()
     }
 
-    fn handle_stream_event(
-        &mut self,
-        event: SocketEvent,
-        core: &mut Generations,
-        registry: &Registry,
-        now: Instant,
-    ) {
+    fn handle_stream_event(&mut self, event: SocketEvent, core: &mut Generations, now: Instant) {
         let socket = event.socket;
         let stream = self.tcp.get_mut(&socket).expect("looked up by the caller");
         let was_connected = stream.is_connected;
@@ -230,33 +213,26 @@ impl Network {
             Ok(()) => {}
             Err(error) => core.handle_stream_error(socket, socket_error(&error), now),
         }
-        self.flush(core, registry, now);
-        self.read_tcp(socket, core, registry, now);
+        self.read_tcp(socket, core, now);
     }
 
-    fn read_tcp(
-        &mut self,
-        socket: SocketId,
-        core: &mut Generations,
-        registry: &Registry,
-        now: Instant,
-    ) {
+    fn read_tcp(&mut self, socket: SocketId, core: &mut Generations, now: Instant) {
         for _ in 0..READS_PER_TURN {
-            let Some(stream) = self.tcp.get_mut(&socket).filter(|s| s.is_connected) else { return };
+            let stream = self.tcp.get_mut(&socket).filter(|s| s.is_connected);
+            let Some(stream) = stream.filter(|_| core.has_socket(socket)) else { return };
             match retry(|| stream.tcp.read(&mut self.read_buffer)) {
                 Ok(0) => core.handle_stream_error(socket, CLOSED, now),
                 Ok(len) => core.handle_stream_data(socket, &self.read_buffer[..len], now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => core.handle_stream_error(socket, socket_error(&error), now),
             }
-            self.flush(core, registry, now);
         }
         self.unread.push(socket);
     }
 }
 
 impl Stream {
-    /// Finds out whether the connection stands: it may also have failed, or still be under way.
+    /// Finds out whether the connection is established. It may also have failed, or still be connecting.
     fn finish_connecting(&mut self) -> io::Result<()> {
         if let Some(error) = self.tcp.take_error()? {
             return Err(error);
@@ -282,35 +258,9 @@ impl Stream {
     }
 }
 
-/// A socket that neither blocks nor is inherited by programs that are run.
+/// A socket that does not block and is not inherited by child programs.
 fn udp_socket(nameserver: SocketAddr) -> io::Result<Socket> {
-    let domain = Domain::for_address(nameserver);
-    // One system call where the kernel can do all at once.
-    #[cfg(any(
-        target_os = "android",
-        target_os = "dragonfly",
-        target_os = "freebsd",
-        target_os = "illumos",
-        target_os = "linux",
-        target_os = "netbsd",
-        target_os = "openbsd"
-    ))]
-    let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-    #[cfg(not(any(
-        target_os = "android",
-        target_os = "dragonfly",
-        target_os = "freebsd",
-        target_os = "illumos",
-        target_os = "linux",
-        target_os = "netbsd",
-        target_os = "openbsd"
-    )))]
-    let socket = {
-        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
-        socket
-    };
-    Ok(socket)
+    nonblocking_socket(Domain::for_address(nameserver), Type::DGRAM, Protocol::UDP)
 }
 
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
@@ -322,7 +272,7 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// What the error means to the core.
+/// An error as the core distinguishes it.
 fn socket_error(error: &io::Error) -> SocketError {
     if is_out_of_resources(error) {
         SocketError::OutOfResources

@@ -3,7 +3,7 @@
 /// How many ids one system call brings.
 const IDS_PER_CALL: usize = 128;
 
-/// A source of ids that nobody outside can predict (RFC 5452 section 9.2: "the full 16 bits").
+/// A source of unpredictable message ids (RFC 5452 section 9.2: "the full 16 bits").
 ///
 /// # Panics
 ///

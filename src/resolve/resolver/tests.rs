@@ -7,6 +7,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::*;
 use crate::futex_queue;
+use crate::resolve::{AddressFamily, LookupErrorKind};
 
 const PENDING: u64 = 50;
 
@@ -59,11 +60,11 @@ fn die_and_live_on(resolver: &Resolver, life: u64) {
     }
     assert!(resolver.stats().open_sockets > 0);
 
-    resolver.inner.thread.tell(Command::Die);
+    resolver.inner.driver.send(Command::Die);
     for stream in pending {
         assert_eq!(stream.into_blocking_iter().collect::<Vec<_>>(), [gone()]);
     }
-    assert_eq!(getter.blocking_get_one(None), Ok(("tag", gone())), "a shared queue is told too");
+    assert_eq!(getter.blocking_get_one(None), Ok(("tag", gone())), "a shared queue gets it too");
     assert!(getter.blocking_get_one(None).is_err(), "and has lost its putter");
     assert_eq!(resolver.stats().open_sockets, 0, "the sockets went with the thread");
 

@@ -5,22 +5,22 @@ use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::message::{Query, Response, framed};
 use super::random::Random;
 use super::world::{Connect, Event, Nameserver, Reaction, Record, World, config};
-use crate::resolve::Strategy;
+use crate::resolve::config::settings::LookupConfig;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::fuzzing::{Input, any_response, changed};
-use crate::resolve::names::search;
+use crate::resolve::names::local::{Local, local};
 use crate::resolve::stub::ids::LookupId;
-use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::sockets::SocketError;
 use crate::resolve::stub::{Pairing, StubConfig};
-use crate::resolve::{AddressFamily, CacheOptions};
-use crate::{HostName, LookupResult};
+use crate::resolve::{
+    AddressFamily, AddressPolicy, CacheOptions, LookupOptions, NameserverStrategy,
+};
+use crate::{HostName, LookupResult, Target};
 
 /// What nobody can guess is the same in every run, so that an input is the whole of it.
 fn world(
@@ -197,7 +197,11 @@ pub(in crate::resolve) fn query_machine(bytes: &[u8]) {
 
     let input = Input::new(bytes);
     let mut config = settings(&input, 1 + input.index(3));
-    config.query.strategy = *input.pick(&[Strategy::Adaptive, Strategy::All, Strategy::InTurn]);
+    config.query.strategy = *input.pick(&[
+        NameserverStrategy::Adaptive,
+        NameserverStrategy::All,
+        NameserverStrategy::InTurn,
+    ]);
     config.query.timeout = *input.pick(&[5000, 1000, 200].map(Duration::from_millis));
     config.query.attempts = *input.pick(&[2, 1, 3, 5]);
     config.max_sockets = *input.pick(&[256, 1, 4]);
@@ -314,12 +318,14 @@ fn add_lookup(
     search: &[HostName],
     (timeout, pace): (Option<Duration>, Option<(usize, Duration)>),
 ) {
-    let name: HostName = name.parse().expect("a name");
-    let search: Arc<[HostName]> = search.into();
-    let candidates = || search::candidates(&name, Arc::clone(&search), 1);
-    world.checks.reference.lookup(id, candidates());
-    let lookup = Box::new(Lookup::new(name.clone(), 443, family, candidates()));
-    world.at(world.elapsed(), Event::Lookup(id, lookup, timeout, pace));
+    let target = Target::new(name.parse::<HostName>().expect("a name").into(), Some(443));
+    let config = LookupConfig { search: search.into(), ndots: 1, ..LookupConfig::default() };
+    let (options, policy) = (LookupOptions::default().family(family), AddressPolicy::default());
+    let local = local(&target, &options, &config, &policy);
+    if let Local::Ask(ask) = &local {
+        world.checks.reference.lookup(id, ask.candidates.clone());
+    }
+    world.lookup_at(world.elapsed(), id, local, policy, (timeout, pace));
 }
 
 /// What is true of a name: a function of its text and of the type.

@@ -1,19 +1,19 @@
 //! One conversation as data: a configuration, nameservers, what is done when, what comes of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::random::Random;
 use super::script::Script;
 use super::world::{Event, Nameserver, World, config};
-use crate::resolve::Strategy;
+use crate::LookupResult;
+use crate::resolve::NameserverStrategy;
+use crate::resolve::config::hosts::Hosts;
+use crate::resolve::config::settings::LookupConfig;
 use crate::resolve::error::Transport;
-use crate::resolve::names::search;
+use crate::resolve::names::local::local;
 use crate::resolve::stub::ids::LookupId;
-use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::{Pairing, StubConfig};
-use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions};
-use crate::{HostName, LookupResult};
+use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions, LookupOptions};
 
 /// A conversation. Times are milliseconds since its start.
 ///
@@ -25,7 +25,7 @@ use crate::{HostName, LookupResult};
 /// ```
 #[derive(Clone, Copy)]
 pub(super) struct Scenario<'a> {
-    /// Settings, parted by `;`: see [`Settings::new`].
+    /// Settings, separated by `;`: see [`ScenarioConfig::new`].
     pub(super) config: &'a str,
     /// Scripts, one a nameserver.
     pub(super) servers: &'a [&'a str],
@@ -48,17 +48,17 @@ pub(super) const SCENARIO: Scenario<'static> = Scenario {
     queries: "*",
 };
 
-struct Settings {
+struct ScenarioConfig {
     stub: StubConfig,
     cache: Option<CacheOptions>,
-    search: Arc<[HostName]>,
-    ndots: u8,
+    lookup: LookupConfig,
     policy: AddressPolicy,
 }
 
-impl Settings {
+impl ScenarioConfig {
     fn new(text: &str, servers: usize) -> Self {
         let (mut stub, mut search, mut ndots) = (config(servers), Vec::new(), 1);
+        let mut hosts = Hosts::default();
         let mut cache = None;
         let mut policy = AddressPolicy::default();
         for setting in text.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
@@ -66,11 +66,17 @@ impl Settings {
                 ["search", ref list @ ..] => {
                     search = list.iter().map(|name| name.parse().unwrap()).collect();
                 }
+                // One line of a hosts file.
+                ["hosts", ref line @ ..] => {
+                    hosts = Hosts::parse(line.join(" ").as_bytes(), &|_| None);
+                }
                 ["ndots", number] => ndots = number.parse().unwrap(),
                 ["deny", prefix] => policy = policy.deny(prefix.parse().unwrap()),
-                ["all"] => stub.query.strategy = Strategy::All,
-                ["in-turn"] => stub.query.strategy = Strategy::InTurn,
-                ["rotate"] => (stub.query.strategy, stub.rotate) = (Strategy::InTurn, true),
+                ["all"] => stub.query.strategy = NameserverStrategy::All,
+                ["in-turn"] => stub.query.strategy = NameserverStrategy::InTurn,
+                ["rotate"] => {
+                    (stub.query.strategy, stub.rotate) = (NameserverStrategy::InTurn, true);
+                }
                 ["attempts", number] => stub.query.attempts = number.parse().unwrap(),
                 ["timeout", millis] => stub.query.timeout = duration(millis),
                 ["max-sockets", number] => stub.max_sockets = number.parse().unwrap(),
@@ -92,7 +98,9 @@ impl Settings {
                 _ => panic!("{setting}?"),
             }
         }
-        Self { stub, cache, search: search.into(), ndots, policy }
+        let (hosts, search) = (hosts.into(), search.into());
+        let lookup = LookupConfig { hosts, search, ndots, ..LookupConfig::default() };
+        Self { stub, cache, lookup, policy }
     }
 }
 
@@ -117,8 +125,8 @@ impl Scenario<'_> {
 
     /// The world before its first step.
     pub(super) fn start(&self) -> World {
-        let Settings { stub, cache, search, ndots, policy } =
-            Settings::new(self.config, self.servers.len());
+        let ScenarioConfig { stub, cache, lookup: lookup_config, policy } =
+            ScenarioConfig::new(self.config, self.servers.len());
         let nameservers = stub.nameservers.clone();
         let scripts = self.servers.iter().map(|text| {
             let script: Box<dyn Nameserver> = Box::new(Script::new(text));
@@ -132,15 +140,13 @@ impl Scenario<'_> {
             let event = match words[1..] {
                 ["lookup", name, ref options @ ..] => {
                     lookups += 1;
-                    let name: HostName = name.parse().unwrap();
-                    let candidates = search::candidates(&name, Arc::clone(&search), ndots);
-                    let (mut family, mut timeout, mut pace) =
-                        (Some(AddressFamily::Ipv4), None, None);
+                    let mut lookup = LookupOptions::default().family(AddressFamily::Ipv4);
+                    let (mut timeout, mut pace) = (None, None);
                     let mut options = options.iter();
                     while let Some(option) = options.next() {
                         let mut number = || duration(options.next().expect("a number"));
                         match *option {
-                            "both" => family = None,
+                            "both" => lookup = lookup.family(None),
                             "timeout" => timeout = Some(number()),
                             "pace" => {
                                 let count = usize::try_from(number().as_millis()).unwrap();
@@ -149,9 +155,11 @@ impl Scenario<'_> {
                             other => panic!("{other}?"),
                         }
                     }
-                    let lookup = Lookup::new(name, 0, family, candidates);
-                    let lookup = Box::new(lookup.with_policy(policy.clone()));
-                    Event::Lookup(LookupId(lookups), lookup, timeout, pace)
+                    let target = name.parse().expect("a target");
+                    let local = local(&target, &lookup, &lookup_config, &policy);
+                    let (at, id) = (duration(words[0]), LookupId(lookups));
+                    world.lookup_at(at, id, local, policy.clone(), (timeout, pace));
+                    continue;
                 }
                 ["drop", id] => Event::Drop(LookupId(id.parse().unwrap())),
                 ["cancel", id] => Event::Cancel(LookupId(id.parse().unwrap())),

@@ -9,20 +9,25 @@ use std::time::Duration;
 use super::faults::{Faults, WRONG_ID, is_of, made_at, truth};
 use super::random::Random;
 use super::world::{Event, Nameserver, World, config};
-use crate::HostName;
-use crate::resolve::Strategy;
+use crate::resolve::config::hosts::Hosts;
+use crate::resolve::config::settings::LookupConfig;
 use crate::resolve::error::RecordType;
-use crate::resolve::names::search;
+use crate::resolve::names::local::{Ask, Local, local};
 use crate::resolve::stub::Pairing;
 use crate::resolve::stub::ids::LookupId;
-use crate::resolve::stub::lookup::Lookup;
-use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions};
+use crate::resolve::{
+    AddressFamily, AddressPolicy, CacheOptions, LookupOptions, NameserverStrategy,
+};
+use crate::{HostName, Target};
 
 /// Enough for `cargo test`, in a few seconds without optimization.
 const LOOKUPS: u64 = 5_000;
 
 /// Names that are asked for in one world: fewer than lookups, so that some share their questions.
 const NAMES: u64 = 24;
+
+/// A name that the hosts file answers.
+const HOSTS: &[u8] = b"192.0.2.1 hosts.test\n2001:db8::1 hosts.test\n";
 
 /// Says how to play a failed world again.
 struct Seed(u64);
@@ -64,7 +69,11 @@ fn simulation() {
 fn play(seed: Seed) -> (u64, u64, u64) {
     let mut random = Random::new(seed.0);
     let mut stub = config(1 + random.index(3));
-    stub.query.strategy = *random.pick(&[Strategy::Adaptive, Strategy::All, Strategy::InTurn]);
+    stub.query.strategy = *random.pick(&[
+        NameserverStrategy::Adaptive,
+        NameserverStrategy::All,
+        NameserverStrategy::InTurn,
+    ]);
     stub.query.timeout = *random.pick(&[200, 1000, 5000].map(Duration::from_millis));
     stub.query.attempts = *random.pick(&[1, 2, 3, 5]);
     stub.query.edns = random.percent(80);
@@ -97,14 +106,19 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     world.checks.may_bring =
         Some(|id, ip| is_of(number_of(id), ip) && (!is_guarded(id) || is_permitted(ip)));
     world.checks.made_at = made_at;
-    let search: std::sync::Arc<[HostName]> =
-        ["a", "b.b"][..random.index(3)].iter().map(|name| name.parse().unwrap()).collect();
+    let search = ["a", "b.b"][..random.index(3)].iter().map(|name| name.parse().unwrap());
+    let config = LookupConfig {
+        hosts: Hosts::parse(HOSTS, &|_| None).into(),
+        search: search.collect(),
+        ndots: 1,
+        ..LookupConfig::default()
+    };
     world.checks.candidates = 3;
     let count = 10 + random.below(0..90);
     // A burst, or one after the other, so that what was learnt of the nameservers counts.
     let span = *random.pick(&[1, 500, 30_000]);
     for sequence in 0..count {
-        add_lookup(&mut world, &mut random, sequence, span, &search, reliable.is_some());
+        add_lookup(&mut world, &mut random, sequence, span, &config, reliable.is_some());
     }
     // After these, what was on its way may be lost.
     if reliable.is_none() && random.percent(80) {
@@ -170,25 +184,29 @@ fn add_lookup(
     random: &mut Random,
     sequence: u64,
     span: u64,
-    search: &std::sync::Arc<[HostName]>,
+    config: &LookupConfig,
     is_reliable: bool,
 ) {
     let number = 1000 + random.below(0..NAMES);
     let id = LookupId(sequence << 16 | number);
-    let name: HostName = format!("n{number}").parse().unwrap();
-    let candidates = search::candidates(&name, std::sync::Arc::clone(search), 1);
-    let families = [None, None, Some(AddressFamily::Ipv4), Some(AddressFamily::Ipv6)];
-    let family = *random.pick(&families);
-    let names = candidates.clone().map(|name| name.to_string());
-    let truth = truth(names, record_types(family)).filter(|_| is_reliable && !is_guarded(id));
-    let lookup = Lookup::new(name, 443, family, candidates);
     let policy =
         if is_guarded(id) { AddressPolicy::new(is_permitted) } else { AddressPolicy::default() };
-    let lookup = Box::new(lookup.with_policy(policy));
+    let families = [None, None, Some(AddressFamily::Ipv4), Some(AddressFamily::Ipv6)];
+    let family = *random.pick(&families);
+    let host = if random.percent(5) { "hosts.test".to_owned() } else { format!("n{number}") };
+    let target = Target::new(host.parse::<HostName>().unwrap().into(), Some(443));
+    let options = LookupOptions::default().family(family);
+    let local = local(&target, &options, config, &policy);
+    let truth = match &local {
+        Local::Ask(Ask { candidates, .. }) if is_reliable && !is_guarded(id) => {
+            truth(candidates.clone().map(|name| name.to_string()), record_types(family))
+        }
+        _ => None,
+    };
     let timeout = random.percent(20).then(|| random.millis(1..3000));
     let pace = random.percent(20).then(|| (1 + random.index(8), random.millis(1..300)));
     let at = random.millis(0..span);
-    world.at(at, Event::Lookup(id, lookup, timeout, pace));
+    world.lookup_at(at, id, local, policy, (timeout, pace));
     // Any moment of a lookup's life is one to leave it: most while it is young.
     let is_young = random.percent(50);
     let later = random.millis(0..if is_young { 20 } else { 6000 });

@@ -8,20 +8,18 @@ use std::time::{Duration, Instant};
 
 use super::check::Checks;
 use super::message::Query;
-use crate::resolve::CacheOptions;
-use crate::resolve::Strategy;
 use crate::resolve::error::Transport;
+use crate::resolve::names::local::Local;
 use crate::resolve::stats::{Counters, Stats};
 use crate::resolve::stub::cache::Cache;
 use crate::resolve::stub::generations::Generations;
-use crate::resolve::stub::ids::Ids;
-use crate::resolve::stub::ids::LookupId;
-use crate::resolve::stub::ids::SocketId;
+use crate::resolve::stub::ids::{Ids, LookupId, SocketId};
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::query::QueryConfig;
 use crate::resolve::stub::sockets::SocketError;
 use crate::resolve::stub::{Pairing, Stub, StubConfig, Transmit};
 use crate::resolve::wire::query_name::QueryName;
+use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
 use crate::{HostName, LookupResult};
 
 /// What a nameserver, or the network on the way to it, does with what it gets.
@@ -121,7 +119,7 @@ pub(super) fn config(servers: usize) -> StubConfig {
     StubConfig {
         nameservers: (0..servers).map(addr).collect(),
         query: QueryConfig {
-            strategy: Strategy::Adaptive,
+            strategy: NameserverStrategy::Adaptive,
             timeout: Duration::from_secs(5),
             attempts: 2,
             edns: true,
@@ -191,7 +189,26 @@ impl World {
         self.push(self.start + at, event);
     }
 
-    /// Those of now, in their order.
+    /// Schedules a lookup: of one that is answered without nameservers, these results are expected.
+    pub(super) fn lookup_at(
+        &mut self,
+        at: Duration,
+        id: LookupId,
+        local: Local,
+        policy: AddressPolicy,
+        (timeout, pace): (Option<Duration>, Option<(usize, Duration)>),
+    ) {
+        let lookup = match local {
+            Local::Answered(results) => {
+                self.checks.expect_local(id, &results);
+                Lookup::answered(results)
+            }
+            Local::Ask(ask) => Lookup::new(ask).with_policy(policy),
+        };
+        self.at(at, Event::Lookup(id, Box::new(lookup), timeout, pace));
+    }
+
+    /// The current nameservers, in their order.
     pub(super) fn nameservers(&self) -> &[SocketAddr] {
         &self.config.nameservers
     }

@@ -35,6 +35,11 @@ impl Generations {
         self.retired.push(last);
     }
 
+    /// Whether a socket is in use; if not, it is to be closed by a transmit.
+    pub(crate) fn has_socket(&self, socket: SocketId) -> bool {
+        self.all().any(|stub| stub.has_socket(socket))
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.all().all(Stub::is_idle)
     }

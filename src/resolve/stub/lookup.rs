@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::cache::Cache;
 use super::query::{Failure, Settled};
 use crate::resolve::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
+use crate::resolve::names::local::Ask;
 use crate::resolve::names::search::Candidates;
 use crate::resolve::names::special_names::{self, Special};
 use crate::resolve::wire::answer::{Answer, Outcome};
@@ -74,13 +75,9 @@ enum FamilyState {
 const RECORD_TYPES: [RecordType; 2] = [RecordType::Aaaa, RecordType::A];
 
 impl Lookup {
-    /// A lookup of `name`, asked as each of `candidates` in turn.
-    pub(crate) fn new(
-        name: HostName,
-        port: u16,
-        family: Option<AddressFamily>,
-        candidates: Candidates<Arc<[HostName]>>,
-    ) -> Self {
+    /// A lookup that asks for each of its candidate names in turn.
+    pub(crate) fn new(ask: Ask) -> Self {
+        let Ask { name, port, family, candidates } = ask;
         let families = [AddressFamily::Ipv4, AddressFamily::Ipv6].map(|this| match family {
             Some(wanted) if wanted != this => FamilyState::NotWanted,
             _ => FamilyState::NxDomain,

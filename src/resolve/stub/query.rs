@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::nameserver::Nameserver;
 use super::sockets::SocketError;
-use crate::resolve::Strategy;
+use crate::resolve::NameserverStrategy;
 use crate::resolve::error::{FailureCause, Rcode, RecordType, Transport};
 use crate::resolve::wire::answer::Outcome;
 use crate::resolve::wire::message::Response;
@@ -25,7 +25,7 @@ pub(crate) use outcome::{Failure, NameserverFailure, Settled};
 pub(crate) use server_state::Questions;
 use server_state::{QuestionState, SendState, ServerState};
 
-/// resolv.conf(5): "up to MAXNS (currently 3) may be listed".
+/// How many nameservers a query may go to. resolv.conf(5): "Up to MAXNS (currently 3) may be listed".
 pub(crate) const MAX_NAMESERVERS: usize = 3;
 /// A and AAAA.
 pub(crate) const MAX_QUESTIONS: usize = 2;
@@ -42,7 +42,7 @@ const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
 /// The part of the configuration that queries use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueryConfig {
-    pub(crate) strategy: Strategy,
+    pub(crate) strategy: NameserverStrategy,
     /// How long the nameservers have for one candidate name, aliases included.
     pub(crate) timeout: Duration,
     /// How often each nameserver may fail before a question fails.
@@ -410,7 +410,7 @@ impl Query {
 
     /// Whether nameservers are asked in turn. A single nameserver gets its resends instead.
     fn is_in_turn(&self) -> bool {
-        self.config.strategy == Strategy::InTurn && self.server_count > 1
+        self.config.strategy == NameserverStrategy::InTurn && self.server_count > 1
     }
 
     fn open(&self) -> Questions {

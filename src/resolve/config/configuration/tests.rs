@@ -1,10 +1,10 @@
 //! Files that change under a resolver. Real files, and a time that only the test moves.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU32;
 
 use super::*;
-use crate::resolve::ResolverBuilder;
 
 /// A directory of a test's own, with a resolver's files in it.
 struct Machine {
@@ -15,29 +15,29 @@ struct Machine {
 
 impl Machine {
     fn new(resolv_conf: Option<&str>, hosts: Option<&str>) -> Self {
-        Self::with(|builder| builder, resolv_conf, hosts)
+        Self::with(Vec::new(), resolv_conf, hosts)
     }
 
-    fn with(
-        settings: impl FnOnce(ResolverBuilder) -> ResolverBuilder,
-        resolv_conf: Option<&str>,
-        hosts: Option<&str>,
-    ) -> Self {
+    fn with(nameservers: Vec<SocketAddr>, resolv_conf: Option<&str>, hosts: Option<&str>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("outrace-configuration-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         fs::create_dir(&dir).unwrap();
         let machine = |start, configuration| Self { dir: dir.clone(), start, configuration };
-        let recipe =
-            ResolverBuilder::new().resolv_conf(dir.join("resolv.conf")).hosts(dir.join("hosts"));
+        let settings = Settings {
+            resolv_conf: Some(dir.join("resolv.conf")),
+            hosts: Some(dir.join("hosts")),
+            nameservers,
+            ..Settings::default()
+        };
         for (file, text) in [("resolv.conf", resolv_conf), ("hosts", hosts)] {
             if let Some(text) = text {
                 fs::write(dir.join(file), text).unwrap();
             }
         }
         let start = Instant::now();
-        let (configuration, _) = Configuration::new(settings(recipe), start);
+        let (configuration, _) = Configuration::new(settings, start);
         machine(start, Arc::new(configuration))
     }
 
@@ -60,12 +60,12 @@ impl Machine {
         self.look_after_sleep(seconds, 0)
     }
 
-    fn look_after_sleep(&self, seconds: u64, asleep: u64) -> Option<Vec<String>> {
+    fn look_after_sleep(&self, seconds: u64, suspended_for: u64) -> Option<Vec<String>> {
         let now = self.start + Duration::from_secs(seconds);
         let mut nameservers = None;
-        self.configuration.check(
+        self.configuration.refresh(
             now,
-            || Duration::from_secs(asleep),
+            || Duration::from_secs(suspended_for),
             |config| {
                 nameservers = Some(config.nameservers.iter().map(ToString::to_string).collect());
             },
@@ -74,7 +74,7 @@ impl Machine {
     }
 
     fn addresses(&self, name: &str) -> Vec<String> {
-        let entry = self.configuration.snapshot().hosts.lookup(&name.parse().unwrap());
+        let entry = self.configuration.current().hosts.lookup(&name.parse().unwrap());
         let addresses = entry.into_iter().flat_map(|entry| entry.addresses);
         addresses.map(|(ip, _)| ip.to_string()).collect()
     }
@@ -147,16 +147,13 @@ fn rc21_an_empty_file_counts_when_it_is_still_empty_at_the_second_look() {
 
 #[test]
 fn rc21_an_empty_file_is_doubted_beside_nameservers_of_the_builder_too() {
-    let machine = Machine::with(
-        |builder| builder.nameservers(["192.0.2.9:53".parse().unwrap()]),
-        Some("search example\n"),
-        None,
-    );
+    let machine =
+        Machine::with(vec!["192.0.2.9:53".parse().unwrap()], Some("search example\n"), None);
     machine.write("resolv.conf", "");
     assert_eq!(machine.look(5), None);
-    assert_eq!(machine.configuration.snapshot().search.len(), 1);
+    assert_eq!(machine.configuration.current().search.len(), 1);
     assert_eq!(machine.look(10), Some(one("192.0.2.9")));
-    assert_eq!(machine.configuration.snapshot().search.len(), 0);
+    assert_eq!(machine.configuration.current().search.len(), 0);
 }
 
 /// A process that is out of descriptors can look at a file, and not read it. Here it is a directory.
@@ -184,10 +181,11 @@ fn b05_a_file_that_cannot_be_read_is_tried_again_and_changes_nothing() {
 fn a_file_that_could_not_be_read_at_the_start_is_tried_again() {
     let machine = Machine::new(None, None);
     fs::create_dir(machine.dir.join("resolv.conf")).unwrap();
-    let recipe = ResolverBuilder::new().resolv_conf(machine.dir.join("resolv.conf"));
-    let (configuration, first) = Configuration::new(recipe, machine.start);
+    let resolv_conf = Some(machine.dir.join("resolv.conf"));
+    let settings = Settings { resolv_conf, ..Settings::default() };
+    let (configuration, first) = Configuration::new(settings, machine.start);
     assert_eq!(first.nameservers, ["127.0.0.1:53".parse().unwrap()]);
-    assert_eq!(configuration.snapshot().diagnostics.len(), 1);
+    assert_eq!(configuration.current().diagnostics.len(), 1);
     let mut watch = configuration.lock().conf_watch.clone();
     let path = machine.dir.join("resolv.conf");
     assert!(watch.has_changed(&fingerprint(Some(&path))), "whatever it looks like now");
@@ -223,7 +221,7 @@ fn t22_offline_at_the_start_and_online_later_heals() {
     assert_eq!(machine.look(5), None);
     machine.write("resolv.conf", "nameserver 192.0.2.1\nsearch example\n");
     assert_eq!(machine.look(3600), Some(one("192.0.2.1")));
-    assert_eq!(machine.configuration.snapshot().search.len(), 1);
+    assert_eq!(machine.configuration.current().search.len(), 1);
 }
 
 #[test]
@@ -272,13 +270,13 @@ fn ho14_a_large_hosts_file_takes_nobodys_time() {
 #[test]
 fn ho15_what_a_lookup_got_is_its_own() {
     let machine = Machine::new(None, Some("192.0.2.7 here\n"));
-    let snapshot = machine.configuration.snapshot();
-    let mut entry = snapshot.hosts.lookup(&"here".parse().unwrap()).unwrap();
+    let current = machine.configuration.current();
+    let mut entry = current.hosts.lookup(&"here".parse().unwrap()).unwrap();
     entry.addresses.clear();
     assert_eq!(machine.addresses("here"), ["192.0.2.7"]);
     machine.replace("hosts", "192.0.2.8 here\n");
     machine.look(5);
-    let kept = snapshot.hosts.lookup(&"here".parse().unwrap()).unwrap();
+    let kept = current.hosts.lookup(&"here".parse().unwrap()).unwrap();
     assert_eq!(kept.addresses[0].0.to_string(), "192.0.2.7", "a lookup that began before");
 }
 
@@ -294,17 +292,17 @@ fn t23_a_machine_that_slept_may_have_woken_up_elsewhere() {
 #[test]
 fn diagnostics_are_those_of_the_files_as_they_are() {
     let machine = Machine::new(Some("nameserver 192.0.2.1\nnonsense\n"), None);
-    assert_eq!(machine.configuration.snapshot().diagnostics.len(), 1);
+    assert_eq!(machine.configuration.current().diagnostics.len(), 1);
     machine.replace("resolv.conf", "nameserver 192.0.2.1\n");
     machine.look(5);
-    assert!(machine.configuration.snapshot().diagnostics.is_empty());
+    assert!(machine.configuration.current().diagnostics.is_empty());
 }
 
 /// A thousand changes, and nothing is left of those before (`b05`).
 #[test]
 fn b05_a_thousand_changes_leave_one_snapshot() {
     let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
-    let first = Arc::downgrade(&machine.configuration.snapshot());
+    let first = Arc::downgrade(&machine.configuration.current());
     for n in 1..=1000 {
         machine.replace("resolv.conf", &format!("nameserver 192.0.2.{}\n", 1 + n % 200));
         assert!(machine.look(5 * n).is_some(), "change {n}");

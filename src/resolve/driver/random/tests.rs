@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{IDS_PER_CALL, os_random};
 use crate::HostName;
-use crate::resolve::Strategy;
+use crate::resolve::NameserverStrategy;
+use crate::resolve::names::local::Ask;
 use crate::resolve::names::search;
 use crate::resolve::randomness::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
@@ -61,7 +62,7 @@ fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
     let config = StubConfig {
         nameservers: vec![([192, 0, 2, 53], 53).into()],
         query: QueryConfig {
-            strategy: Strategy::Adaptive,
+            strategy: NameserverStrategy::Adaptive,
             timeout: Duration::from_secs(5),
             attempts: 2,
             edns: true,
@@ -78,7 +79,8 @@ fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
     let (now, mut buf, mut ids) = (Instant::now(), Vec::new(), Vec::with_capacity(2 * names));
     for number in (0..).take(names).map(LookupId) {
         let candidates = search::candidates(&name, std::sync::Arc::from([]), 1);
-        let lookup = Box::new(Lookup::new(name.clone(), 443, None, candidates));
+        let lookup =
+            Box::new(Lookup::new(Ask { name: name.clone(), port: 443, family: None, candidates }));
         stub.handle_lookup(number, lookup, None, now);
         while let Some(transmit) = stub.poll_transmit(&mut buf) {
             if let Transmit::SendUdp { .. } = transmit {

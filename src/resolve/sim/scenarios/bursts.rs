@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::HostName;
 use crate::resolve::AddressFamily;
 use crate::resolve::error::Transport;
+use crate::resolve::names::local::Ask;
 use crate::resolve::names::search;
 use crate::resolve::sim::message::{Query, Response};
 use crate::resolve::sim::random::Random;
@@ -57,7 +58,12 @@ fn succeeded(spreads_resends: bool) -> u64 {
     for number in 0..LOOKUPS {
         let name: HostName = format!("n{number}.example").parse().unwrap();
         let candidates = search::candidates(&name, Arc::from([]), 1);
-        let lookup = Box::new(Lookup::new(name, 0, Some(AddressFamily::Ipv4), candidates));
+        let lookup = Box::new(Lookup::new(Ask {
+            name,
+            port: 0,
+            family: Some(AddressFamily::Ipv4),
+            candidates,
+        }));
         world.at(Duration::ZERO, Event::Lookup(LookupId(number), lookup, None, None));
     }
     world.run();

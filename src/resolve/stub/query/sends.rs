@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::server_state::{Questions, SendState};
 use super::{MAX_SENDS, Query, QuerySend};
-use crate::resolve::Strategy;
+use crate::resolve::NameserverStrategy;
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
 
@@ -38,7 +38,7 @@ impl Query {
         };
         let best = servers.iter().enumerate().filter_map(proven).min();
         match (self.config.strategy, best) {
-            (Strategy::Adaptive, Some((_, best))) if self.server_count > 1 => {
+            (NameserverStrategy::Adaptive, Some((_, best))) if self.server_count > 1 => {
                 for (server, nameserver) in servers.iter_mut().enumerate() {
                     if server == best || nameserver.start_probe(now) {
                         self.mark_all_due(server);

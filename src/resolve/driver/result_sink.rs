@@ -1,4 +1,4 @@
-//! Where the results of one lookup go.
+//! [`ResultSink`]: takes the results of one lookup to its queue.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -9,18 +9,18 @@ use crate::resolve::error::LookupErrorKind;
 
 /// The resolver thread's end of a lookup's queue.
 ///
-/// If it is dropped before the lookup's `End` was delivered, because the thread died, the consumer
-/// gets an `End` all the same: a stream makes it itself when its queue ends early, a shared queue
+/// If it is dropped before the lookup's `End` was delivered, because the thread panicked, the consumer
+/// gets an `End` all the same: a stream makes it when its queue ends early, a queue of the caller's
 /// gets it as this putter's last item.
-pub(crate) enum Outlet {
+pub(crate) enum ResultSink {
     /// A queue of the lookup's own.
     Stream(Putter<LookupResult>),
-    /// A queue of the caller's, in the caller's items.
-    Shared(Box<dyn SharedOutlet>),
+    /// A queue of the caller's, for items of the caller's type.
+    Tagged(Box<dyn TaggedResults>),
 }
 
-impl Outlet {
-    /// Hands over what fits, then the last result. Never waits, not for the lock either.
+impl ResultSink {
+    /// Hands over what fits, then the last result. Never waits, not even for the lock.
     pub(crate) fn offer(
         &mut self,
         results: &mut VecDeque<LookupResult>,
@@ -31,13 +31,13 @@ impl Outlet {
         match self {
             Self::Stream(putter) if end.is_some() => putter.offer_last(results, end, room, wakes),
             Self::Stream(putter) => putter.offer(results, room, wakes),
-            Self::Shared(outlet) => outlet.offer(results, end, room, wakes),
+            Self::Tagged(sink) => sink.offer(results, end, room, wakes),
         }
     }
 }
 
-/// An [`Outlet`] for items of any type.
-pub(crate) trait SharedOutlet: Send {
+/// An [`ResultSink`] for items of any type.
+pub(crate) trait TaggedResults: Send {
     fn offer(
         &mut self,
         results: &mut VecDeque<LookupResult>,
@@ -48,19 +48,19 @@ pub(crate) trait SharedOutlet: Send {
 }
 
 /// Results with the caller's tag, into a queue that other lookups may share.
-pub(crate) struct Tagged<K: Clone + Send> {
+pub(crate) struct TaggedSink<K: Clone + Send> {
     tag: K,
     putter: Option<Putter<(K, LookupResult)>>,
     items: VecDeque<(K, LookupResult)>,
 }
 
-impl<K: Clone + Send> Tagged<K> {
+impl<K: Clone + Send> TaggedSink<K> {
     pub(crate) fn new(tag: K, putter: Putter<(K, LookupResult)>) -> Self {
         Self { tag, putter: Some(putter), items: VecDeque::new() }
     }
 }
 
-impl<K: Clone + Send> SharedOutlet for Tagged<K> {
+impl<K: Clone + Send> TaggedResults for TaggedSink<K> {
     fn offer(
         &mut self,
         results: &mut VecDeque<LookupResult>,
@@ -81,11 +81,11 @@ impl<K: Clone + Send> SharedOutlet for Tagged<K> {
     }
 }
 
-impl<K: Clone + Send> Drop for Tagged<K> {
+impl<K: Clone + Send> Drop for TaggedSink<K> {
     fn drop(&mut self) {
         if let Some(putter) = self.putter.take() {
             let end = LookupResult::End(Err(LookupErrorKind::ResolverGone.into()));
-            // With no getter left there is nobody to tell.
+            // Fails if no getter is left, and then nothing reads it.
             drop(putter.finish((self.tag.clone(), end)));
         }
     }

@@ -1,0 +1,128 @@
+//! [`Settings`]: what the builder chose, and how it combines with the files.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::hosts::Hosts;
+use super::resolv_conf::ResolvConf;
+use crate::HostName;
+use crate::resolve::diagnostic::Diagnostic;
+use crate::resolve::stub::query::QueryConfig;
+use crate::resolve::stub::{Pairing, StubConfig};
+use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
+
+/// Most lookups bring fewer results than this, so that none waits for its consumer to be polled.
+const DEFAULT_QUEUE_CAPACITY: usize = 16;
+/// Enough that hundreds of lookups each have ports of their own, and a quarter of the 1,024 files
+/// that a process may usually have open.
+const DEFAULT_MAX_SOCKETS: usize = 256;
+
+/// The settings of one resolver. `None` leaves the choice to resolv.conf.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// `None`: no such file is read.
+    pub(crate) resolv_conf: Option<PathBuf>,
+    /// `None`: no such file is read.
+    pub(crate) hosts: Option<PathBuf>,
+    /// Whether `RES_OPTIONS` and `LOCALDOMAIN` count.
+    pub(crate) environment: bool,
+    /// Empty: those of resolv.conf.
+    pub(crate) nameservers: Vec<SocketAddr>,
+    pub(crate) search: Option<Vec<HostName>>,
+    pub(crate) strategy: Option<NameserverStrategy>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) attempts: Option<u8>,
+    pub(crate) ndots: Option<u8>,
+    pub(crate) edns: Option<bool>,
+    pub(crate) tcp_only: Option<bool>,
+    pub(crate) queue_capacity: usize,
+    pub(crate) max_sockets: usize,
+    /// `None`: no cache.
+    pub(crate) cache: Option<CacheOptions>,
+    pub(crate) address_policy: AddressPolicy,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            resolv_conf: Some(PathBuf::from("/etc/resolv.conf")),
+            hosts: Some(PathBuf::from("/etc/hosts")),
+            environment: true,
+            nameservers: Vec::new(),
+            search: None,
+            strategy: None,
+            timeout: None,
+            attempts: None,
+            ndots: None,
+            edns: None,
+            tcp_only: None,
+            queue_capacity: DEFAULT_QUEUE_CAPACITY,
+            max_sockets: DEFAULT_MAX_SOCKETS,
+            cache: Some(CacheOptions::default()),
+            address_policy: AddressPolicy::default(),
+        }
+    }
+}
+
+/// The part of the configuration that callers of lookups use.
+#[derive(Debug, Default)]
+pub(crate) struct LookupConfig {
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) search: Arc<[HostName]>,
+    pub(crate) ndots: u8,
+    pub(crate) no_aaaa: bool,
+    pub(crate) no_tld_query: bool,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl Settings {
+    /// The configuration of the stub, given resolv.conf.
+    pub(crate) fn stub_config(&self, conf: &ResolvConf) -> StubConfig {
+        let options = &conf.options;
+        let default_strategy =
+            if options.rotate { NameserverStrategy::InTurn } else { NameserverStrategy::Adaptive };
+        let nameservers =
+            if self.nameservers.is_empty() { &conf.nameservers } else { &self.nameservers };
+        let pairing = if options.single_request {
+            Pairing::InSequence
+        } else if options.single_request_reopen {
+            Pairing::OwnSockets
+        } else {
+            Pairing::OneSocket
+        };
+        StubConfig {
+            nameservers: nameservers.clone(),
+            query: QueryConfig {
+                strategy: self.strategy.unwrap_or(default_strategy),
+                timeout: self.timeout.unwrap_or(options.timeout),
+                attempts: self.attempts.unwrap_or(options.attempts),
+                edns: self.edns.unwrap_or(options.edns0),
+                tcp_only: self.tcp_only.unwrap_or(options.use_vc),
+                spreads_resends: true,
+            },
+            rotate: options.rotate,
+            trust_ad: options.trust_ad,
+            pairing,
+            max_sockets: self.max_sockets,
+        }
+    }
+
+    /// The configuration of lookups, given the files.
+    pub(crate) fn lookup_config(
+        &self,
+        conf: &ResolvConf,
+        hosts: Arc<Hosts>,
+        diagnostics: Vec<Diagnostic>,
+    ) -> LookupConfig {
+        LookupConfig {
+            hosts,
+            search: self.search.as_deref().map_or_else(|| Arc::clone(&conf.search), Arc::from),
+            ndots: self.ndots.unwrap_or(conf.options.ndots),
+            no_aaaa: conf.options.no_aaaa,
+            no_tld_query: conf.options.no_tld_query,
+            diagnostics,
+        }
+    }
+}

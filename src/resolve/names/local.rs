@@ -1,0 +1,141 @@
+//! The order of sources: which lookups are answered here, and what is asked of nameservers.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::search::{Candidates, candidates};
+use super::special_names::{self, Special};
+use crate::resolve::config::settings::LookupConfig;
+use crate::resolve::{AddressFamily, AddressPolicy, LookupError, LookupErrorKind, LookupOptions};
+use crate::{Host, HostName, LookupResult, Target};
+
+/// What a lookup comes to before the cache and the nameservers.
+#[derive(Clone, Debug)]
+pub(crate) enum Local {
+    /// All its results: it needs no nameserver.
+    Answered(Vec<LookupResult>),
+    /// It is asked of the nameservers.
+    Ask(Ask),
+}
+
+/// A lookup for the nameservers.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    /// As the caller gave it.
+    pub(crate) name: HostName,
+    pub(crate) port: u16,
+    /// `None`: both families.
+    pub(crate) family: Option<AddressFamily>,
+    pub(crate) candidates: Candidates<Arc<[HostName]>>,
+}
+
+/// Decides a lookup of `target`: an IP literal is its own address, then the hosts file answers, then
+/// the special-use names, and what is left is asked of the nameservers.
+pub(crate) fn local(
+    target: &Target,
+    options: &LookupOptions,
+    config: &LookupConfig,
+    policy: &AddressPolicy,
+) -> Local {
+    let port = target.port().unwrap_or(0);
+    let literal = match target.host() {
+        Host::Ipv4(ip) => Some((IpAddr::V4(*ip), 0)),
+        Host::Ipv6(ip, scope) => Some((IpAddr::V6(*ip), *scope)),
+        Host::Name(name) => name.as_literal().map(|ip| (ip, 0)),
+    };
+    match (literal, target.host()) {
+        (Some((ip, scope)), _) => literal_results(ip, scope, port, options, policy),
+        (None, Host::Name(name)) => by_name(name, port, options, config, policy),
+        (None, Host::Ipv4(_) | Host::Ipv6(..)) => unreachable!("an address is a literal"),
+    }
+}
+
+/// A literal of the family that was not asked for has no address: it is not turned into the other.
+fn literal_results(
+    ip: IpAddr,
+    scope: u32,
+    port: u16,
+    options: &LookupOptions,
+    policy: &AddressPolicy,
+) -> Local {
+    let text = HostName::of_literal(ip);
+    let addresses = is_wanted(ip, options).then_some((ip, scope));
+    Local::Answered(results(&text, &text, addresses, port, &policy.for_literals()))
+}
+
+fn by_name(
+    name: &HostName,
+    port: u16,
+    options: &LookupOptions,
+    config: &LookupConfig,
+    policy: &AddressPolicy,
+) -> Local {
+    // `no-aaaa` is about what is asked of nameservers: "Only DNS lookups are affected: IPv6 data in
+    // hosts(5) is still used" (resolv.conf(5)).
+    if let Some(entry) = config.hosts.lookup(name) {
+        let addresses = entry.addresses.into_iter().filter(|&(ip, _)| is_wanted(ip, options));
+        let policy = policy.for_hosts_file();
+        return Local::Answered(results(name, &entry.canonical, addresses, port, &policy));
+    }
+    match special_names::classify(name) {
+        Special::Loopback => {
+            let loopback = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
+            let addresses =
+                loopback.into_iter().filter(|&ip| is_wanted(ip, options)).map(|ip| (ip, 0));
+            let canonical = HostName::from_checked("localhost");
+            Local::Answered(results(name, &canonical, addresses, port, policy))
+        }
+        Special::NotFound => {
+            let kind = LookupErrorKind::NotFound;
+            let error = LookupError::new(kind, Some(name.clone()), Vec::new());
+            Local::Answered(vec![LookupResult::End(Err(error))])
+        }
+        Special::Ordinary => {
+            let family = match options.family {
+                None if config.no_aaaa => Some(AddressFamily::Ipv4),
+                family => family,
+            };
+            let search = if options.search { Arc::clone(&config.search) } else { Arc::from([]) };
+            let candidates =
+                candidates(name, search, config.ndots).no_tld_query(config.no_tld_query);
+            Local::Ask(Ask { name: name.clone(), port, family, candidates })
+        }
+    }
+}
+
+fn is_wanted(ip: IpAddr, options: &LookupOptions) -> bool {
+    options.family.is_none_or(|family| family == AddressFamily::of(ip))
+}
+
+/// The results of a lookup that is answered at once: the addresses that `policy` allows, the
+/// canonical name, the end.
+fn results(
+    name: &HostName,
+    canonical: &HostName,
+    addresses: impl IntoIterator<Item = (IpAddr, u32)>,
+    port: u16,
+    policy: &AddressPolicy,
+) -> Vec<LookupResult> {
+    let mut denied = None;
+    let mut results: Vec<_> = addresses
+        .into_iter()
+        .filter(|&(ip, _)| policy.lets_through(ip, &mut denied))
+        .filter_map(|(ip, scope)| Host::of_ip(ip, scope).socket_addr(port))
+        .map(LookupResult::Address)
+        .collect();
+    let end = if results.is_empty() {
+        let kind = match denied {
+            Some(_) => LookupErrorKind::PolicyDenied,
+            None => LookupErrorKind::NoAddress,
+        };
+        Err(LookupError::new(kind, Some(name.clone()), Vec::new()).with_denied(denied))
+    } else {
+        results.push(LookupResult::CanonicalName(canonical.clone()));
+        Ok(())
+    };
+    results.push(LookupResult::End(end));
+    results
+}
+
+#[cfg(test)]
+mod tests;

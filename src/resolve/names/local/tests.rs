@@ -1,0 +1,124 @@
+//! The order of sources, without a resolver.
+
+use super::*;
+use crate::resolve::config::hosts::Hosts;
+
+/// A machine whose hosts file has `lines`, and whose search list is `example`.
+fn machine(lines: &str) -> LookupConfig {
+    LookupConfig {
+        hosts: Arc::new(Hosts::parse(lines.as_bytes(), &|_| None)),
+        search: Arc::from(["example".parse().unwrap()]),
+        ndots: 1,
+        ..LookupConfig::default()
+    }
+}
+
+fn look_up(target: &str, options: &LookupOptions, config: &LookupConfig) -> Local {
+    let target = target.parse().expect("a valid target");
+    local(&target, options, config, &AddressPolicy::default())
+}
+
+/// The results as text; or the candidate names that are asked for, and of which family.
+fn outcome(target: &str, options: &LookupOptions, config: &LookupConfig) -> String {
+    match look_up(target, options, config) {
+        Local::Answered(results) => text(&results),
+        Local::Ask(Ask { family, candidates, .. }) => {
+            let names: Vec<_> = candidates.map(|name| name.to_string()).collect();
+            format!("ask {} {family:?}", names.join(", "))
+        }
+    }
+}
+
+fn text(results: &[LookupResult]) -> String {
+    let texts = results.iter().map(|result| match result {
+        LookupResult::Address(addr) => addr.to_string(),
+        LookupResult::CanonicalName(name) => format!("={name}"),
+        LookupResult::End(Ok(())) => "ok".to_owned(),
+        LookupResult::End(Err(error)) => format!("{:?}", error.kind()),
+    });
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_literal_is_its_own_address_whatever_the_hosts_file_says() {
+    let (both, config) = (LookupOptions::default(), machine("198.51.100.1 192.0.2.1\n"));
+    assert_eq!(outcome("192.0.2.1:80", &both, &config), "192.0.2.1:80 =192.0.2.1 ok");
+    assert_eq!(outcome("[fe80::1%2]:80", &both, &config), "[fe80::1%2]:80 =fe80::1 ok");
+    let ipv6 = both.family(AddressFamily::Ipv6);
+    assert_eq!(outcome("192.0.2.1:80", &ipv6, &config), "NoAddress");
+}
+
+#[test]
+fn the_canonical_name_of_a_literal_is_looked_up_as_that_literal() {
+    let (both, config) = (LookupOptions::default(), machine(""));
+    for literal in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::a"] {
+        let Local::Answered(results) = look_up(literal, &both, &config) else {
+            panic!("{literal} is asked of nameservers");
+        };
+        let LookupResult::CanonicalName(name) = &results[1] else { panic!("{results:?}") };
+        let again = local(&name.into(), &both, &config, &AddressPolicy::default());
+        let Local::Answered(again) = again else { panic!("{name} is asked of nameservers") };
+        assert_eq!(again, results);
+    }
+}
+
+#[test]
+fn the_hosts_file_comes_before_special_names_and_nameservers() {
+    let config = machine("192.0.2.1 www www.example\n192.0.2.2 localhost\n");
+    let both = LookupOptions::default();
+    assert_eq!(outcome("www:80", &both, &config), "192.0.2.1:80 =www ok");
+    assert_eq!(outcome("localhost:80", &both, &config), "192.0.2.2:80 =localhost ok");
+    let ipv6 = LookupOptions::default().family(AddressFamily::Ipv6);
+    assert_eq!(outcome("localhost:80", &ipv6, &config), "NoAddress");
+}
+
+#[test]
+fn special_names_are_answered_here() {
+    let (both, config) = (LookupOptions::default(), machine(""));
+    assert_eq!(outcome("localhost:80", &both, &config), "[::1]:80 127.0.0.1:80 =localhost ok");
+    assert_eq!(outcome("x.invalid:80", &both, &config), "NotFound");
+}
+
+#[test]
+fn what_is_left_is_asked_of_nameservers_along_the_search_list() {
+    let (both, config) = (LookupOptions::default(), machine(""));
+    assert_eq!(outcome("www:80", &both, &config), "ask www.example, www None");
+    assert_eq!(outcome("a.b:80", &both, &config), "ask a.b, a.b.example None");
+    let no_search = LookupOptions::default().search(false);
+    assert_eq!(outcome("www:80", &no_search, &config), "ask www None");
+}
+
+#[test]
+fn no_aaaa_holds_for_nameservers_unless_a_lookup_wants_that_family() {
+    let config = LookupConfig { no_aaaa: true, ..machine("2001:db8::1 six\n") };
+    let both = LookupOptions::default();
+    assert_eq!(outcome("www.:80", &both, &config), "ask www Some(Ipv4)");
+    assert_eq!(outcome("six:80", &both, &config), "[2001:db8::1]:80 =six ok");
+    let ipv6 = LookupOptions::default().family(AddressFamily::Ipv6);
+    assert_eq!(outcome("www.:80", &ipv6, &config), "ask www Some(Ipv6)");
+}
+
+#[test]
+fn a_policy_holds_for_each_source_unless_it_exempts_it() {
+    let config = machine("10.0.0.1 intranet\n");
+    for (policy, from_hosts, from_literal) in [
+        (AddressPolicy::public_only(), "PolicyDenied", "PolicyDenied"),
+        (
+            AddressPolicy::public_only().apply_to_hosts_file(false),
+            "10.0.0.1:80 =intranet ok",
+            "PolicyDenied",
+        ),
+        (
+            AddressPolicy::public_only().apply_to_literals(false),
+            "PolicyDenied",
+            "10.0.0.1:80 =10.0.0.1 ok",
+        ),
+    ] {
+        for (target, expected) in [("intranet:80", from_hosts), ("10.0.0.1:80", from_literal)] {
+            let target = target.parse().unwrap();
+            let local = local(&target, &LookupOptions::default(), &config, &policy);
+            let Local::Answered(results) = local else { panic!("{target} is asked") };
+            assert_eq!(text(&results), expected, "{target}");
+        }
+    }
+}
