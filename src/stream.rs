@@ -94,7 +94,7 @@ impl StartedLookup {
     /// [`poll`](Self::poll) for a thread that waits.
     fn wait(&mut self) -> Option<LookupResult> {
         if self.is_of_another_process() {
-            let is_stuck = self.getter.is_held();
+            let is_stuck = self.getter.is_locked();
             return if is_stuck { None } else { self.getter.try_get_one().ok() };
         }
         self.getter.blocking_get_one(None).ok()
@@ -102,7 +102,7 @@ impl StartedLookup {
 
     /// Whether the queue's lock is held by a thread that does not exist in this process.
     fn is_stuck(&self) -> bool {
-        self.getter.is_held() && self.is_of_another_process()
+        self.getter.is_locked() && self.is_of_another_process()
     }
 
     fn is_of_another_process(&self) -> bool {

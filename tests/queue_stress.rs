@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use outrace::futex_queue::{Getter, Offer, Putter, bounded};
+use outrace::futex_queue::{Getter, OfferOutcome, Putter, bounded};
 
 /// Who put it, and as the how-manieth. Counts the items that exist.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ fn put(
             _ => {
                 let offer = putter.offer(&mut items, Waker::noop(), &mut wakes);
                 wakes.drain(..).for_each(Waker::wake);
-                if matches!(offer, Offer::Full | Offer::Held) {
+                if matches!(offer, OfferOutcome::Full | OfferOutcome::Held) {
                     thread::yield_now();
                 }
             }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
-use outrace::futex_queue::{Offer, bounded};
+use outrace::futex_queue::{OfferOutcome, bounded};
 
 use crate::peers::{CAPACITY, Item};
 
@@ -50,7 +50,7 @@ pub fn report() {
     step("task parks", || assert!(getter.poll_get_one(&mut context).is_pending()));
     step("putter watches for the end", || assert!(putter.poll_closed(&mut context).is_pending()));
     step("3 items offered", || {
-        assert_eq!(putter.offer(&mut items, room, &mut wakes), Offer::Taken);
+        assert_eq!(putter.offer(&mut items, room, &mut wakes), OfferOutcome::Taken);
     });
     step("3 items taken, task parks again", || {
         for _ in 0..3 {
@@ -61,7 +61,7 @@ pub fn report() {
     wakes.clear();
     step("2 items and the last one offered", || {
         let last = &mut Some([9; 6]);
-        assert_eq!(putter.offer_last(&mut more, last, room, &mut wakes), Offer::Taken);
+        assert_eq!(putter.offer_last(&mut more, last, room, &mut wakes), OfferOutcome::Taken);
     });
     step("taken to the end, dropped", || {
         while getter.poll_get_one(&mut context) != std::task::Poll::Ready(None) {}

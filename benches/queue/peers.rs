@@ -83,7 +83,7 @@ impl Peer for OutraceBatch {
 
     fn send_all((putter, wakes): &mut Self::Tx, items: &mut VecDeque<Item>) {
         let offer = putter.offer(items, Waker::noop(), wakes);
-        assert_eq!(offer, outrace::futex_queue::Offer::Taken);
+        assert_eq!(offer, outrace::futex_queue::OfferOutcome::Taken);
         wakes.drain(..).for_each(Waker::wake);
     }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use super::line::{Ticket, Wakes};
 use super::park::block_on;
-use super::queue::{Getting, Shared, renew};
+use super::queue::{Queue, update_waker};
+use super::wait_queue::{Ticket, WakeList};
 
 /// Why a get came back with nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -34,20 +34,20 @@ pub enum GetError {
 ///
 /// [`PutError::Closed`]: super::PutError::Closed
 pub struct Getter<T> {
-    shared: Arc<Shared<T>>,
+    queue: Arc<Queue<T>>,
     /// Its place in the line, while `poll_get_one` is pending.
-    place: Option<Ticket>,
+    ticket: Option<Ticket>,
 }
 
 impl<T> Getter<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        Self { shared, place: None }
+    pub(super) fn new(queue: Arc<Queue<T>>) -> Self {
+        Self { queue, ticket: None }
     }
 
     /// How many items the queue holds before a putter has to wait; 0 means that it never holds any,
     /// and each item is handed over directly.
     pub fn capacity(&self) -> usize {
-        self.shared.capacity
+        self.queue.capacity
     }
 
     /// Appends up to `max` items to `buf`, and waits until it has at least `min`.
@@ -70,8 +70,8 @@ impl<T> Getter<T> {
     #[track_caller]
     pub fn get<'a>(&'a mut self, buf: &'a mut Vec<T>, max: usize, min: usize) -> Get<'a, T> {
         assert!(min <= max, "a get of at most {max} items cannot wait for {min}");
-        self.leave();
-        Get { shared: &self.shared, place: None, buf, max, min }
+        self.give_up_ticket();
+        Get { queue: &self.queue, ticket: None, buf, max, min }
     }
 
     /// Takes one item, and waits for it. `None`: the queue ended.
@@ -80,7 +80,7 @@ impl<T> Getter<T> {
     ///
     /// As [`get`](Self::get): an item is taken by the poll that returns it, and by no other.
     pub fn get_one(&mut self) -> GetOne<'_, T> {
-        self.leave();
+        self.give_up_ticket();
         GetOne { getter: self }
     }
 
@@ -96,7 +96,7 @@ impl<T> Getter<T> {
     /// - `Pending`: the waker is woken when one of the two above is true.
     pub fn poll_get_one(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut item = None;
-        let taken = poll_get(&self.shared, &mut self.place, 1, 1, cx.waker(), |ring, n| {
+        let taken = poll_get(&self.queue, &mut self.ticket, 1, 1, cx.waker(), |ring, n| {
             if n > 0 {
                 item = ring.pop_front();
             }
@@ -111,8 +111,8 @@ impl<T> Getter<T> {
     /// - [`GetError::Empty`]: nothing there that is not another getter's.
     /// - [`GetError::Closed`]: the queue ended.
     pub fn try_get(&mut self, buf: &mut Vec<T>, max: usize) -> Result<usize, GetError> {
-        self.leave();
-        try_get(&self.shared, max, |ring, n| buf.extend(ring.drain(..n)))
+        self.give_up_ticket();
+        try_get(&self.queue, max, |ring, n| buf.extend(ring.drain(..n)))
     }
 
     /// Takes one item, if one is there now.
@@ -121,9 +121,9 @@ impl<T> Getter<T> {
     ///
     /// As [`try_get`](Self::try_get).
     pub fn try_get_one(&mut self) -> Result<T, GetError> {
-        self.leave();
+        self.give_up_ticket();
         let mut item = None;
-        let taken = try_get(&self.shared, 1, |ring, n| {
+        let taken = try_get(&self.queue, 1, |ring, n| {
             if n > 0 {
                 item = ring.pop_front();
             }
@@ -180,42 +180,42 @@ impl<T> Getter<T> {
     /// Closes the queue: puts fail from now on, also those that wait, and get their items back.
     /// Getters drain what the queue holds, then end.
     pub fn close(&self) {
-        self.shared.close();
+        self.queue.close();
     }
 
     /// Cancels the queue: cancelable puts fail from now on, also those that wait, and get their items
     /// back. Uncancelable puts, last items and gets go on as before.
     pub fn cancel(&self) {
-        self.shared.cancel();
+        self.queue.cancel();
     }
 
     /// Whether somebody has the lock, so that a poll would wait for it. Not for long, unless this
     /// process was forked off while a thread had it: that thread does not exist here.
-    pub(crate) fn is_held(&self) -> bool {
-        self.shared.try_lock().is_none()
+    pub(crate) fn is_locked(&self) -> bool {
+        self.queue.try_lock().is_none()
     }
 
     /// Gives up the place in the line that a pending `poll_get_one` left.
-    fn leave(&mut self) {
-        if let Some(ticket) = self.place.take() {
-            leave(&self.shared, ticket);
+    fn give_up_ticket(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            remove_get(&self.queue, ticket);
         }
     }
 }
 
 impl<T> Clone for Getter<T> {
     fn clone(&self) -> Self {
-        self.shared.add_getter();
-        Self::new(Arc::clone(&self.shared))
+        self.queue.add_getter();
+        Self::new(Arc::clone(&self.queue))
     }
 }
 
 impl<T> Drop for Getter<T> {
     fn drop(&mut self) {
         // Nobody to tell when this is the last handle of either end; the items go with the queue.
-        if Arc::strong_count(&self.shared) > 1 {
-            self.leave();
-            self.shared.remove_getter();
+        if Arc::strong_count(&self.queue) > 1 {
+            self.give_up_ticket();
+            self.queue.remove_getter();
         }
     }
 }
@@ -229,8 +229,8 @@ impl<T> fmt::Debug for Getter<T> {
 /// The future of [`Getter::get`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Get<'a, T> {
-    shared: &'a Shared<T>,
-    place: Option<Ticket>,
+    queue: &'a Queue<T>,
+    ticket: Option<Ticket>,
     buf: &'a mut Vec<T>,
     max: usize,
     min: usize,
@@ -240,16 +240,16 @@ impl<T> Future for Get<'_, T> {
     type Output = Result<usize, GetError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { shared, place, buf, max, min } = self.get_mut();
+        let Self { queue, ticket, buf, max, min } = self.get_mut();
         if *min == 0 {
             return Poll::Ready(
-                match try_get(shared, *max, |ring, n| buf.extend(ring.drain(..n))) {
+                match try_get(queue, *max, |ring, n| buf.extend(ring.drain(..n))) {
                     Err(GetError::Empty) => Ok(0),
                     result => result,
                 },
             );
         }
-        let taken = poll_get(shared, place, *min, *max, cx.waker(), |ring, n| {
+        let taken = poll_get(queue, ticket, *min, *max, cx.waker(), |ring, n| {
             buf.extend(ring.drain(..n));
         });
         taken.map(|taken| if taken == 0 { Err(GetError::Closed) } else { Ok(taken) })
@@ -258,8 +258,8 @@ impl<T> Future for Get<'_, T> {
 
 impl<T> Drop for Get<'_, T> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.place.take() {
-            leave(self.shared, ticket);
+        if let Some(ticket) = self.ticket.take() {
+            remove_get(self.queue, ticket);
         }
     }
 }
@@ -290,16 +290,26 @@ impl<T> Future for GetOne<'_, T> {
 
 impl<T> Drop for GetOne<'_, T> {
     fn drop(&mut self) {
-        self.getter.leave();
+        self.getter.give_up_ticket();
     }
+}
+
+/// A getter in its line.
+pub(super) struct GetRequest {
+    /// It is woken when this many items are granted to it, or no more can come.
+    pub(super) need: usize,
+    /// It takes up to this many.
+    pub(super) want: usize,
+    /// Items at the front of the ring that are kept for it.
+    pub(super) granted: usize,
 }
 
 /// One poll of a get that needs at least one item. `Ready(0)`: the queue ended.
 ///
 /// `sink` moves that many items out of the ring. It runs under the lock, and does nothing else.
 fn poll_get<T>(
-    shared: &Shared<T>,
-    place: &mut Option<Ticket>,
+    queue: &Queue<T>,
+    ticket: &mut Option<Ticket>,
     need: usize,
     want: usize,
     waker: &Waker,
@@ -307,32 +317,32 @@ fn poll_get<T>(
 ) -> Poll<usize> {
     let mut clone = None;
     loop {
-        let mut woken = Wakes::new();
-        let mut state = shared.lock();
+        let mut woken = WakeList::new();
+        let mut state = queue.lock();
         // Whoever finds enough, and nobody waiting, needs no place in the line.
-        if place.is_none() && (state.held() >= need || state.is_drained()) {
+        if ticket.is_none() && (state.unpromised() >= need || state.is_drained()) {
             let taken = state.take(want, &mut woken, &mut sink);
             drop(state);
             woken.fire();
             return Poll::Ready(taken);
         }
-        let ticket = *place.get_or_insert_with(|| {
-            let ticket = state.getters.join(Getting { need, want, granted: 0 });
-            state.settle(&mut woken);
-            ticket
+        let own = *ticket.get_or_insert_with(|| {
+            let own = state.getters.push(GetRequest { need, want, granted: 0 });
+            state.match_waiters(&mut woken);
+            own
         });
-        if state.getters.is_settled(ticket) {
-            *place = None;
-            let left = state.getters.leave(ticket);
-            state.fetch(&left.ask, &mut sink);
-            let granted = left.ask.granted;
+        if state.getters.is_complete(own) {
+            *ticket = None;
+            let left = state.getters.remove(own);
+            state.take_granted(&left.request, &mut sink);
+            let granted = left.request.granted;
             let taken = granted + state.take(want - granted, &mut woken, &mut sink);
             drop(state);
             woken.fire();
             // `left` may still have a waker, whose drop is the caller's code.
             return Poll::Ready(taken);
         }
-        let renewed = renew(&mut state.getters.waiter_mut(ticket).waker, waker, &mut clone);
+        let renewed = update_waker(&mut state.getters.waiter_mut(own).waker, waker, &mut clone);
         drop(state);
         woken.fire();
         match renewed {
@@ -343,15 +353,15 @@ fn poll_get<T>(
 }
 
 fn try_get<T>(
-    shared: &Shared<T>,
+    queue: &Queue<T>,
     max: usize,
     mut sink: impl FnMut(&mut VecDeque<T>, usize),
 ) -> Result<usize, GetError> {
     if max == 0 {
         return Ok(0);
     }
-    let mut woken = Wakes::new();
-    let mut state = shared.lock();
+    let mut woken = WakeList::new();
+    let mut state = queue.lock();
     let taken = state.take(max, &mut woken, &mut sink);
     let drained = state.is_drained();
     drop(state);
@@ -363,11 +373,11 @@ fn try_get<T>(
     }
 }
 
-fn leave<T>(shared: &Shared<T>, ticket: Ticket) {
-    let mut woken = Wakes::new();
-    let mut state = shared.lock();
-    let left = state.getters.leave(ticket);
-    state.give_back(&left.ask, &mut woken);
+fn remove_get<T>(queue: &Queue<T>, ticket: Ticket) {
+    let mut woken = WakeList::new();
+    let mut state = queue.lock();
+    let left = state.getters.remove(ticket);
+    state.revoke_grant(&left.request, &mut woken);
     drop(state);
     woken.fire();
     // Its waker, if it was not woken, is dropped here, with no lock held.

@@ -56,7 +56,7 @@
 //!
 //! ```text
 //!               join the line                 served / closed / canceled
-//!   newcomer ------------------> waiting ------------------------------> settled
+//!   newcomer ------------------> waiting ------------------------------> complete
 //!      |                            |      (waker taken out, fired after   |
 //!      | enough is there,           |       the lock is released)          | polled: leaves the line,
 //!      | nobody waits               | dropped: leaves the line;            | takes its answer
@@ -69,9 +69,9 @@
 //! # Why no item is lost
 //!
 //! All state stands under one lock, and an item is always in exactly one place: the caller's hands,
-//! the ring, or the parcel of a putter that waits (which is in the caller's hands again when it ends).
-//! It moves between them in four places, each under the lock: `fill` and `unload` into the ring,
-//! `take` and `fetch` out of it. A grant moves nothing: it only counts items at the front of the
+//! the ring, or the items lent by a putter that waits (which is in the caller's hands again when it ends).
+//! It moves between them in four places, each under the lock: `fill` and `move_lent` into the ring,
+//! `take` and `take_granted` out of it. A grant moves nothing: it only counts items at the front of the
 //! ring as promised, so a getter that disappears subtracts its count and the items are where they
 //! were, first in line for the next one.
 //!
@@ -79,9 +79,9 @@
 //!
 //! Two things are true whenever the lock is free: if a getter waits, every item in the ring is
 //! promised; if a putter waits, there is no room, or the first in line has been told of it. Every
-//! change of the state ends with `settle`, which restores both and moves the wakers of those it
-//! served to a list. A waiter is marked as settled under the same lock under which its waker is taken,
-//! and it registers its waker under that lock after it has looked whether it is settled: so either
+//! change of the state ends with `match_waiters`, which restores both and moves the wakers of those it
+//! served to a list. A waiter is marked as complete under the same lock under which its waker is taken,
+//! and it registers its waker under that lock after it has looked whether it is complete: so either
 //! it sees its answer, or its waker is there to be taken. The list is fired after the lock is
 //! released; if one wake panics the others are fired all the same.
 //!
@@ -136,31 +136,29 @@
 //! part of drop.
 
 mod get;
-mod line;
 #[cfg(all(test, outrace_loom))]
 mod models;
 mod offer;
 mod park;
 mod put;
-mod putting;
+mod put_request;
 mod queue;
 mod sync;
 #[cfg(all(test, not(outrace_loom)))]
 mod tests;
+mod wait_queue;
 
 use std::sync::Arc;
 
 pub use get::{Get, GetError, GetOne, Getter};
-pub use offer::Offer;
+pub use offer::OfferOutcome;
 pub use put::{PutError, Putter, Unsent};
-pub use putting::{Put, PutOne};
-
-use queue::Shared;
+pub use put_request::{Put, PutOne};
 
 /// A queue that holds up to `capacity` items, with one handle on each end.
 ///
 /// Capacity 0 is a rendezvous: an item moves only when a getter is there to take it.
 pub fn bounded<T>(capacity: usize) -> (Putter<T>, Getter<T>) {
-    let shared = Arc::new(Shared::new(capacity));
-    (Putter::new(Arc::clone(&shared)), Getter::new(shared))
+    let queue = Arc::new(queue::Queue::new(capacity));
+    (Putter::new(Arc::clone(&queue)), Getter::new(queue))
 }

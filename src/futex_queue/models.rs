@@ -14,7 +14,7 @@ use loom::thread;
 
 use super::park::block_on;
 use super::sync::{Thread, current, park};
-use super::{GetError, Getter, Offer, PutError, Putter, bounded};
+use super::{GetError, Getter, OfferOutcome, PutError, Putter, bounded};
 
 /// How many times a thread may be preempted in one run of a story: at 3 all models take under 20 s, at 4
 /// over 5 min. `LOOM_MAX_PREEMPTIONS` overrides it.
@@ -241,7 +241,7 @@ fn offers_are_woken_for_room_and_come_back_when_held() {
         let (mut putter, mut getter) = bounded(1);
         let thread = thread::spawn(move || offer_all(&mut putter, [1, 2].into(), Some(3)));
         assert_eq!(drain(&mut getter), [1, 2, 3]);
-        assert_eq!(thread.join().unwrap(), Offer::Taken);
+        assert_eq!(thread.join().unwrap(), OfferOutcome::Taken);
     });
 }
 
@@ -251,7 +251,7 @@ fn offers_to_a_rendezvous() {
         let (mut putter, mut getter) = bounded(0);
         let thread = thread::spawn(move || offer_all(&mut putter, [1].into(), Some(2)));
         assert_eq!(drain(&mut getter), [1, 2]);
-        assert_eq!(thread.join().unwrap(), Offer::Taken);
+        assert_eq!(thread.join().unwrap(), OfferOutcome::Taken);
     });
 }
 
@@ -261,7 +261,7 @@ fn offers_against_drop_of_the_getter() {
         let (mut putter, getter) = bounded(0);
         let thread = thread::spawn(move || offer_all(&mut putter, [1].into(), Some(2)));
         drop(getter);
-        assert_eq!(thread.join().unwrap(), Offer::Closed);
+        assert_eq!(thread.join().unwrap(), OfferOutcome::Closed);
     });
 }
 
@@ -272,7 +272,7 @@ fn offers_against_cancel() {
         let thread = thread::spawn(move || offer_all(&mut putter, [1].into(), Some(2)));
         getter.cancel();
         assert_eq!(drain(&mut getter), [2]);
-        assert_eq!(thread.join().unwrap(), Offer::Taken);
+        assert_eq!(thread.join().unwrap(), OfferOutcome::Taken);
     });
 }
 
@@ -286,7 +286,7 @@ fn a_put_behind_an_offer_has_its_turn() {
         let mut got = drain(&mut getter);
         got.sort_unstable();
         assert_eq!(got, [1, 2]);
-        assert_eq!(offers.join().unwrap(), Offer::Taken);
+        assert_eq!(offers.join().unwrap(), OfferOutcome::Taken);
         puts.join().unwrap();
     });
 }
@@ -313,16 +313,20 @@ fn a_watcher_hears_of_the_last_getter() {
 }
 
 /// A thread that serves queues: it offers until all is taken, and sleeps only when it will be woken.
-fn offer_all(putter: &mut Putter<u32>, mut items: VecDeque<u32>, mut last: Option<u32>) -> Offer {
+fn offer_all(
+    putter: &mut Putter<u32>,
+    mut items: VecDeque<u32>,
+    mut last: Option<u32>,
+) -> OfferOutcome {
     let room = Waker::from(Arc::new(Unpark(current())));
     loop {
         let mut wakes = Vec::new();
-        let offer = putter.offer_last(&mut items, &mut last, &room, &mut wakes);
+        let outcome = putter.offer_last(&mut items, &mut last, &room, &mut wakes);
         wakes.into_iter().for_each(Waker::wake);
-        match offer {
-            Offer::Held => thread::yield_now(),
-            Offer::Full => park(),
-            Offer::Canceled | Offer::Closed | Offer::Taken => return offer,
+        match outcome {
+            OfferOutcome::Held => thread::yield_now(),
+            OfferOutcome::Full => park(),
+            OfferOutcome::Canceled | OfferOutcome::Closed | OfferOutcome::Taken => return outcome,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The putters' end: future, blocking and try form, and the last item.
 //!
-//! Its form for a thread that must not wait is in `offer.rs`, its futures are in `putting.rs`.
+//! Its form for a thread that must not wait is in `offer.rs`, its futures are in `request.rs`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::line::{Ticket, Wakes};
 use super::park::block_on;
-use super::putting::{Put, PutOne, Wait};
-use super::queue::{Items, Shared, renew};
+use super::put_request::{Items, PendingPut, Put, PutOne};
+use super::queue::{Queue, update_waker};
+use super::wait_queue::{Ticket, WakeList};
 
 /// Why a put ended before its items were in the queue. The items are back in the caller's hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -56,24 +56,24 @@ impl<T> fmt::Debug for Unsent<T> {
 /// Each putter has one slot of its own for its last item, apart from the capacity, so that
 /// [`finish`](Self::finish) never needs room.
 pub struct Putter<T> {
-    pub(super) shared: Arc<Shared<T>>,
+    pub(super) queue: Arc<Queue<T>>,
     /// Its place in the line, after an `offer` that found no room.
-    pub(super) place: Option<Ticket>,
+    pub(super) room_ticket: Option<Ticket>,
     /// Its place among the watchers, after a `poll_closed` that was pending.
-    pub(super) watch: Option<Ticket>,
+    pub(super) watch_ticket: Option<Ticket>,
     /// It gave its last item, and is no longer counted.
     pub(super) finished: bool,
 }
 
 impl<T> Putter<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        Self { shared, place: None, watch: None, finished: false }
+    pub(super) fn new(queue: Arc<Queue<T>>) -> Self {
+        Self { queue, room_ticket: None, watch_ticket: None, finished: false }
     }
 
     /// How many items the queue holds before a putter has to wait; 0 means that it never holds any,
     /// and each item is handed over directly.
     pub fn capacity(&self) -> usize {
-        self.shared.capacity
+        self.queue.capacity
     }
 
     /// Moves items from the front of `items` into the queue, and waits until at least `min` moved.
@@ -328,14 +328,14 @@ impl<T> Putter<T> {
         if self.finished {
             return Err(Unsent { item: last, cause: PutError::Closed });
         }
-        let mut woken = Wakes::new();
-        let mut state = self.shared.lock();
+        let mut woken = WakeList::new();
+        let mut state = self.queue.lock();
         if state.closed {
             drop(state);
             return Err(Unsent { item: last, cause: PutError::Closed });
         }
-        let place = self.place.take().map(|ticket| state.putters.leave(ticket));
-        let watch = self.watch.take().map(|ticket| state.watchers.leave(ticket));
+        let place = self.room_ticket.take().map(|ticket| state.putters.remove(ticket));
+        let watch = self.watch_ticket.take().map(|ticket| state.watchers.remove(ticket));
         state.push_last(last);
         state.remove_putter(&mut woken);
         drop(state);
@@ -348,12 +348,12 @@ impl<T> Putter<T> {
 
     /// Whether puts fail for good: the queue is closed, or no getter is left. Takes no lock.
     pub fn is_closed(&self) -> bool {
-        self.finished || self.shared.refuses()
+        self.finished || self.queue.is_closed()
     }
 
     /// Whether cancelable puts fail.
     pub fn is_canceled(&self) -> bool {
-        self.shared.is_canceled()
+        self.queue.is_canceled()
     }
 
     /// Polls for the moment when the queue [is closed](Self::is_closed): nobody wants items any more.
@@ -374,7 +374,7 @@ impl<T> Putter<T> {
             if self.is_closed() {
                 return Poll::Ready(());
             }
-            let Some(mut state) = self.shared.try_lock() else {
+            let Some(mut state) = self.queue.try_lock() else {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             };
@@ -382,14 +382,14 @@ impl<T> Putter<T> {
                 continue;
             }
             // After a cancel the place is settled and worth nothing: a new one hears of the closing.
-            let settled = self.watch.filter(|&ticket| state.watchers.is_settled(ticket));
+            let settled = self.watch_ticket.filter(|&ticket| state.watchers.is_complete(ticket));
             if let Some(ticket) = settled {
-                self.watch = None;
-                let _never_has_a_waker = state.watchers.leave(ticket);
+                self.watch_ticket = None;
+                let _never_has_a_waker = state.watchers.remove(ticket);
             }
-            let ticket = *self.watch.get_or_insert_with(|| state.watchers.join(()));
+            let ticket = *self.watch_ticket.get_or_insert_with(|| state.watchers.push(()));
             let renewed =
-                renew(&mut state.watchers.waiter_mut(ticket).waker, cx.waker(), &mut clone);
+                update_waker(&mut state.watchers.waiter_mut(ticket).waker, cx.waker(), &mut clone);
             drop(state);
             match renewed {
                 Ok(_replaced) => return Poll::Pending,
@@ -401,13 +401,13 @@ impl<T> Putter<T> {
     /// Closes the queue: puts fail from now on, also those that wait, and get their items back.
     /// Getters drain what the queue holds, then end.
     pub fn close(&self) {
-        self.shared.close();
+        self.queue.close();
     }
 
     /// Cancels the queue: cancelable puts fail from now on, also those that wait, and get their items
     /// back. Uncancelable puts, last items and gets go on as before.
     pub fn cancel(&self) {
-        self.shared.cancel();
+        self.queue.cancel();
     }
 
     #[track_caller]
@@ -419,22 +419,22 @@ impl<T> Putter<T> {
     ) -> Put<'a, T> {
         let len = items.len();
         assert!(min <= len, "a put of {len} items cannot wait for {min}");
-        self.leave();
-        Put::new(Wait::new(self, cancelable), items, min)
+        self.give_up_room_ticket();
+        Put::new(PendingPut::new(self, cancelable), items, min)
     }
 
     fn start_one(&mut self, item: T, cancelable: bool) -> PutOne<'_, T> {
-        self.leave();
-        PutOne::new(Wait::new(self, cancelable), item)
+        self.give_up_room_ticket();
+        PutOne::new(PendingPut::new(self, cancelable), item)
     }
 
     fn put_now<I: Items<T>>(&mut self, items: &mut I) -> Result<usize, PutError> {
-        self.leave();
+        self.give_up_room_ticket();
         if items.count() == 0 {
             return Ok(0);
         }
-        let mut woken = Wakes::new();
-        let mut state = self.shared.lock();
+        let mut woken = WakeList::new();
+        let mut state = self.queue.lock();
         let result =
             if self.finished { Err(PutError::Closed) } else { state.put(items, true, &mut woken) };
         drop(state);
@@ -443,9 +443,9 @@ impl<T> Putter<T> {
     }
 
     /// Gives up the place in the line that an `offer` left.
-    fn leave(&mut self) {
-        if let Some(ticket) = self.place.take() {
-            let (left, woken) = self.shared.leave_putters(ticket);
+    fn give_up_room_ticket(&mut self) {
+        if let Some(ticket) = self.room_ticket.take() {
+            let (left, woken) = self.queue.remove_put(ticket);
             woken.fire();
             // Its waker, if it was not woken, is dropped here, with no lock held.
             drop(left);
@@ -456,9 +456,9 @@ impl<T> Putter<T> {
 impl<T> Clone for Putter<T> {
     fn clone(&self) -> Self {
         if !self.finished {
-            self.shared.add_putter();
+            self.queue.add_putter();
         }
-        let mut clone = Self::new(Arc::clone(&self.shared));
+        let mut clone = Self::new(Arc::clone(&self.queue));
         clone.finished = self.finished;
         clone
     }
@@ -467,8 +467,8 @@ impl<T> Clone for Putter<T> {
 impl<T> Drop for Putter<T> {
     fn drop(&mut self) {
         // Nobody to tell when this is the last handle of either end.
-        if !self.finished && Arc::strong_count(&self.shared) > 1 {
-            self.shared.remove_putter(self.place.take(), self.watch.take());
+        if !self.finished && Arc::strong_count(&self.queue) > 1 {
+            self.queue.remove_putter(self.room_ticket.take(), self.watch_ticket.take());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The queue itself: one ring, two lines of waiters, one short lock.
 //!
-//! [`State::settle`] is the one place that matches items, getters and putters. Everything that
+//! [`QueueState::match_waiters`] is the one place that matches items, getters and putters. Everything that
 //! changes the state ends with it, so that between two holders of the lock this is true:
 //!
 //! 1. when a getter waits, every item in the ring is promised;
@@ -15,37 +15,39 @@ use std::mem;
 use std::sync::{PoisonError, TryLockError};
 use std::task::Waker;
 
-use super::line::{Line, Ticket, Waiter, Wakes};
+use super::get::GetRequest;
 use super::put::PutError;
+use super::put_request::{Items, LentItems, PutRequest};
 use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use super::wait_queue::{Ticket, WaitQueue, Waiter, WakeList};
 
 /// A ring up to this size is allocated whole by the first item: the lookup path then pays for one
 /// allocation, and glibc serves it from its thread cache (which ends at 1,032 bytes). A larger ring
 /// grows as it fills.
-const WHOLE_RING: usize = 1024;
+const MAX_EAGER_RING_BYTES: usize = 1024;
 
 /// What both ends share.
-pub(super) struct Shared<T> {
+pub(super) struct Queue<T> {
     pub(super) capacity: usize,
-    /// Follows `State::closed` and is written with the lock held: a look without the lock, for those
+    /// Follows `QueueState::closed` and is written with the lock held: a look without the lock, for those
     /// who must not wait.
-    refuses: AtomicBool,
-    state: Mutex<State<T>>,
+    is_closed: AtomicBool,
+    state: Mutex<QueueState<T>>,
 }
 
-impl<T> Shared<T> {
+impl<T> Queue<T> {
     /// A queue with one handle on each end.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             capacity,
-            refuses: AtomicBool::new(false),
-            state: Mutex::new(State {
+            is_closed: AtomicBool::new(false),
+            state: Mutex::new(QueueState {
                 capacity,
                 ring: VecDeque::new(),
                 promised: 0,
-                getters: Line::new(),
-                putters: Line::new(),
-                watchers: Line::new(),
+                getters: WaitQueue::new(),
+                putters: WaitQueue::new(),
+                watchers: WaitQueue::new(),
                 getter_handles: 1,
                 putter_handles: 1,
                 closed: false,
@@ -55,12 +57,12 @@ impl<T> Shared<T> {
     }
 
     /// Waits for the lock: some tens of nanoseconds, unless its holder was preempted.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `None`: another thread has the lock.
-    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, State<T>>> {
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, QueueState<T>>> {
         match self.state.try_lock() {
             Ok(state) => Some(state),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -69,45 +71,45 @@ impl<T> Shared<T> {
     }
 
     /// Whether puts are refused for good: closed, or no getter left. Takes no lock.
-    pub(super) fn refuses(&self) -> bool {
-        // Pairs with the store in `refuse`: whoever sees it also sees what came before the closing.
-        self.refuses.load(Ordering::Acquire)
+    pub(super) fn is_closed(&self) -> bool {
+        // Pairs with the store in `close_locked`: whoever sees it also sees what came before the closing.
+        self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Closes for putters; getters drain what is there. Wakes everybody whose answer this is.
+    /// Closes for putters; getters drain what is there. Wakes every waiter that this completes.
     pub(super) fn close(&self) {
-        let mut wakes = Wakes::new();
+        let mut wakes = WakeList::new();
         let mut state = self.lock();
-        self.refuse(&mut state, &mut wakes);
+        self.close_locked(&mut state, &mut wakes);
         drop(state);
         wakes.fire();
     }
 
-    fn refuse(&self, state: &mut State<T>, wakes: &mut Wakes) {
+    fn close_locked(&self, state: &mut QueueState<T>, wakes: &mut WakeList) {
         state.closed = true;
-        self.refuses.store(true, Ordering::Release);
-        state.putters.settle_all(wakes, |putter| {
+        self.is_closed.store(true, Ordering::Release);
+        state.putters.complete_where(wakes, |putter| {
             putter.outcome = Err(PutError::Closed);
             true
         });
-        state.watchers.settle_all(wakes, |()| true);
-        state.settle(wakes);
+        state.watchers.complete_where(wakes, |()| true);
+        state.match_waiters(wakes);
     }
 
     /// Fails the cancelable puts, now and from now on.
     pub(super) fn cancel(&self) {
-        let mut wakes = Wakes::new();
+        let mut wakes = WakeList::new();
         let mut state = self.lock();
         state.canceled = true;
-        state.putters.settle_all(&mut wakes, |putter| {
+        state.putters.complete_where(&mut wakes, |putter| {
             if putter.cancelable {
                 putter.outcome = Err(PutError::Canceled);
             }
             putter.cancelable
         });
-        state.watchers.settle_all(&mut wakes, |()| true);
+        state.watchers.complete_where(&mut wakes, |()| true);
         // Those behind a canceled head may find room.
-        state.settle(&mut wakes);
+        state.match_waiters(&mut wakes);
         drop(state);
         wakes.fire();
     }
@@ -128,13 +130,13 @@ impl<T> Shared<T> {
 
     /// One getter less. With the last one the putters are told, and what nobody will take is dropped.
     pub(super) fn remove_getter(&self) {
-        let mut wakes = Wakes::new();
+        let mut wakes = WakeList::new();
         let mut state = self.lock();
         state.getter_handles -= 1;
         if state.getter_handles > 0 {
             return;
         }
-        self.refuse(&mut state, &mut wakes);
+        self.close_locked(&mut state, &mut wakes);
         state.promised = 0;
         let unwanted = mem::take(&mut state.ring);
         drop(state);
@@ -147,10 +149,10 @@ impl<T> Shared<T> {
     ///
     /// It leaves its places among the putters and the watchers.
     pub(super) fn remove_putter(&self, place: Option<Ticket>, watch: Option<Ticket>) {
-        let mut wakes = Wakes::new();
+        let mut wakes = WakeList::new();
         let mut state = self.lock();
-        let place = place.map(|ticket| state.putters.leave(ticket));
-        let watch = watch.map(|ticket| state.watchers.leave(ticket));
+        let place = place.map(|ticket| state.putters.remove(ticket));
+        let watch = watch.map(|ticket| state.watchers.remove(ticket));
         state.remove_putter(&mut wakes);
         drop(state);
         wakes.fire();
@@ -159,127 +161,34 @@ impl<T> Shared<T> {
     }
 
     /// The holder of the ticket leaves the line of putters, and the next one has its turn.
-    pub(super) fn leave_putters(&self, ticket: Ticket) -> (Waiter<Putting<T>>, Wakes) {
-        let mut wakes = Wakes::new();
+    pub(super) fn remove_put(&self, ticket: Ticket) -> (Waiter<PutRequest<T>>, WakeList) {
+        let mut wakes = WakeList::new();
         let mut state = self.lock();
-        let left = state.putters.leave(ticket);
-        state.settle(&mut wakes);
+        let left = state.putters.remove(ticket);
+        state.match_waiters(&mut wakes);
         (left, wakes)
     }
 }
 
-/// A getter in its line.
-pub(super) struct Getting {
-    /// It is woken when this many items are granted to it, or no more can come.
-    pub(super) need: usize,
-    /// It takes up to this many.
-    pub(super) want: usize,
-    /// Items at the front of the ring that are kept for it.
-    pub(super) granted: usize,
-}
-
-/// A putter in its line.
-pub(super) struct Putting<T> {
-    pub(super) parcel: Parcel<T>,
-    /// It is woken when this many items have moved.
-    pub(super) min: usize,
-    pub(super) moved: usize,
-    pub(super) cancelable: bool,
-    /// What it is told when it is settled.
-    pub(super) outcome: Result<(), PutError>,
-}
-
-impl<T> Putting<T> {
-    /// A putter that keeps its items and waits for room.
-    pub(super) const fn for_room() -> Self {
-        Self { parcel: Parcel::Room, min: 0, moved: 0, cancelable: true, outcome: Ok(()) }
-    }
-}
-
-/// What a waiting putter lends to the queue, so that getters can take from it directly.
-pub(super) enum Parcel<T> {
-    /// Nothing: it keeps its items, wants to hear of room, and keeps its turn until it comes back.
-    Room,
-    One(T),
-    Many(VecDeque<T>),
-}
-
-/// The items of a put while they are in the caller's hands.
-pub(super) trait Items<T> {
-    fn count(&self) -> usize;
-    /// Moves the first `n` to the end of the ring.
-    fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize);
-    /// Lends what is left to the queue.
-    fn lend(&mut self) -> Parcel<T>;
-    /// Takes back what the queue did not use.
-    fn take_back(&mut self, parcel: Parcel<T>);
-}
-
-impl<T> Items<T> for VecDeque<T> {
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize) {
-        if n == self.len() {
-            ring.append(self);
-        } else {
-            ring.extend(self.drain(..n));
-        }
-    }
-
-    fn lend(&mut self) -> Parcel<T> {
-        Parcel::Many(mem::take(self))
-    }
-
-    fn take_back(&mut self, parcel: Parcel<T>) {
-        if let Parcel::Many(items) = parcel {
-            *self = items;
-        }
-    }
-}
-
-impl<T> Items<T> for Option<T> {
-    fn count(&self) -> usize {
-        usize::from(self.is_some())
-    }
-
-    fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize) {
-        if n > 0 {
-            ring.extend(self.take());
-        }
-    }
-
-    fn lend(&mut self) -> Parcel<T> {
-        self.take().map_or(Parcel::Room, Parcel::One)
-    }
-
-    fn take_back(&mut self, parcel: Parcel<T>) {
-        if let Parcel::One(item) = parcel {
-            *self = Some(item);
-        }
-    }
-}
-
 /// What the lock guards.
-pub(super) struct State<T> {
+pub(super) struct QueueState<T> {
     capacity: usize,
     ring: VecDeque<T>,
     /// Items at the front of the ring that are granted to getters which did not fetch them yet.
     promised: usize,
-    pub(super) getters: Line<Getting>,
-    pub(super) putters: Line<Putting<T>>,
+    pub(super) getters: WaitQueue<GetRequest>,
+    pub(super) putters: WaitQueue<PutRequest<T>>,
     /// Putters that want to hear when nobody wants their items any more.
-    pub(super) watchers: Line<()>,
+    pub(super) watchers: WaitQueue<()>,
     getter_handles: usize,
     putter_handles: usize,
     pub(super) closed: bool,
     pub(super) canceled: bool,
 }
 
-impl<T> State<T> {
+impl<T> QueueState<T> {
     /// Items that no getter was promised.
-    pub(super) fn held(&self) -> usize {
+    pub(super) fn unpromised(&self) -> usize {
         self.ring.len() - self.promised
     }
 
@@ -299,8 +208,9 @@ impl<T> State<T> {
     ///
     /// The second part is what makes capacity 0 a rendezvous, and a `min` above the capacity possible.
     pub(super) fn room(&self) -> usize {
-        let owed = self.getters.head().map_or(0, |getter| getter.ask.need - getter.ask.granted);
-        self.capacity.saturating_add(owed).saturating_sub(self.held())
+        let owed =
+            self.getters.head().map_or(0, |getter| getter.request.need - getter.request.granted);
+        self.capacity.saturating_add(owed).saturating_sub(self.unpromised())
     }
 
     /// A put that comes now: how many items moved, which is none when others wait for room.
@@ -308,7 +218,7 @@ impl<T> State<T> {
         &mut self,
         items: &mut I,
         cancelable: bool,
-        wakes: &mut Wakes,
+        wakes: &mut WakeList,
     ) -> Result<usize, PutError> {
         if self.closed {
             Err(PutError::Closed)
@@ -322,7 +232,7 @@ impl<T> State<T> {
     }
 
     /// Moves items into the ring while there is room. Does not look at who waits for room.
-    pub(super) fn fill<I: Items<T>>(&mut self, items: &mut I, wakes: &mut Wakes) -> usize {
+    pub(super) fn fill<I: Items<T>>(&mut self, items: &mut I, wakes: &mut WakeList) -> usize {
         let mut moved = 0;
         loop {
             let n = self.room().min(items.count());
@@ -347,27 +257,28 @@ impl<T> State<T> {
     }
 
     /// One putter less; the caller has left the line of putters.
-    pub(super) fn remove_putter(&mut self, wakes: &mut Wakes) {
+    pub(super) fn remove_putter(&mut self, wakes: &mut WakeList) {
         self.putter_handles -= 1;
-        self.settle(wakes);
+        self.match_waiters(wakes);
     }
 
     fn allocate(&mut self) {
         let whole = self.capacity.saturating_add(1);
-        if self.ring.capacity() == 0 && whole.saturating_mul(size_of::<T>()) <= WHOLE_RING {
+        if self.ring.capacity() == 0 && whole.saturating_mul(size_of::<T>()) <= MAX_EAGER_RING_BYTES
+        {
             self.ring.reserve_exact(whole);
         }
     }
 
     /// Hands out items and room, in the order of the lines, until one side has nothing to give.
     #[inline]
-    pub(super) fn settle(&mut self, wakes: &mut Wakes) {
+    pub(super) fn match_waiters(&mut self, wakes: &mut WakeList) {
         if self.getters.head().is_some() || self.putters.head().is_some() {
-            self.settle_lines(wakes);
+            self.match_all_waiters(wakes);
         }
     }
 
-    fn settle_lines(&mut self, wakes: &mut Wakes) {
+    fn match_all_waiters(&mut self, wakes: &mut WakeList) {
         loop {
             self.grant(wakes);
             let room = self.room();
@@ -375,54 +286,54 @@ impl<T> State<T> {
             if room == 0 {
                 return;
             }
-            if let Parcel::Room = putter.ask.parcel {
+            if let LentItems::None = putter.request.lent {
                 // It comes back with its items; until then nobody passes it.
-                wakes.push_from(putter);
+                wakes.push_waker_of(putter);
                 return;
             }
-            self.unload(room, wakes);
+            self.move_lent(room, wakes);
         }
     }
 
     /// Items to getters: the first one in the line gets all that is there, up to what it wants.
-    fn grant(&mut self, wakes: &mut Wakes) {
+    fn grant(&mut self, wakes: &mut WakeList) {
         let ended = self.ended();
         while let Some(getter) = self.getters.head_mut() {
-            let getting = &mut getter.ask;
-            let granted = (self.ring.len() - self.promised).min(getting.want - getting.granted);
-            getting.granted += granted;
+            let request = &mut getter.request;
+            let granted = (self.ring.len() - self.promised).min(request.want - request.granted);
+            request.granted += granted;
             self.promised += granted;
             // At the end it gets what there is, once all the others have fetched theirs: one of them
             // may still give up and pass on what it was promised.
-            let is_all = ended && self.ring.len() == getting.granted;
-            if getting.granted < getting.need && !is_all {
+            let is_all = ended && self.ring.len() == request.granted;
+            if request.granted < request.need && !is_all {
                 return;
             }
-            self.getters.settle_head(wakes);
+            self.getters.complete_head(wakes);
         }
     }
 
     /// Moves up to `n` items from the first waiting putter to the ring. Returns how many.
-    fn unload(&mut self, n: usize, wakes: &mut Wakes) -> usize {
+    fn move_lent(&mut self, n: usize, wakes: &mut WakeList) -> usize {
         let Some(putter) = self.putters.head_mut() else { return 0 };
-        let putting = &mut putter.ask;
-        let n = match &mut putting.parcel {
-            Parcel::Room => return 0,
-            Parcel::One(_) => {
-                if let Parcel::One(item) = mem::replace(&mut putting.parcel, Parcel::Room) {
+        let request = &mut putter.request;
+        let n = match &mut request.lent {
+            LentItems::None => return 0,
+            LentItems::One(_) => {
+                if let LentItems::One(item) = mem::replace(&mut request.lent, LentItems::None) {
                     self.ring.push_back(item);
                 }
                 1
             }
-            Parcel::Many(items) => {
+            LentItems::Many(items) => {
                 let n = n.min(items.len());
                 items.move_to(&mut self.ring, n);
                 n
             }
         };
-        putting.moved += n;
-        if putting.moved >= putting.min {
-            self.putters.settle_head(wakes);
+        request.moved += n;
+        if request.moved >= request.min {
+            self.putters.complete_head(wakes);
         }
         n
     }
@@ -431,44 +342,44 @@ impl<T> State<T> {
     pub(super) fn take(
         &mut self,
         want: usize,
-        wakes: &mut Wakes,
+        wakes: &mut WakeList,
         sink: &mut impl FnMut(&mut VecDeque<T>, usize),
     ) -> usize {
         let mut taken = 0;
         while taken < want {
-            let n = self.held().min(want - taken);
+            let n = self.unpromised().min(want - taken);
             sink(&mut self.ring, n);
             taken += n;
             // While a getter waits no putter does, so nobody is overtaken here.
-            if taken < want && self.unload(want - taken, wakes) == 0 {
+            if taken < want && self.move_lent(want - taken, wakes) == 0 {
                 break;
             }
         }
         // What was taken from the ring made room.
-        self.settle(wakes);
+        self.match_waiters(wakes);
         taken
     }
 
     /// Fetches what a settled getter was granted. It is no longer in the line.
-    pub(super) fn fetch(
+    pub(super) fn take_granted(
         &mut self,
-        getting: &Getting,
+        request: &GetRequest,
         sink: &mut impl FnMut(&mut VecDeque<T>, usize),
     ) {
-        self.promised -= getting.granted;
-        sink(&mut self.ring, getting.granted);
+        self.promised -= request.granted;
+        sink(&mut self.ring, request.granted);
     }
 
     /// The getter goes without its items: they are the next one's.
-    pub(super) fn give_back(&mut self, getting: &Getting, wakes: &mut Wakes) {
-        self.promised -= getting.granted;
-        self.settle(wakes);
+    pub(super) fn revoke_grant(&mut self, request: &GetRequest, wakes: &mut WakeList) {
+        self.promised -= request.granted;
+        self.match_waiters(wakes);
     }
 }
 
 /// Keeps the waiter's waker up to date. Returns the one it replaced, to be dropped without the lock;
 /// `Err` when a clone is needed first, to be made without the lock as well.
-pub(super) fn renew(
+pub(super) fn update_waker(
     slot: &mut Option<Waker>,
     waker: &Waker,
     clone: &mut Option<Waker>,

@@ -238,7 +238,7 @@ impl Drop for Noisy<'_> {
     fn drop(&mut self) {
         self.drops.set(self.drops.get() + 1);
         if let Some(putter) = self.putter.take() {
-            assert!(putter.shared.try_lock().is_some(), "dropped with the lock held");
+            assert!(putter.queue.try_lock().is_some(), "dropped with the lock held");
         }
         assert!(!self.panics, "a drop that panics");
     }

@@ -207,11 +207,11 @@ fn run(capacity: usize, operations: &[Operation]) {
         }
         for slot in 0..SLOTS {
             if let Some(put) = &puts[slot] {
-                let woken = usize::from(model.put_is_settled(slot));
+                let woken = usize::from(model.put_is_complete(slot));
                 assert_eq!(put.wakes.count(), woken, "wakes of put {slot} after {operation:?}");
             }
             if let Some(get) = &gets[slot] {
-                let woken = usize::from(model.get_is_settled(slot));
+                let woken = usize::from(model.get_is_complete(slot));
                 assert_eq!(get.wakes.count(), woken, "wakes of get {slot} after {operation:?}");
             }
         }
@@ -246,7 +246,7 @@ struct ModelGet {
     need: usize,
     want: usize,
     granted: usize,
-    settled: bool,
+    completed: bool,
 }
 
 impl Model {
@@ -297,7 +297,7 @@ impl Model {
         put.items
     }
 
-    fn put_is_settled(&self, slot: usize) -> bool {
+    fn put_is_complete(&self, slot: usize) -> bool {
         self.puts.iter().any(|put| put.slot == slot && put.result.is_some())
     }
 
@@ -305,15 +305,15 @@ impl Model {
         self.getters += 1;
         // Whoever finds enough, or the end, takes it without a place in the line.
         let at_once = need == 0 || self.free() >= need || self.is_drained();
-        self.gets.push(ModelGet { slot, need, want, granted: 0, settled: at_once });
+        self.gets.push(ModelGet { slot, need, want, granted: 0, completed: at_once });
         if !at_once {
-            self.settle();
+            self.match_waiters();
         }
     }
 
     fn poll_get(&mut self, slot: usize) -> Poll<GetResult> {
         let index = self.gets.iter().position(|get| get.slot == slot).expect("under way");
-        if !self.gets[index].settled {
+        if !self.gets[index].completed {
             return Poll::Pending;
         }
         let get = self.gets.remove(index);
@@ -326,7 +326,7 @@ impl Model {
                 break;
             }
         }
-        self.settle();
+        self.match_waiters();
         let drained = self.is_drained();
         self.drop_getter();
         let result = match items.len() {
@@ -338,12 +338,12 @@ impl Model {
 
     fn drop_get(&mut self, slot: usize) {
         self.gets.retain(|get| get.slot != slot);
-        self.settle();
+        self.match_waiters();
         self.drop_getter();
     }
 
-    fn get_is_settled(&self, slot: usize) -> bool {
-        self.gets.iter().any(|get| get.slot == slot && get.settled)
+    fn get_is_complete(&self, slot: usize) -> bool {
+        self.gets.iter().any(|get| get.slot == slot && get.completed)
     }
 
     fn finish(&mut self, last: u32) -> Result<(), (u32, PutError)> {
@@ -359,7 +359,7 @@ impl Model {
 
     fn drop_putter(&mut self) {
         self.putters -= 1;
-        self.settle();
+        self.match_waiters();
     }
 
     fn drop_getter(&mut self) {
@@ -375,7 +375,7 @@ impl Model {
         for put in self.puts.iter_mut().filter(|put| put.result.is_none()) {
             put.result = Some(Err(PutError::Closed));
         }
-        self.settle();
+        self.match_waiters();
     }
 
     fn cancel(&mut self) {
@@ -383,7 +383,7 @@ impl Model {
         for put in self.puts.iter_mut().filter(|put| put.result.is_none() && put.cancelable) {
             put.result = Some(Err(PutError::Canceled));
         }
-        self.settle();
+        self.match_waiters();
     }
 
     /// Items in the queue that were granted to nobody.
@@ -393,7 +393,7 @@ impl Model {
 
     /// What may come in: up to the capacity, and what the first get that waits still needs.
     fn room(&self) -> usize {
-        let waits = self.gets.iter().find(|get| !get.settled);
+        let waits = self.gets.iter().find(|get| !get.completed);
         let owed = waits.map_or(0, |get| get.need - get.granted);
         (self.capacity + owed).saturating_sub(self.free())
     }
@@ -424,20 +424,20 @@ impl Model {
 
     /// Items to the gets that wait, first come, first served.
     fn grant(&mut self) {
-        while let Some(index) = self.gets.iter().position(|get| !get.settled) {
+        while let Some(index) = self.gets.iter().position(|get| !get.completed) {
             let ended = self.closed || self.putters == 0;
             let free = self.free();
             let get = &mut self.gets[index];
             get.granted += free.min(get.want - get.granted);
-            get.settled = get.granted >= get.need || ended && self.queue.len() == get.granted;
-            if !get.settled {
+            get.completed = get.granted >= get.need || ended && self.queue.len() == get.granted;
+            if !get.completed {
                 break;
             }
         }
     }
 
     /// Items and room to those who wait, until one side has nothing to give.
-    fn settle(&mut self) {
+    fn match_waiters(&mut self) {
         loop {
             self.grant();
             if self.unload(self.room()) == 0 {

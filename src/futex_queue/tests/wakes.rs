@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::{Counter, Task, drain, fire, poll};
-use crate::futex_queue::queue::Shared;
-use crate::futex_queue::{GetError, Offer, Putter, bounded};
+use crate::futex_queue::queue::Queue;
+use crate::futex_queue::{GetError, OfferOutcome, Putter, bounded};
 
 #[test]
 fn one_wake_for_one_getter_however_many_items_came() {
@@ -20,8 +20,8 @@ fn one_wake_for_one_getter_however_many_items_came() {
     let mut task = Task::new(getter.get_one());
     assert!(task.poll().is_pending());
     let mut woken = Vec::new();
-    let offer = putter.offer_last(&mut (0..6).collect(), &mut Some(6), Waker::noop(), &mut woken);
-    assert_eq!((offer, woken.len(), task.wakes()), (Offer::Taken, 1, 0));
+    let outcome = putter.offer_last(&mut (0..6).collect(), &mut Some(6), Waker::noop(), &mut woken);
+    assert_eq!((outcome, woken.len(), task.wakes()), (OfferOutcome::Taken, 1, 0));
     fire(woken);
     assert_eq!((task.wakes(), task.poll()), (1, Poll::Ready(Some(0))));
     drop(task);
@@ -104,7 +104,7 @@ fn wakers_are_fired_and_dropped_with_no_lock_held() {
     let (mut putter, mut getter) = bounded::<u8>(1);
     let used = Arc::new(AtomicUsize::new(0));
     let new = |putter: &Putter<u8>| {
-        Waker::from(Arc::new(UsesTheQueue { shared: putter.shared.clone(), used: used.clone() }))
+        Waker::from(Arc::new(UsesTheQueue { queue: putter.queue.clone(), used: used.clone() }))
     };
     for end in [End::Dropped, End::Item, End::Closed] {
         let mut get = Box::pin(getter.get_one());
@@ -174,13 +174,13 @@ impl Wake for PanicsOnWake {
 
 /// A waker that looks whether the lock is free whenever its code runs.
 struct UsesTheQueue {
-    shared: Arc<Shared<u8>>,
+    queue: Arc<Queue<u8>>,
     used: Arc<AtomicUsize>,
 }
 
 impl UsesTheQueue {
     fn run(&self) {
-        assert!(self.shared.try_lock().is_some(), "the lock is held");
+        assert!(self.queue.try_lock().is_some(), "the lock is held");
         self.used.fetch_add(1, Ordering::Relaxed);
     }
 }

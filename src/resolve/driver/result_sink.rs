@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use crate::LookupResult;
-use crate::futex_queue::{Offer, Putter};
+use crate::futex_queue::{OfferOutcome, Putter};
 use crate::resolve::error::LookupErrorKind;
 
 /// The resolver thread's end of a lookup's queue.
@@ -27,7 +27,7 @@ impl ResultSink {
         end: &mut Option<LookupResult>,
         room: &Waker,
         wakes: &mut Vec<Waker>,
-    ) -> Offer {
+    ) -> OfferOutcome {
         match self {
             Self::Stream(putter) if end.is_some() => putter.offer_last(results, end, room, wakes),
             Self::Stream(putter) => putter.offer(results, room, wakes),
@@ -44,7 +44,7 @@ pub(crate) trait TaggedResults: Send {
         end: &mut Option<LookupResult>,
         room: &Waker,
         wakes: &mut Vec<Waker>,
-    ) -> Offer;
+    ) -> OfferOutcome;
 }
 
 /// Results with the caller's tag, into a queue that other lookups may share.
@@ -67,8 +67,8 @@ impl<K: Clone + Send> TaggedResults for TaggedSink<K> {
         end: &mut Option<LookupResult>,
         room: &Waker,
         wakes: &mut Vec<Waker>,
-    ) -> Offer {
-        let Some(putter) = &mut self.putter else { return Offer::Closed };
+    ) -> OfferOutcome {
+        let Some(putter) = &mut self.putter else { return OfferOutcome::Closed };
         self.items.extend(results.drain(..).map(|result| (self.tag.clone(), result)));
         let Some(result) = end.take() else { return putter.offer(&mut self.items, room, wakes) };
         let mut last = Some((self.tag.clone(), result));

@@ -15,7 +15,7 @@ use super::clock::Alarm;
 use super::handle::{Command, DriverShared, RoomWaker};
 use super::network::{Network, SocketEvent};
 use super::result_sink::ResultSink;
-use crate::futex_queue::Offer;
+use crate::futex_queue::OfferOutcome;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{IdMap, Ids, LookupId};
 
@@ -162,7 +162,7 @@ impl ResolverThread {
         let offer = catch_unwind(AssertUnwindSafe(|| {
             let (results, end) = (&mut lookup.results, &mut lookup.end);
             let offer = sink.offer(results, end, Waker::noop(), wakes);
-            if offer != Offer::Full {
+            if offer != OfferOutcome::Full {
                 return offer;
             }
             // Most lookups never fill their queue, so the waker is made for those that do.
@@ -171,14 +171,14 @@ impl ResolverThread {
         }));
         let Ok(offer) = offer else { return self.remove_lookup(id, now) };
         match offer {
-            Offer::Taken if lookup.has_ended => self.remove_lookup(id, now),
-            Offer::Taken | Offer::Full => {}
-            Offer::Held => self.held.push(id),
-            Offer::Closed => self.remove_lookup(id, now),
-            Offer::Canceled if lookup.has_ended && lookup.end.is_none() => {
+            OfferOutcome::Taken if lookup.has_ended => self.remove_lookup(id, now),
+            OfferOutcome::Taken | OfferOutcome::Full => {}
+            OfferOutcome::Held => self.held.push(id),
+            OfferOutcome::Closed => self.remove_lookup(id, now),
+            OfferOutcome::Canceled if lookup.has_ended && lookup.end.is_none() => {
                 self.remove_lookup(id, now);
             }
-            Offer::Canceled => self.core.handle_cancel(id, now),
+            OfferOutcome::Canceled => self.core.handle_cancel(id, now),
         }
     }
 

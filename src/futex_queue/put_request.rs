@@ -3,25 +3,26 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use super::line::{Ticket, Wakes};
 use super::park::block_on;
 use super::put::{PutError, Putter, Unsent};
-use super::queue::{Items, Putting, renew};
+use super::queue::update_waker;
+use super::wait_queue::{Ticket, WakeList};
 
 /// The future of [`Putter::put`] and its like.
 #[must_use = "futures do nothing unless polled"]
 pub struct Put<'a, T> {
-    wait: Wait<'a, T>,
+    wait: PendingPut<'a, T>,
     items: &'a mut VecDeque<T>,
     min: usize,
 }
 
 impl<'a, T> Put<'a, T> {
-    pub(super) fn new(wait: Wait<'a, T>, items: &'a mut VecDeque<T>, min: usize) -> Self {
+    pub(super) fn new(wait: PendingPut<'a, T>, items: &'a mut VecDeque<T>, min: usize) -> Self {
         Self { wait, items, min }
     }
 }
@@ -37,7 +38,7 @@ impl<T> Future for Put<'_, T> {
 
 impl<T> Drop for Put<'_, T> {
     fn drop(&mut self) {
-        self.wait.stop(self.items);
+        self.wait.withdraw(self.items);
     }
 }
 
@@ -50,7 +51,7 @@ impl<T> fmt::Debug for Put<'_, T> {
 /// The future of [`Putter::put_one`] and its like.
 #[must_use = "futures do nothing unless polled"]
 pub struct PutOne<'a, T> {
-    wait: Wait<'a, T>,
+    wait: PendingPut<'a, T>,
     item: Option<T>,
 }
 
@@ -58,7 +59,7 @@ pub struct PutOne<'a, T> {
 impl<T> Unpin for PutOne<'_, T> {}
 
 impl<'a, T> PutOne<'a, T> {
-    pub(super) fn new(wait: Wait<'a, T>, item: T) -> Self {
+    pub(super) fn new(wait: PendingPut<'a, T>, item: T) -> Self {
         Self { wait, item: Some(item) }
     }
 
@@ -66,7 +67,7 @@ impl<'a, T> PutOne<'a, T> {
         if let Some(result) = block_on(&mut self, deadline) {
             return result;
         }
-        self.wait.stop(&mut self.item);
+        self.wait.withdraw(&mut self.item);
         // Gone if a getter took it while the put gave up: then it was put in time.
         self.item
             .take()
@@ -88,7 +89,7 @@ impl<T> Future for PutOne<'_, T> {
 
 impl<T> Drop for PutOne<'_, T> {
     fn drop(&mut self) {
-        self.wait.stop(&mut self.item);
+        self.wait.withdraw(&mut self.item);
     }
 }
 
@@ -99,15 +100,15 @@ impl<T> fmt::Debug for PutOne<'_, T> {
 }
 
 /// A put under way, apart from its items.
-pub(super) struct Wait<'a, T> {
+pub(super) struct PendingPut<'a, T> {
     putter: &'a Putter<T>,
-    place: Option<Ticket>,
+    ticket: Option<Ticket>,
     cancelable: bool,
 }
 
-impl<'a, T> Wait<'a, T> {
+impl<'a, T> PendingPut<'a, T> {
     pub(super) fn new(putter: &'a Putter<T>, cancelable: bool) -> Self {
-        Self { putter, place: None, cancelable }
+        Self { putter, ticket: None, cancelable }
     }
 
     /// One poll.
@@ -119,9 +120,9 @@ impl<'a, T> Wait<'a, T> {
     ) -> Poll<Result<usize, PutError>> {
         let mut clone = None;
         loop {
-            let mut woken = Wakes::new();
-            let mut state = self.putter.shared.lock();
-            let ticket = if let Some(ticket) = self.place {
+            let mut woken = WakeList::new();
+            let mut state = self.putter.queue.lock();
+            let ticket = if let Some(ticket) = self.ticket {
                 ticket
             } else {
                 if items.count() == 0 {
@@ -139,23 +140,24 @@ impl<'a, T> Wait<'a, T> {
                     woken.fire();
                     return Poll::Ready(Ok(moved));
                 }
-                let ticket = state.putters.join(Putting {
-                    parcel: items.lend(),
+                let ticket = state.putters.push(PutRequest {
+                    lent: items.lend(),
                     min,
                     moved,
                     cancelable: self.cancelable,
                     outcome: Ok(()),
                 });
-                *self.place.insert(ticket)
+                *self.ticket.insert(ticket)
             };
-            if state.putters.is_settled(ticket) {
-                self.place = None;
-                let left = state.putters.leave(ticket);
+            if state.putters.is_complete(ticket) {
+                self.ticket = None;
+                let left = state.putters.remove(ticket);
                 drop(state);
-                items.take_back(left.ask.parcel);
-                return Poll::Ready(left.ask.outcome.map(|()| left.ask.moved));
+                items.take_back(left.request.lent);
+                return Poll::Ready(left.request.outcome.map(|()| left.request.moved));
             }
-            let renewed = renew(&mut state.putters.waiter_mut(ticket).waker, waker, &mut clone);
+            let renewed =
+                update_waker(&mut state.putters.waiter_mut(ticket).waker, waker, &mut clone);
             drop(state);
             woken.fire();
             match renewed {
@@ -166,12 +168,95 @@ impl<'a, T> Wait<'a, T> {
     }
 
     /// Leaves the line, with the items that did not move.
-    fn stop<I: Items<T>>(&mut self, items: &mut I) {
-        if let Some(ticket) = self.place.take() {
-            let (left, woken) = self.putter.shared.leave_putters(ticket);
+    fn withdraw<I: Items<T>>(&mut self, items: &mut I) {
+        if let Some(ticket) = self.ticket.take() {
+            let (left, woken) = self.putter.queue.remove_put(ticket);
             // First the items, for a wake may panic.
-            items.take_back(left.ask.parcel);
+            items.take_back(left.request.lent);
             woken.fire();
+        }
+    }
+}
+
+/// A putter in its line.
+pub(super) struct PutRequest<T> {
+    pub(super) lent: LentItems<T>,
+    /// It is woken when this many items have moved.
+    pub(super) min: usize,
+    pub(super) moved: usize,
+    pub(super) cancelable: bool,
+    /// What it is told when it is settled.
+    pub(super) outcome: Result<(), PutError>,
+}
+
+impl<T> PutRequest<T> {
+    /// A putter that keeps its items and waits for room.
+    pub(super) const fn without_items() -> Self {
+        Self { lent: LentItems::None, min: 0, moved: 0, cancelable: true, outcome: Ok(()) }
+    }
+}
+
+/// What a waiting putter lends to the queue, so that getters can take from it directly.
+pub(super) enum LentItems<T> {
+    /// Nothing: it keeps its items, wants to hear of room, and keeps its turn until it comes back.
+    None,
+    One(T),
+    Many(VecDeque<T>),
+}
+
+/// The items of a put while they are in the caller's hands.
+pub(super) trait Items<T> {
+    fn count(&self) -> usize;
+    /// Moves the first `n` to the end of the ring.
+    fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize);
+    /// Lends what is left to the queue.
+    fn lend(&mut self) -> LentItems<T>;
+    /// Takes back what the queue did not use.
+    fn take_back(&mut self, lent: LentItems<T>);
+}
+
+impl<T> Items<T> for VecDeque<T> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize) {
+        if n == self.len() {
+            ring.append(self);
+        } else {
+            ring.extend(self.drain(..n));
+        }
+    }
+
+    fn lend(&mut self) -> LentItems<T> {
+        LentItems::Many(mem::take(self))
+    }
+
+    fn take_back(&mut self, lent: LentItems<T>) {
+        if let LentItems::Many(items) = lent {
+            *self = items;
+        }
+    }
+}
+
+impl<T> Items<T> for Option<T> {
+    fn count(&self) -> usize {
+        usize::from(self.is_some())
+    }
+
+    fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize) {
+        if n > 0 {
+            ring.extend(self.take());
+        }
+    }
+
+    fn lend(&mut self) -> LentItems<T> {
+        self.take().map_or(LentItems::None, LentItems::One)
+    }
+
+    fn take_back(&mut self, lent: LentItems<T>) {
+        if let LentItems::One(item) = lent {
+            *self = Some(item);
         }
     }
 }

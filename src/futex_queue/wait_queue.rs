@@ -12,32 +12,32 @@ pub(super) struct Ticket(u64);
 /// One waiter: what it asked for, and whom to wake.
 pub(super) struct Waiter<A> {
     ticket: Ticket,
-    settled: bool,
+    completed: bool,
     pub(super) waker: Option<Waker>,
-    pub(super) ask: A,
+    pub(super) request: A,
 }
 
 /// Waiters in order. The first stands inline: a queue with one waiter a side allocates nothing for it.
 ///
 /// Settled waiters have their answer and stay until they fetch it. Everybody in front of `head` is
-/// settled; behind it only those are whom [`settle_all`](Line::settle_all) picked out of the order.
-pub(super) struct Line<A> {
+/// settled; behind it only those are whom [`settle_all`](WaitQueue::complete_where) picked out of the order.
+pub(super) struct WaitQueue<A> {
     first: Option<Waiter<A>>,
     rest: VecDeque<Waiter<A>>,
     head: usize,
     next_ticket: u64,
 }
 
-impl<A> Line<A> {
+impl<A> WaitQueue<A> {
     pub(super) const fn new() -> Self {
         Self { first: None, rest: VecDeque::new(), head: 0, next_ticket: 0 }
     }
 
     /// The end of the line is yours.
-    pub(super) fn join(&mut self, ask: A) -> Ticket {
+    pub(super) fn push(&mut self, request: A) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        let waiter = Waiter { ticket, settled: false, waker: None, ask };
+        let waiter = Waiter { ticket, completed: false, waker: None, request };
         if self.first.is_none() {
             self.first = Some(waiter);
         } else {
@@ -60,33 +60,37 @@ impl<A> Line<A> {
     }
 
     /// Whether somebody waits, apart from the holder of `ticket` when its turn has come.
-    pub(super) fn is_before(&self, ticket: Option<Ticket>) -> bool {
+    pub(super) fn has_waiter_before(&self, ticket: Option<Ticket>) -> bool {
         self.head().is_some_and(|head| Some(head.ticket) != ticket)
     }
 
     /// The head has its answer: it is woken, and the next one is the head.
-    pub(super) fn settle_head(&mut self, wakes: &mut Wakes) {
+    pub(super) fn complete_head(&mut self, wakes: &mut WakeList) {
         if let Some(head) = self.head_mut() {
-            head.settled = true;
+            head.completed = true;
             wakes.push(head.waker.take());
-            self.skip_settled();
+            self.skip_complete();
         }
     }
 
     /// All those of whom `answer` says yes have their answer, wherever they stand.
-    pub(super) fn settle_all(&mut self, wakes: &mut Wakes, mut answer: impl FnMut(&mut A) -> bool) {
+    pub(super) fn complete_where(
+        &mut self,
+        wakes: &mut WakeList,
+        mut answer: impl FnMut(&mut A) -> bool,
+    ) {
         for waiter in self.first.iter_mut().chain(&mut self.rest) {
-            if !waiter.settled && answer(&mut waiter.ask) {
-                waiter.settled = true;
+            if !waiter.completed && answer(&mut waiter.request) {
+                waiter.completed = true;
                 wakes.push(waiter.waker.take());
             }
         }
-        self.skip_settled();
+        self.skip_complete();
     }
 
     /// Whether the holder of the ticket has its answer.
-    pub(super) fn is_settled(&mut self, ticket: Ticket) -> bool {
-        self.waiter_mut(ticket).settled
+    pub(super) fn is_complete(&mut self, ticket: Ticket) -> bool {
+        self.waiter_mut(ticket).completed
     }
 
     /// The holder of the ticket.
@@ -96,7 +100,7 @@ impl<A> Line<A> {
     }
 
     /// The holder of the ticket steps out of the line, settled or not.
-    pub(super) fn leave(&mut self, ticket: Ticket) -> Waiter<A> {
+    pub(super) fn remove(&mut self, ticket: Ticket) -> Waiter<A> {
         let index = self.index(ticket);
         let waiter = match index {
             0 => std::mem::replace(&mut self.first, self.rest.pop_front()),
@@ -105,7 +109,7 @@ impl<A> Line<A> {
         if index < self.head {
             self.head -= 1;
         } else {
-            self.skip_settled();
+            self.skip_complete();
         }
         waiter.expect("a ticket is valid until its holder leaves the line")
     }
@@ -125,8 +129,8 @@ impl<A> Line<A> {
         1 + self.rest.partition_point(|waiter| waiter.ticket < ticket)
     }
 
-    fn skip_settled(&mut self) {
-        while self.head().is_some_and(|head| head.settled) {
+    fn skip_complete(&mut self) {
+        while self.head().is_some_and(|head| head.completed) {
             self.head += 1;
         }
     }
@@ -136,12 +140,12 @@ impl<A> Line<A> {
 ///
 /// One waker, the common case, needs no allocation.
 #[must_use = "a waker that is not fired is a lost wake"]
-pub(super) struct Wakes {
+pub(super) struct WakeList {
     first: Option<Waker>,
     rest: Vec<Waker>,
 }
 
-impl Wakes {
+impl WakeList {
     #[inline]
     pub(super) const fn new() -> Self {
         Self { first: None, rest: Vec::new() }
@@ -156,7 +160,7 @@ impl Wakes {
     }
 
     /// Wakes a waiter that keeps its place.
-    pub(super) fn push_from<A>(&mut self, waiter: &mut Waiter<A>) {
+    pub(super) fn push_waker_of<A>(&mut self, waiter: &mut Waiter<A>) {
         self.push(waiter.waker.take());
     }
 
@@ -184,7 +188,7 @@ impl Wakes {
     }
 
     /// Leaves the firing to the caller.
-    pub(super) fn move_to(mut self, wakes: &mut Vec<Waker>) {
+    pub(super) fn append_to(mut self, wakes: &mut Vec<Waker>) {
         wakes.extend(self.first.take());
         wakes.append(&mut self.rest);
     }
