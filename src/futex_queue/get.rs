@@ -71,7 +71,7 @@ impl<T> Getter<T> {
     pub fn get<'a>(&'a mut self, buf: &'a mut Vec<T>, max: usize, min: usize) -> Get<'a, T> {
         assert!(min <= max, "a get of at most {max} items cannot wait for {min}");
         self.give_up_ticket();
-        Get { queue: &self.queue, ticket: None, buf, max, min }
+        Get { getter: self, buf, max, min }
     }
 
     /// Takes one item, and waits for it. `None`: the queue ended.
@@ -198,7 +198,11 @@ impl<T> Getter<T> {
     /// Gives up the place in the line that a pending `poll_get_one` left.
     fn give_up_ticket(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            remove_get(&self.queue, ticket);
+            let mut woken = WakeList::new();
+            let removed = self.queue.lock().remove_get(ticket, &mut woken);
+            woken.fire();
+            // Its waker, if it was not woken, is dropped here, with no lock held.
+            drop(removed);
         }
     }
 }
@@ -214,8 +218,7 @@ impl<T> Drop for Getter<T> {
     fn drop(&mut self) {
         // Nobody to tell when this is the last handle of either end; the items go with the queue.
         if Arc::strong_count(&self.queue) > 1 {
-            self.give_up_ticket();
-            self.queue.remove_getter();
+            self.queue.remove_getter(self.ticket.take());
         }
     }
 }
@@ -229,8 +232,7 @@ impl<T> fmt::Debug for Getter<T> {
 /// The future of [`Getter::get`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Get<'a, T> {
-    queue: &'a Queue<T>,
-    ticket: Option<Ticket>,
+    getter: &'a mut Getter<T>,
     buf: &'a mut Vec<T>,
     max: usize,
     min: usize,
@@ -240,7 +242,7 @@ impl<T> Future for Get<'_, T> {
     type Output = Result<usize, GetError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { queue, ticket, buf, max, min } = self.get_mut();
+        let Self { getter: Getter { queue, ticket }, buf, max, min } = self.get_mut();
         if *min == 0 {
             return Poll::Ready(
                 match try_get(queue, *max, |ring, n| buf.extend(ring.drain(..n))) {
@@ -258,9 +260,7 @@ impl<T> Future for Get<'_, T> {
 
 impl<T> Drop for Get<'_, T> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            remove_get(self.queue, ticket);
-        }
+        self.getter.give_up_ticket();
     }
 }
 
@@ -371,15 +371,4 @@ fn try_get<T>(
         0 => Err(GetError::Empty),
         taken => Ok(taken),
     }
-}
-
-fn remove_get<T>(queue: &Queue<T>, ticket: Ticket) {
-    let mut woken = WakeList::new();
-    let mut state = queue.lock();
-    let left = state.getters.remove(ticket);
-    state.revoke_grant(&left.request, &mut woken);
-    drop(state);
-    woken.fire();
-    // Its waker, if it was not woken, is dropped here, with no lock held.
-    drop(left);
 }

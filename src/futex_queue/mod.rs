@@ -83,7 +83,7 @@
 //! served to a list. A waiter is marked as complete under the same lock under which its waker is taken,
 //! and it registers its waker under that lock after it has looked whether it is complete: so either
 //! it sees its answer, or its waker is there to be taken. The list is fired after the lock is
-//! released; if one wake panics the others are fired all the same.
+//! released; a wake that panics is caught, so that it costs neither the others nor the caller anything.
 //!
 //! No code of the caller runs under the lock (no drop of an item, no clone, drop or wake of a waker),
 //! so it is held for some tens of nanoseconds, cannot be entered twice, and a panic cannot leave it

@@ -128,20 +128,22 @@ impl<T> Queue<T> {
         self.lock().putter_handles += 1;
     }
 
-    /// One getter less. With the last one the putters are told, and what nobody will take is dropped.
-    pub(super) fn remove_getter(&self) {
+    /// Counts off a getter and removes its request. After the last one puts fail, and the items that
+    /// the queue still holds are dropped.
+    pub(super) fn remove_getter(&self, ticket: Option<Ticket>) {
         let mut wakes = WakeList::new();
+        let mut unwanted = VecDeque::new();
         let mut state = self.lock();
+        let request = ticket.map(|ticket| state.remove_get(ticket, &mut wakes));
         state.getter_handles -= 1;
-        if state.getter_handles > 0 {
-            return;
+        if state.getter_handles == 0 {
+            self.close_locked(&mut state, &mut wakes);
+            mem::swap(&mut state.ring, &mut unwanted);
         }
-        self.close_locked(&mut state, &mut wakes);
-        state.promised = 0;
-        let unwanted = mem::take(&mut state.ring);
         drop(state);
         wakes.fire();
-        // The drop of an item is the caller's code: it comes last, when everybody else is served.
+        // Drops of a waker and of items are the caller's code, which may panic: they come last.
+        drop(request);
         drop(unwanted);
     }
 
@@ -370,10 +372,16 @@ impl<T> QueueState<T> {
         sink(&mut self.ring, request.granted);
     }
 
-    /// The getter goes without its items: they are the next one's.
-    pub(super) fn revoke_grant(&mut self, request: &GetRequest, wakes: &mut WakeList) {
-        self.promised -= request.granted;
+    /// Removes the request of a getter. What it was granted goes to the next getter.
+    pub(super) fn remove_get(
+        &mut self,
+        ticket: Ticket,
+        wakes: &mut WakeList,
+    ) -> Waiter<GetRequest> {
+        let removed = self.getters.remove(ticket);
+        self.promised -= removed.request.granted;
         self.match_waiters(wakes);
+        removed
     }
 }
 

@@ -1,8 +1,7 @@
 //! A line of waiters, served in the order in which they came; and the wakers taken from it.
 
 use std::collections::VecDeque;
-use std::iter;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 /// A place in one line. It belongs to one future or handle, which leaves the line when it is dropped.
@@ -164,26 +163,15 @@ impl WakeList {
         self.push(waiter.waker.take());
     }
 
-    /// Wakes them all, in order. To be called with no lock held.
+    /// Wakes each waiter, in order. Must be called without the lock.
     ///
-    /// A wake that panics does not take the others' wakes with it.
+    /// A waker is code of the task that waits. If it panics, the panic hook has reported it, and it
+    /// goes no further: neither the other waiters nor the caller, which may have an item in its
+    /// hands or be in the middle of a drop, may suffer for it.
     #[inline]
     pub(super) fn fire(self) {
-        if let Some(first) = self.first {
-            if self.rest.is_empty() { first.wake() } else { Self::fire_all(first, self.rest) }
-        }
-    }
-
-    #[cold]
-    fn fire_all(first: Waker, rest: Vec<Waker>) {
-        let mut panic = None;
-        for waker in iter::once(first).chain(rest) {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                panic.get_or_insert(payload);
-            }
-        }
-        if let Some(payload) = panic {
-            resume_unwind(payload);
+        for waker in self.first.into_iter().chain(self.rest) {
+            drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
         }
     }
 

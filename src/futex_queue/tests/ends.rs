@@ -2,12 +2,15 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::{Task, drain};
-use crate::futex_queue::{GetError, PutError, Putter, Unsent, bounded};
+use crate::futex_queue::{GetError, Getter, PutError, Putter, Unsent, bounded};
 
 #[test]
 fn a_put_of_nothing_returns_at_once_even_when_closed() {
@@ -47,6 +50,51 @@ fn a_getter_dropped_while_it_waits_passes_on_what_it_had() {
     assert_eq!(next.wakes(), 0, "the first getter needs more, and keeps its turn");
     drop(get);
     assert_eq!((next.wakes(), next.poll()), (1, Poll::Ready(Some(1))));
+}
+
+#[test]
+fn at08_a_get_that_is_leaked_gives_way_when_its_getter_is_used_or_dropped() {
+    let (mut putter, mut first) = bounded(2);
+    let mut second = first.clone();
+    let leak = |getter: &mut Getter<u8>| {
+        let mut buf = Vec::new();
+        let mut get = ManuallyDrop::new(getter.get(&mut buf, 2, 2));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut *get).poll(&mut cx).is_pending());
+    };
+    leak(&mut first);
+    let mut next = Task::new(second.get_one());
+    assert!(next.poll().is_pending());
+    putter.try_put_one(1).unwrap();
+    assert_eq!(next.wakes(), 0, "the leaked get keeps its turn");
+    let mut buf = Vec::new();
+    let mut get = Task::new(first.get(&mut buf, 1, 1));
+    assert_eq!(next.wakes(), 1, "its getter is used again");
+    assert_eq!(next.poll(), Poll::Ready(Some(1)));
+    assert!(get.poll().is_pending());
+    drop((get, next));
+    leak(&mut first);
+    let mut next = Task::new(second.get_one());
+    assert!(next.poll().is_pending());
+    putter.try_put_one(2).unwrap();
+    drop(first);
+    assert_eq!((next.wakes(), next.poll()), (1, Poll::Ready(Some(2))));
+}
+
+#[test]
+fn at08_a_put_that_is_leaked_is_carried_out() {
+    let (mut putter, mut getter) = bounded(1);
+    let mut other = putter.clone();
+    {
+        let mut items = VecDeque::from([1, 2, 3]);
+        let mut put = ManuallyDrop::new(putter.put_all(&mut items));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut *put).poll(&mut cx).is_pending());
+    }
+    let mut next = Task::new(other.put_one(4));
+    assert!(next.poll().is_pending());
+    assert_eq!(drain(&mut getter), [1, 2, 3, 4]);
+    assert_eq!((next.wakes(), next.poll()), (1, Poll::Ready(Ok(()))));
 }
 
 #[test]

@@ -137,8 +137,52 @@ fn a_waker_that_panics_when_woken_does_not_take_the_others_with_it() {
     assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     let mut second = Task::new(second.get_one());
     assert!(second.poll().is_pending());
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(putter))).is_err());
+    drop(putter);
     assert_eq!((second.wakes(), second.poll()), (1, Poll::Ready(None)));
+}
+
+#[test]
+fn at04_a_waker_that_panics_when_woken_costs_the_getter_no_item() {
+    let (mut first, mut getter) = bounded(1);
+    let mut second = first.clone();
+    let waker = Waker::from(Arc::new(PanicsOnWake));
+    first.try_put_one(0).unwrap();
+    let mut put = pin!(second.put_one(1));
+    assert!(put.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(Task::new(getter.get_one()).poll(), Poll::Ready(Some(0)));
+    assert!(put.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+    assert_eq!(getter.try_get_one(), Ok(1));
+}
+
+#[test]
+fn at04_a_getter_is_counted_off_whatever_the_wakers_do() {
+    for panics_on_drop in [false, true] {
+        let (mut putter, mut first) = bounded(1);
+        let (mut second, mut other) = (first.clone(), putter.clone());
+        let waker = if panics_on_drop {
+            Waker::from(Arc::new(PanicsOnDrop))
+        } else {
+            Waker::from(Arc::new(PanicsOnWake))
+        };
+        assert!(first.poll_get_one(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(second.poll_get_one(&mut Context::from_waker(&waker)).is_pending());
+        putter.try_put_one(0).unwrap();
+        if panics_on_drop {
+            // The queue has the only clone.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(waker)));
+            assert!(catch_unwind(AssertUnwindSafe(|| drop(second))).is_err());
+            drop(first);
+        } else {
+            // The item is passed on, and the wake panics.
+            drop(first);
+            putter.try_put_one(1).unwrap();
+            let mut put = Task::new(other.put_one(2));
+            assert!(put.poll().is_pending());
+            drop(second);
+            assert_eq!(put.wakes(), 1);
+        }
+        assert!(putter.is_closed());
+    }
 }
 
 #[test]
@@ -169,6 +213,18 @@ struct PanicsOnWake;
 impl Wake for PanicsOnWake {
     fn wake(self: Arc<Self>) {
         panic!("a wake that panics");
+    }
+}
+
+struct PanicsOnDrop;
+
+impl Wake for PanicsOnDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for PanicsOnDrop {
+    fn drop(&mut self) {
+        panic!("a drop that panics");
     }
 }
 
