@@ -1,13 +1,16 @@
-//! The queue and its peers behind one trait, so that every row of a table is measured by the same code.
+//! The queue and its peers behind one trait, so that every row of a table is measured by the same
+//! code.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::thread;
 
 use futures_util::FutureExt;
 use futures_util::task::AtomicWaker;
+use outrace::futex_queue::OfferOutcome;
 
 /// 48 bytes, as in the seed; the first word is the time of the put, in nanoseconds.
 pub type Item = [u64; 6];
@@ -82,8 +85,12 @@ impl Peer for OutraceBatch {
     }
 
     fn send_all((putter, wakes): &mut Self::Tx, items: &mut VecDeque<Item>) {
-        let offer = putter.offer(items, Waker::noop(), wakes);
-        assert_eq!(offer, outrace::futex_queue::OfferOutcome::Taken);
+        // On a busy machine the consumer may not have parked yet, and hold the lock: like the
+        // resolver thread, come back.
+        while putter.offer(items, Waker::noop(), wakes) == OfferOutcome::Held {
+            thread::yield_now();
+        }
+        assert!(items.is_empty(), "there is room");
         wakes.drain(..).for_each(Waker::wake);
     }
 
