@@ -128,8 +128,8 @@ fn lifecycle<P: Peer>() -> f64 {
     start.elapsed().as_nanos() as f64 / f64::from(LIFECYCLES)
 }
 
-/// Nanoseconds from the start of a put of `N` items to the moment when a task, parked before the put,
-/// has the last of them.
+/// Nanoseconds from the start of a put of `N` items to the moment when a task, parked before the
+/// put, has the last of them.
 fn wake<P: Peer, const N: usize>() -> f64 {
     let epoch = Instant::now();
     let now = move || u64::try_from(epoch.elapsed().as_nanos()).expect("a short run");
@@ -157,7 +157,8 @@ fn wake<P: Peer, const N: usize>() -> f64 {
     });
     let mut items = VecDeque::with_capacity(N);
     for ping in 1..=PINGS {
-        // Long enough for the task to have parked, measured: 10 microseconds do not change the figures.
+        // Long enough for the task to have parked, measured: 10 microseconds do not change the
+        // figures.
         thread::sleep(Duration::from_micros(30));
         let item: Item = [now(); 6];
         items.extend([item; N]);

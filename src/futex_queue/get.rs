@@ -1,4 +1,4 @@
-//! The getters' end: future, blocking and try form.
+//! The getters' end: futures, blocking calls and calls that never wait.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,17 +12,19 @@ use super::park::block_on;
 use super::queue::{Queue, update_waker};
 use super::wait_queue::{Ticket, WakeList};
 
-/// Why a get came back with nothing.
+/// Why a get returned no items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum GetError {
-    /// The queue is closed or has no putter left, and everything in it has been taken.
+    /// The queue is closed or has no putter left, and all of its items have been taken.
     #[error("queue is closed and drained")]
     Closed,
-    /// Nothing is there for this getter now. Only the try forms say so.
+    /// There is no item for this getter now. Only [`Getter::try_get`] and [`Getter::try_get_one`]
+    /// return it.
     #[error("queue is empty")]
     Empty,
-    /// The deadline passed first. Only the blocking forms say so.
+    /// The deadline passed first. Only [`Getter::blocking_get`] and [`Getter::blocking_get_one`]
+    /// return it.
     #[error("deadline passed before enough items came")]
     DeadlinePassed,
 }
@@ -35,7 +37,8 @@ pub enum GetError {
 /// [`PutError::Closed`]: super::PutError::Closed
 pub struct Getter<T> {
     queue: Arc<Queue<T>>,
-    /// Its place in the line, while `poll_get_one` is pending.
+    /// Its request, while a get is pending. It is kept here and not in the future, so that a future
+    /// that is leaked does not hold its turn for ever.
     ticket: Option<Ticket>,
 }
 
@@ -44,20 +47,20 @@ impl<T> Getter<T> {
         Self { queue, ticket: None }
     }
 
-    /// How many items the queue holds before a putter has to wait; 0 means that it never holds any,
-    /// and each item is handed over directly.
+    /// Returns how many items the queue holds before a putter has to wait; 0 means that it holds
+    /// none, and each item is handed over directly.
     pub fn capacity(&self) -> usize {
         self.queue.capacity
     }
 
-    /// Appends up to `max` items to `buf`, and waits until it has at least `min`.
+    /// Appends up to `max` items to `buf`, and waits until there are at least `min`.
     ///
-    /// Gives the number of items, which is smaller than `min` only when the queue ended with fewer.
-    /// `min` 0 never waits.
+    /// Returns the number of items, which is smaller than `min` only if the queue ended with fewer.
+    /// With `min` 0 it never waits.
     ///
     /// # Errors
     ///
-    /// [`GetError::Closed`]: the queue ended and there was no item left.
+    /// [`GetError::Closed`]: the queue ended and no item was left.
     ///
     /// # Panics
     ///
@@ -65,8 +68,8 @@ impl<T> Getter<T> {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is appended to `buf` before the future is ready. Dropping it earlier loses nothing:
-    /// items that were already granted to it go to the next getter that waits, or stay in the queue.
+    /// Cancel safe. Nothing is appended to `buf` before the future is ready. Items that were
+    /// granted to a future that is dropped go to the next waiting getter, or stay in the queue.
     #[track_caller]
     pub fn get<'a>(&'a mut self, buf: &'a mut Vec<T>, max: usize, min: usize) -> Get<'a, T> {
         assert!(min <= max, "a get of at most {max} items cannot wait for {min}");
@@ -74,11 +77,11 @@ impl<T> Getter<T> {
         Get { getter: self, buf, max, min }
     }
 
-    /// Takes one item, and waits for it. `None`: the queue ended.
+    /// Waits for one item and takes it. Returns `None` when the queue has ended.
     ///
     /// # Cancel safety
     ///
-    /// As [`get`](Self::get): an item is taken by the poll that returns it, and by no other.
+    /// Cancel safe: an item is taken by the poll that returns it, and by no other.
     pub fn get_one(&mut self) -> GetOne<'_, T> {
         self.give_up_ticket();
         GetOne { getter: self }
@@ -86,14 +89,14 @@ impl<T> Getter<T> {
 
     /// Polls for one item, as a `Stream` does.
     ///
-    /// The getter keeps its place in the line from a poll that is pending to the next one, until it is
-    /// dropped or used in another way. Only the waker of the latest poll is kept.
+    /// The getter keeps its turn from a pending poll to the next one, until it is dropped or used
+    /// in another way. Only the waker of the latest poll is kept.
     ///
     /// # Returns
     ///
     /// - `Ready(Some(item))`: one item was taken out of the queue.
-    /// - `Ready(None)`: the queue ended; every later poll says the same.
-    /// - `Pending`: the waker is woken when one of the two above is true.
+    /// - `Ready(None)`: the queue has ended; every later poll returns the same.
+    /// - `Pending`: the waker is woken when a poll would be ready.
     pub fn poll_get_one(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut item = None;
         let taken = poll_get(&self.queue, &mut self.ticket, 1, 1, cx.waker(), |ring, n| {
@@ -104,18 +107,20 @@ impl<T> Getter<T> {
         taken.map(|_| item)
     }
 
-    /// Appends up to `max` items that are there now to `buf`, and gives their number.
+    /// Appends up to `max` of the items that are there now to `buf`, and returns their number.
+    ///
+    /// Waits for the lock, some tens of nanoseconds, but not for items.
     ///
     /// # Errors
     ///
-    /// - [`GetError::Empty`]: nothing there that is not another getter's.
-    /// - [`GetError::Closed`]: the queue ended.
+    /// - [`GetError::Empty`]: no items, or all of them are granted to other getters.
+    /// - [`GetError::Closed`]: the queue has ended.
     pub fn try_get(&mut self, buf: &mut Vec<T>, max: usize) -> Result<usize, GetError> {
         self.give_up_ticket();
         try_get(&self.queue, max, |ring, n| buf.extend(ring.drain(..n)))
     }
 
-    /// Takes one item, if one is there now.
+    /// Takes one item, if there is one now.
     ///
     /// # Errors
     ///
@@ -135,7 +140,7 @@ impl<T> Getter<T> {
     ///
     /// # Errors
     ///
-    /// - [`GetError::Closed`]: the queue ended and there was no item left.
+    /// - [`GetError::Closed`]: the queue ended and no item was left.
     /// - [`GetError::DeadlinePassed`]: fewer than `min` items came in time. They stay in the queue.
     ///
     /// # Panics
@@ -144,8 +149,8 @@ impl<T> Getter<T> {
     ///
     /// # Blocking
     ///
-    /// Parks the thread until `min` items are there, the queue ends, or the deadline passes. Not for
-    /// use inside a task.
+    /// Parks the thread until there are `min` items, the queue ends, or the deadline passes;
+    /// without a deadline (`None`) for as long as it takes. Do not call it in a task.
     #[track_caller]
     pub fn blocking_get(
         &mut self,
@@ -161,8 +166,8 @@ impl<T> Getter<T> {
     ///
     /// # Errors
     ///
-    /// - [`GetError::Closed`]: the queue ended.
-    /// - [`GetError::DeadlinePassed`]: nothing came in time.
+    /// - [`GetError::Closed`]: the queue has ended.
+    /// - [`GetError::DeadlinePassed`]: no item came in time.
     ///
     /// # Blocking
     ///
@@ -177,25 +182,27 @@ impl<T> Getter<T> {
         }
     }
 
-    /// Closes the queue: puts fail from now on, also those that wait, and get their items back.
-    /// Getters drain what the queue holds, then end.
+    /// Closes the queue: all puts fail from now on, also those that wait, and keep their items.
+    /// Getters drain the queue, then end. Closing twice does nothing.
     pub fn close(&self) {
         self.queue.close();
     }
 
-    /// Cancels the queue: cancelable puts fail from now on, also those that wait, and get their items
-    /// back. Uncancelable puts, last items and gets go on as before.
+    /// Cancels the queue: all cancelable puts fail from now on, also those that wait, and keep
+    /// their items. Uncancelable puts, last items and gets go on. Canceling cannot be undone.
     pub fn cancel(&self) {
         self.queue.cancel();
     }
 
-    /// Whether somebody has the lock, so that a poll would wait for it. Not for long, unless this
-    /// process was forked off while a thread had it: that thread does not exist here.
+    /// Returns whether the lock is held now, so that a poll would wait for it.
+    ///
+    /// It is held for long only in a process that was forked off while a thread held it: the child
+    /// does not have that thread.
     pub(crate) fn is_locked(&self) -> bool {
         self.queue.try_lock().is_none()
     }
 
-    /// Gives up the place in the line that a pending `poll_get_one` left.
+    /// Removes the request that a pending get has left, and passes its grant on.
     fn give_up_ticket(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             let mut woken = WakeList::new();
@@ -216,7 +223,7 @@ impl<T> Clone for Getter<T> {
 
 impl<T> Drop for Getter<T> {
     fn drop(&mut self) {
-        // Nobody to tell when this is the last handle of either end; the items go with the queue.
+        // The last handle of both ends has no other to wake; the items are dropped with the queue.
         if Arc::strong_count(&self.queue) > 1 {
             self.queue.remove_getter(self.ticket.take());
         }
@@ -229,7 +236,7 @@ impl<T> fmt::Debug for Getter<T> {
     }
 }
 
-/// The future of [`Getter::get`].
+/// The future of [`Getter::get`]. Dropping it loses no item.
 #[must_use = "futures do nothing unless polled"]
 pub struct Get<'a, T> {
     getter: &'a mut Getter<T>,
@@ -273,7 +280,7 @@ impl<T> fmt::Debug for Get<'_, T> {
     }
 }
 
-/// The future of [`Getter::get_one`].
+/// The future of [`Getter::get_one`]. Dropping it loses no item.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct GetOne<'a, T> {
@@ -294,19 +301,20 @@ impl<T> Drop for GetOne<'_, T> {
     }
 }
 
-/// A getter in its line.
+/// The request of a waiting getter.
 pub(super) struct GetRequest {
-    /// It is woken when this many items are granted to it, or no more can come.
+    /// Complete when this many items are granted, or no more can come.
     pub(super) need: usize,
-    /// It takes up to this many.
+    /// Up to this many are granted.
     pub(super) want: usize,
-    /// Items at the front of the ring that are kept for it.
+    /// Items at the front of the ring that are reserved for it.
     pub(super) granted: usize,
 }
 
-/// One poll of a get that needs at least one item. `Ready(0)`: the queue ended.
+/// Polls a get that needs at least one item. Returns `Ready(0)` when the queue has ended.
 ///
-/// `sink` moves that many items out of the ring. It runs under the lock, and does nothing else.
+/// `sink` moves the given number of items out of the ring. It runs under the lock, and must do
+/// nothing else.
 fn poll_get<T>(
     queue: &Queue<T>,
     ticket: &mut Option<Ticket>,
@@ -319,7 +327,7 @@ fn poll_get<T>(
     loop {
         let mut woken = WakeList::new();
         let mut state = queue.lock();
-        // Whoever finds enough, and nobody waiting, needs no place in the line.
+        // A newcomer that finds enough unpromised items has no waiter before it, and need not wait.
         if ticket.is_none() && (state.unpromised() >= need || state.is_drained()) {
             let taken = state.take(want, &mut woken, &mut sink);
             drop(state);
@@ -333,13 +341,12 @@ fn poll_get<T>(
         });
         if state.getters.is_complete(own) {
             *ticket = None;
-            let left = state.getters.remove(own);
-            state.take_granted(&left.request, &mut sink);
-            let granted = left.request.granted;
+            let removed = state.getters.remove(own);
+            state.take_granted(&removed.request, &mut sink);
+            let granted = removed.request.granted;
             let taken = granted + state.take(want - granted, &mut woken, &mut sink);
             drop(state);
             woken.fire();
-            // `left` may still have a waker, whose drop is the caller's code.
             return Poll::Ready(taken);
         }
         let renewed = update_waker(&mut state.getters.waiter_mut(own).waker, waker, &mut clone);

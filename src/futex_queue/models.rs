@@ -1,4 +1,5 @@
-//! Loom models: every order in which the threads of a small story can run, up to a bound on preemptions.
+//! Loom models: every order in which the threads of a small story can run, up to a bound on
+//! preemptions.
 //!
 //! `.ci/loom` runs them. A lost wake shows as a deadlock, a lost or doubled item as a failed count.
 //! `.ci/queue-mutants` shows that they look at something.
@@ -16,8 +17,8 @@ use super::park::block_on;
 use super::sync::{Thread, current, park};
 use super::{GetError, Getter, OfferOutcome, PutError, Putter, bounded};
 
-/// How many times a thread may be preempted in one run of a story: at 3 all models take under 20 s, at 4
-/// over 5 min. `LOOM_MAX_PREEMPTIONS` overrides it.
+/// How many times a thread may be preempted in one run of a story: at 3 all models take under 20 s,
+/// at 4 over 5 min. `LOOM_MAX_PREEMPTIONS` overrides it.
 const PREEMPTIONS: usize = 3;
 
 fn model(story: impl Fn() + Send + Sync + 'static) {
@@ -312,7 +313,8 @@ fn a_watcher_hears_of_the_last_getter() {
     });
 }
 
-/// A thread that serves queues: it offers until all is taken, and sleeps only when it will be woken.
+/// A thread that serves queues: it offers until all is taken, and sleeps only when it will be
+/// woken.
 fn offer_all(
     putter: &mut Putter<u32>,
     mut items: VecDeque<u32>,

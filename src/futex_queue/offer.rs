@@ -1,4 +1,4 @@
-//! The putters' end for a thread that serves many queues: it waits for nothing, not even the lock.
+//! The putters' end for a thread that serves many queues: it never waits, not even for the lock.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -13,12 +13,12 @@ use super::wait_queue::WakeList;
 #[non_exhaustive]
 #[must_use = "what was not taken has to be offered again"]
 pub enum OfferOutcome {
-    /// The queue took all of it.
+    /// The queue has taken everything offered.
     Taken,
-    /// What is left in the caller's hands found no room. The `room` waker is kept and will be woken
-    /// when this putter's turn has come and there is room.
+    /// There is no room for the items that the caller still has. The `room` waker is kept, and
+    /// woken when there is room and no other putter goes first, or when puts fail.
     Full,
-    /// Another thread has the lock, nothing was changed: come back. No waker is woken for this.
+    /// Another thread holds the lock: offer again later. No waker is woken for it.
     Held,
     /// The queue is closed, or no getter is left.
     Closed,
@@ -27,18 +27,19 @@ pub enum OfferOutcome {
 }
 
 impl<T> Putter<T> {
-    /// Moves as many items as there is room for, without waiting: neither for room nor for the lock.
+    /// Moves as many items as there is room for, and waits neither for room nor for the lock.
     ///
-    /// The wakers of getters that got items are appended to `wakes`, for the caller to fire when its
-    /// turn is over; a waker that is not fired is a lost wake. After [`OfferOutcome::Full`] the putter keeps
-    /// its place in the line of putters, ahead of those who come later, until it offers again, puts in
-    /// another way or is dropped.
+    /// The wakers of getters that received items are appended to `wakes`, for the caller to fire
+    /// later; a waker that is not fired is a lost wake. After [`OfferOutcome::Full`] the putter
+    /// keeps its turn, before putters that come later, until it offers again, puts in another way
+    /// or is dropped: until then no putter that comes later gets room.
     ///
     /// # Returns
     ///
     /// - [`OfferOutcome::Taken`]: `items` is empty.
-    /// - [`OfferOutcome::Full`]: what found no room is still in `items`; `room` will be woken.
-    /// - [`OfferOutcome::Held`], [`OfferOutcome::Closed`], [`OfferOutcome::Canceled`]: nothing moved.
+    /// - [`OfferOutcome::Full`]: the items without room are still in `items`; `room` will be woken.
+    /// - [`OfferOutcome::Held`], [`OfferOutcome::Closed`], [`OfferOutcome::Canceled`]: the items
+    ///   that have not moved are still in `items`.
     pub fn offer(
         &mut self,
         items: &mut VecDeque<T>,
@@ -49,17 +50,20 @@ impl<T> Putter<T> {
     }
 
     /// [`offer`](Self::offer), then [`finish`](Self::finish) with `last`, in one step and with one
-    /// wake, if there is room for all the items.
+    /// wake, if there is room for all items.
     ///
-    /// The last item itself needs no room. In a canceled queue it is taken although the items are not.
-    /// Without a last item this is `offer`.
+    /// The last item itself needs no room. A canceled queue takes it, and not the items. Without a
+    /// last item this is `offer`.
     ///
     /// # Returns
     ///
-    /// - [`OfferOutcome::Taken`]: `last` is `None` and this putter has finished. `items` is empty, unless the
-    ///   queue is canceled: then they stay where they are.
-    /// - [`OfferOutcome::Full`]: what found no room is still in `items`, and so is `last`; `room` will be woken.
-    /// - [`OfferOutcome::Held`], [`OfferOutcome::Closed`]: nothing moved.
+    /// - [`OfferOutcome::Taken`]: `last` is `None` and this putter has finished. `items` is empty,
+    ///   unless the queue is canceled: then they are untouched.
+    /// - [`OfferOutcome::Full`]: the items without room are still in `items`, and `last` is
+    ///   untouched; `room` will be woken.
+    /// - [`OfferOutcome::Held`], [`OfferOutcome::Closed`]: the items that have not moved are still
+    ///   in `items`, and `last` is untouched.
+    /// - [`OfferOutcome::Canceled`]: as above, and only without a last item.
     pub fn offer_last(
         &mut self,
         items: &mut VecDeque<T>,
@@ -94,17 +98,18 @@ impl<T> Putter<T> {
                 woken.append_to(wakes);
                 match renewed {
                     Ok(_replaced) => return OfferOutcome::Full,
-                    // Nothing else can have changed but that somebody made room.
+                    // A second round is harmless: there may be room by now.
                     Err(()) => clone = Some(room.clone()),
                 }
                 continue;
             }
-            // Whatever the outcome, this putter waits for room no longer.
-            let place = self.room_ticket.take().map(|ticket| state.putters.remove(ticket));
-            let mut watch = None;
+            // This putter no longer waits for room, whatever the outcome.
+            let room_request = self.room_ticket.take().map(|ticket| state.putters.remove(ticket));
+            let mut watch_request = None;
             match last.take_if(|_| outcome == OfferOutcome::Taken) {
                 Some(last) => {
-                    watch = self.watch_ticket.take().map(|ticket| state.watchers.remove(ticket));
+                    watch_request =
+                        self.watch_ticket.take().map(|ticket| state.watchers.remove(ticket));
                     state.push_last(last);
                     state.remove_putter(&mut woken);
                     self.finished = true;
@@ -114,7 +119,7 @@ impl<T> Putter<T> {
             drop(state);
             woken.append_to(wakes);
             // Their wakers are dropped with no lock held.
-            drop((place, watch));
+            drop((room_request, watch_request));
             return outcome;
         }
     }

@@ -1,7 +1,7 @@
-//! A thread as a [`Waker`], so that the queue knows one kind of waiter only.
+//! A thread as a [`Waker`], so that the queue has only one kind of waiter.
 //!
-//! `park` and `unpark` are a futex on Linux, and the like of it elsewhere. The token that `unpark`
-//! leaves behind is what makes a wake between the last poll and the sleep impossible to miss.
+//! `park` and `unpark` are a futex on Linux, and its equivalent elsewhere. `unpark` leaves a token
+//! behind, so that a wake between the last poll and the sleep is not lost.
 
 use std::future::Future;
 use std::pin::pin;
@@ -28,21 +28,21 @@ fn new_waker() -> Waker {
 }
 
 thread_local! {
-    /// One allocation in the life of a thread, not one each time it parks.
+    /// Allocated once in the life of a thread, not each time it parks.
     static WAKER: Waker = new_waker();
 }
 
-/// Runs the future on this thread, which sleeps while it is pending.
+/// Runs the future on this thread, which sleeps while the future is pending.
 ///
-/// `None`: the deadline passed first. The future is polled once more at the deadline, so that what
-/// arrived in time is not missed, and is dropped before this function returns.
+/// Returns `None` when the deadline passed first. The future is polled once more at the deadline,
+/// so that an item that came in time is not missed, and is dropped before this function returns.
 pub(super) fn block_on<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
-    // A destructor of another thread-local may well use a queue after this one is gone.
+    // The destructor of another thread-local may use a queue after this one is gone.
     let waker = WAKER.try_with(Waker::clone).unwrap_or_else(|_| new_waker());
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
-        // The clock is read before the poll, or a wake between the two would count as too late.
+        // The clock is read before the poll, so that a wake between the two is not taken for late.
         let rest = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);

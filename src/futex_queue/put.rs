@@ -1,6 +1,7 @@
-//! The putters' end: future, blocking and try form, and the last item.
+//! The putters' end: futures, blocking calls, calls that never wait, and the last item.
 //!
-//! Its form for a thread that must not wait is in `offer.rs`, its futures are in `request.rs`.
+//! Its calls for a thread that must not wait even for the lock are in `offer.rs`, its futures in
+//! `put_request.rs`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,7 +14,7 @@ use super::put_request::{Items, PendingPut, Put, PutOne};
 use super::queue::{Queue, update_waker};
 use super::wait_queue::{Ticket, WakeList};
 
-/// Why a put ended before its items were in the queue. The items are back in the caller's hands.
+/// Why a put ended before its items were in the queue. The caller has the items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PutError {
@@ -23,15 +24,15 @@ pub enum PutError {
     /// The queue is canceled, and the put was a cancelable one.
     #[error("queue is canceled")]
     Canceled,
-    /// There is no room now, or others wait for it. Only [`Putter::try_put_one`] says so.
+    /// There is no room now, or other putters wait for it. Only [`Putter::try_put_one`] returns it.
     #[error("queue is full")]
     Full,
-    /// The deadline passed first. Only the blocking forms say so.
+    /// The deadline passed first. Only the blocking methods return it.
     #[error("deadline passed before there was room")]
     DeadlinePassed,
 }
 
-/// An item that did not get into the queue, and why.
+/// An item that was not put into the queue, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("item was not put")]
 pub struct Unsent<T> {
@@ -57,11 +58,11 @@ impl<T> fmt::Debug for Unsent<T> {
 /// [`finish`](Self::finish) never needs room.
 pub struct Putter<T> {
     pub(super) queue: Arc<Queue<T>>,
-    /// Its place in the line, after an `offer` that found no room.
+    /// Its request, after an `offer` that found no room.
     pub(super) room_ticket: Option<Ticket>,
-    /// Its place among the watchers, after a `poll_closed` that was pending.
+    /// Its request among the watchers, after a `poll_closed` that was pending.
     pub(super) watch_ticket: Option<Ticket>,
-    /// It gave its last item, and is no longer counted.
+    /// It has put its last item, and is no longer counted.
     pub(super) finished: bool,
 }
 
@@ -70,22 +71,25 @@ impl<T> Putter<T> {
         Self { queue, room_ticket: None, watch_ticket: None, finished: false }
     }
 
-    /// How many items the queue holds before a putter has to wait; 0 means that it never holds any,
-    /// and each item is handed over directly.
+    /// Returns how many items the queue holds before a putter has to wait; 0 means that it holds
+    /// none, and each item is handed over directly.
     pub fn capacity(&self) -> usize {
         self.queue.capacity
     }
 
-    /// Moves items from the front of `items` into the queue, and waits until at least `min` moved.
+    /// Moves items from the front of `items` into the queue, and waits until at least `min` have
+    /// moved.
     ///
-    /// Gives the number of items that moved: all of them if there was room. Those that did not move
-    /// are in `items`, in order. `min` 0 never waits, and a put of nothing returns at once.
+    /// Returns the number of items that moved: all of them if there was room. The others are in
+    /// `items`, in order. With `min` 0 it never waits, and a put of no items returns 0 at once.
     ///
-    /// While the put waits, getters take from its items directly, so `items` is empty until then.
+    /// While the put waits its items are lent to the queue, where getters take them directly: until
+    /// the future is ready or dropped `items` is empty.
     ///
     /// # Errors
     ///
-    /// [`PutError::Closed`] and [`PutError::Canceled`]; what did not move until then is in `items`.
+    /// [`PutError::Closed`] and [`PutError::Canceled`]; the items that had not moved are in
+    /// `items`.
     ///
     /// # Panics
     ///
@@ -93,13 +97,15 @@ impl<T> Putter<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future puts every item that did not move back into `items`, in order.
+    /// Cancel safe: dropping the future moves every item that had not moved back into `items`, in
+    /// order.
     #[track_caller]
     pub fn put<'a>(&'a mut self, items: &'a mut VecDeque<T>, min: usize) -> Put<'a, T> {
         self.start(items, min, true)
     }
 
-    /// Moves all the items into the queue: [`put`](Self::put) with `min` the number of items.
+    /// Moves all items into the queue, and waits for room: [`put`](Self::put) with `min` the number
+    /// of items.
     ///
     /// # Errors
     ///
@@ -113,7 +119,7 @@ impl<T> Putter<T> {
         self.start(items, min, true)
     }
 
-    /// Moves one item into the queue.
+    /// Moves one item into the queue, and waits for room.
     ///
     /// # Errors
     ///
@@ -121,17 +127,17 @@ impl<T> Putter<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future before it is ready drops the item with it, or leaves it with the getter
-    /// that has it already. To keep the item, use [`put_all`](Self::put_all).
+    /// Not cancel safe: dropping the future before it is ready drops the item, unless a getter has
+    /// taken it. To keep the item, use [`put_all`](Self::put_all).
     pub fn put_one(&mut self, item: T) -> PutOne<'_, T> {
         self.start_one(item, true)
     }
 
-    /// [`put`](Self::put) that goes on when the queue is canceled. It still fails when it is closed.
+    /// [`put`](Self::put) that is not ended by a [cancel](Self::cancel), only by closing.
     ///
     /// # Errors
     ///
-    /// [`PutError::Closed`].
+    /// [`PutError::Closed`]; the items that had not moved are in `items`.
     ///
     /// # Panics
     ///
@@ -149,11 +155,11 @@ impl<T> Putter<T> {
         self.start(items, min, false)
     }
 
-    /// [`put_all`](Self::put_all) that goes on when the queue is canceled.
+    /// [`put_all`](Self::put_all) that is not ended by a [cancel](Self::cancel), only by closing.
     ///
     /// # Errors
     ///
-    /// [`PutError::Closed`].
+    /// As [`put_uncancelable`](Self::put_uncancelable).
     ///
     /// # Cancel safety
     ///
@@ -163,7 +169,7 @@ impl<T> Putter<T> {
         self.start(items, min, false)
     }
 
-    /// [`put_one`](Self::put_one) that goes on when the queue is canceled.
+    /// [`put_one`](Self::put_one) that is not ended by a [cancel](Self::cancel), only by closing.
     ///
     /// # Errors
     ///
@@ -180,8 +186,8 @@ impl<T> Putter<T> {
     ///
     /// # Errors
     ///
-    /// [`PutError::Closed`], [`PutError::Canceled`] and [`PutError::DeadlinePassed`]; what did not
-    /// move until then is in `items`.
+    /// [`PutError::Closed`], [`PutError::Canceled`] and [`PutError::DeadlinePassed`]; the items
+    /// that had not moved are in `items`.
     ///
     /// # Panics
     ///
@@ -189,8 +195,8 @@ impl<T> Putter<T> {
     ///
     /// # Blocking
     ///
-    /// Parks the thread until `min` items moved, the put fails, or the deadline passes. Not for use
-    /// inside a task.
+    /// Parks the thread until `min` items have moved, the put fails, or the deadline passes;
+    /// without a deadline (`None`) for as long as it takes. Do not call it in a task.
     #[track_caller]
     pub fn blocking_put(
         &mut self,
@@ -239,7 +245,8 @@ impl<T> Putter<T> {
     ///
     /// # Errors
     ///
-    /// [`PutError::Closed`] and [`PutError::DeadlinePassed`].
+    /// [`PutError::Closed`] and [`PutError::DeadlinePassed`]; the items that had not moved are in
+    /// `items`.
     ///
     /// # Panics
     ///
@@ -293,7 +300,10 @@ impl<T> Putter<T> {
         self.start_one(item, false).blocking(deadline.into())
     }
 
-    /// Moves as many items as there is room for now, and gives their number, which may be 0.
+    /// Moves as many items as there is room for now, and returns their number.
+    ///
+    /// That is 0 without room, or while other putters wait for it. Waits for the lock, some tens of
+    /// nanoseconds, but not for room.
     ///
     /// # Errors
     ///
@@ -302,7 +312,7 @@ impl<T> Putter<T> {
         self.put_now(items)
     }
 
-    /// Moves one item, if there is room for it now.
+    /// Moves one item, if there is room now and no other putter waits for it.
     ///
     /// # Errors
     ///
@@ -318,8 +328,8 @@ impl<T> Putter<T> {
 
     /// Puts the last item of this putter, and gives up the putter in the same step.
     ///
-    /// Never waits for room: each putter has one slot of its own for it. Goes through when the queue
-    /// is canceled. When this was the last putter, the getters end after the items of the queue.
+    /// Never waits for room: each putter has a slot of its own for it. Works in a canceled queue
+    /// too. When this was the last putter, the getters drain the queue and end.
     ///
     /// # Errors
     ///
@@ -334,7 +344,7 @@ impl<T> Putter<T> {
             drop(state);
             return Err(Unsent { item: last, cause: PutError::Closed });
         }
-        let place = self.room_ticket.take().map(|ticket| state.putters.remove(ticket));
+        let room = self.room_ticket.take().map(|ticket| state.putters.remove(ticket));
         let watch = self.watch_ticket.take().map(|ticket| state.watchers.remove(ticket));
         state.push_last(last);
         state.remove_putter(&mut woken);
@@ -342,32 +352,35 @@ impl<T> Putter<T> {
         self.finished = true;
         woken.fire();
         // Their wakers are dropped with no lock held.
-        drop((place, watch));
+        drop((room, watch));
         Ok(())
     }
 
-    /// Whether puts fail for good: the queue is closed, or no getter is left. Takes no lock.
+    /// Returns whether puts fail for good: the queue is closed, or no getter is left.
+    ///
+    /// Takes no lock.
     pub fn is_closed(&self) -> bool {
         self.finished || self.queue.is_closed()
     }
 
-    /// Whether cancelable puts fail.
+    /// Returns whether the queue is canceled, so that cancelable puts fail.
     pub fn is_canceled(&self) -> bool {
         self.queue.is_canceled()
     }
 
-    /// Polls for the moment when the queue [is closed](Self::is_closed): nobody wants items any more.
+    /// Polls whether the queue [is closed](Self::is_closed), so that its items are no longer
+    /// wanted.
     ///
-    /// A [cancel](Self::cancel) woken the task as well, so that it can look at
+    /// A [cancel](Self::cancel) wakes the task as well, which can then check
     /// [`is_canceled`](Self::is_canceled). Only the waker of the latest poll is kept, until then or
     /// until the putter is dropped.
     ///
-    /// Never waits for the lock: should another thread hold it, the task is woken to poll again.
+    /// Never waits for the lock: if another thread holds it, the task is woken to poll again.
     ///
     /// # Returns
     ///
-    /// - `Ready(())`: closed, or all getters are gone.
-    /// - `Pending`: the waker is woken when one of the two above is true, or the queue is canceled.
+    /// - `Ready(())`: the queue is closed, or all getters are gone.
+    /// - `Pending`: the waker is woken when a poll would be ready, or the queue is canceled.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut clone = None;
         loop {
@@ -381,11 +394,11 @@ impl<T> Putter<T> {
             if state.closed {
                 continue;
             }
-            // After a cancel the place is settled and worth nothing: a new one hears of the closing.
-            let settled = self.watch_ticket.filter(|&ticket| state.watchers.is_complete(ticket));
-            if let Some(ticket) = settled {
+            // A cancel has completed the request; closing completes only a new one.
+            let completed = self.watch_ticket.filter(|&ticket| state.watchers.is_complete(ticket));
+            if let Some(ticket) = completed {
                 self.watch_ticket = None;
-                let _never_has_a_waker = state.watchers.remove(ticket);
+                let _has_no_waker = state.watchers.remove(ticket);
             }
             let ticket = *self.watch_ticket.get_or_insert_with(|| state.watchers.push(()));
             let renewed =
@@ -398,14 +411,25 @@ impl<T> Putter<T> {
         }
     }
 
-    /// Closes the queue: puts fail from now on, also those that wait, and get their items back.
-    /// Getters drain what the queue holds, then end.
+    /// Closes the queue: all puts fail from now on, also those that wait, and keep their items.
+    /// Getters drain the queue, then end. Closing twice does nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not a future: the queue is closed when this returns. A put future that waits is ready with
+    /// [`PutError::Closed`] at its next poll, and may be dropped instead, as at any time.
     pub fn close(&self) {
         self.queue.close();
     }
 
-    /// Cancels the queue: cancelable puts fail from now on, also those that wait, and get their items
-    /// back. Uncancelable puts, last items and gets go on as before.
+    /// Cancels the queue: all cancelable puts fail from now on, also those that wait, and keep
+    /// their items. Uncancelable puts, last items and gets go on. Canceling cannot be undone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not a future: the queue is canceled when this returns. A cancelable put future that waits is
+    /// ready with [`PutError::Canceled`] at its next poll, and may be dropped instead, as at any
+    /// time.
     pub fn cancel(&self) {
         self.queue.cancel();
     }
@@ -442,13 +466,13 @@ impl<T> Putter<T> {
         result
     }
 
-    /// Gives up the place in the line that an `offer` left.
+    /// Removes the request that an `offer` has left.
     fn give_up_room_ticket(&mut self) {
         if let Some(ticket) = self.room_ticket.take() {
-            let (left, woken) = self.queue.remove_put(ticket);
+            let (removed, woken) = self.queue.remove_put(ticket);
             woken.fire();
             // Its waker, if it was not woken, is dropped here, with no lock held.
-            drop(left);
+            drop(removed);
         }
     }
 }
@@ -466,7 +490,7 @@ impl<T> Clone for Putter<T> {
 
 impl<T> Drop for Putter<T> {
     fn drop(&mut self) {
-        // Nobody to tell when this is the last handle of either end.
+        // The last handle of both ends has no other to wake.
         if !self.finished && Arc::strong_count(&self.queue) > 1 {
             self.queue.remove_putter(self.room_ticket.take(), self.watch_ticket.take());
         }

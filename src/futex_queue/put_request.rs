@@ -1,4 +1,4 @@
-//! A put under way: the futures of [`Putter`].
+//! The futures of [`Putter`], and the request with which a put waits.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,7 +13,10 @@ use super::put::{PutError, Putter, Unsent};
 use super::queue::update_waker;
 use super::wait_queue::{Ticket, WakeList};
 
-/// The future of [`Putter::put`] and its like.
+/// The future of [`Putter::put`], [`Putter::put_all`] and their uncancelable forms.
+///
+/// Dropping it moves every item that the queue has not used back into the caller's `items`, in
+/// order.
 #[must_use = "futures do nothing unless polled"]
 pub struct Put<'a, T> {
     wait: PendingPut<'a, T>,
@@ -48,14 +51,16 @@ impl<T> fmt::Debug for Put<'_, T> {
     }
 }
 
-/// The future of [`Putter::put_one`] and its like.
+/// The future of [`Putter::put_one`] and its uncancelable form.
+///
+/// Dropping it before it is ready drops the item, unless a getter has taken it.
 #[must_use = "futures do nothing unless polled"]
 pub struct PutOne<'a, T> {
     wait: PendingPut<'a, T>,
     item: Option<T>,
 }
 
-// The item is only ever moved, never pinned.
+// The item is moved, never pinned.
 impl<T> Unpin for PutOne<'_, T> {}
 
 impl<'a, T> PutOne<'a, T> {
@@ -63,12 +68,13 @@ impl<'a, T> PutOne<'a, T> {
         Self { wait, item: Some(item) }
     }
 
+    /// Blocks until the item has moved, the put fails, or the deadline passes.
     pub(super) fn blocking(mut self, deadline: Option<Instant>) -> Result<(), Unsent<T>> {
         if let Some(result) = block_on(&mut self, deadline) {
             return result;
         }
         self.wait.withdraw(&mut self.item);
-        // Gone if a getter took it while the put gave up: then it was put in time.
+        // If a getter took the item while the put gave up, it was put in time.
         self.item
             .take()
             .map_or(Ok(()), |item| Err(Unsent { item, cause: PutError::DeadlinePassed }))
@@ -99,7 +105,7 @@ impl<T> fmt::Debug for PutOne<'_, T> {
     }
 }
 
-/// A put under way, apart from its items.
+/// A put in progress, apart from its items.
 pub(super) struct PendingPut<'a, T> {
     putter: &'a Putter<T>,
     ticket: Option<Ticket>,
@@ -111,7 +117,7 @@ impl<'a, T> PendingPut<'a, T> {
         Self { putter, ticket: None, cancelable }
     }
 
-    /// One poll.
+    /// Polls the put: moves items while there is room, then waits with a request.
     pub(super) fn poll<I: Items<T>>(
         &mut self,
         items: &mut I,
@@ -151,10 +157,10 @@ impl<'a, T> PendingPut<'a, T> {
             };
             if state.putters.is_complete(ticket) {
                 self.ticket = None;
-                let left = state.putters.remove(ticket);
+                let removed = state.putters.remove(ticket);
                 drop(state);
-                items.take_back(left.request.lent);
-                return Poll::Ready(left.request.outcome.map(|()| left.request.moved));
+                items.take_back(removed.request.lent);
+                return Poll::Ready(removed.request.outcome.map(|()| removed.request.moved));
             }
             let renewed =
                 update_waker(&mut state.putters.waiter_mut(ticket).waker, waker, &mut clone);
@@ -167,38 +173,37 @@ impl<'a, T> PendingPut<'a, T> {
         }
     }
 
-    /// Leaves the line, with the items that did not move.
+    /// Removes the request, and takes back the items that did not move.
     fn withdraw<I: Items<T>>(&mut self, items: &mut I) {
         if let Some(ticket) = self.ticket.take() {
-            let (left, woken) = self.putter.queue.remove_put(ticket);
-            // First the items, for a wake may panic.
-            items.take_back(left.request.lent);
+            let (removed, woken) = self.putter.queue.remove_put(ticket);
+            items.take_back(removed.request.lent);
             woken.fire();
         }
     }
 }
 
-/// A putter in its line.
+/// The request of a waiting putter.
 pub(super) struct PutRequest<T> {
     pub(super) lent: LentItems<T>,
-    /// It is woken when this many items have moved.
+    /// Complete when this many items have moved.
     pub(super) min: usize,
     pub(super) moved: usize,
     pub(super) cancelable: bool,
-    /// What it is told when it is settled.
+    /// The result, apart from the number of items that moved.
     pub(super) outcome: Result<(), PutError>,
 }
 
 impl<T> PutRequest<T> {
-    /// A putter that keeps its items and waits for room.
+    /// The request of an offer: it keeps its items, and waits to be woken for room.
     pub(super) const fn without_items() -> Self {
         Self { lent: LentItems::None, min: 0, moved: 0, cancelable: true, outcome: Ok(()) }
     }
 }
 
-/// What a waiting putter lends to the queue, so that getters can take from it directly.
+/// Items that a waiting putter lends to the queue, so that getters can take them directly.
 pub(super) enum LentItems<T> {
-    /// Nothing: it keeps its items, wants to hear of room, and keeps its turn until it comes back.
+    /// The putter keeps its items, is woken for room, and keeps its turn until it offers again.
     None,
     One(T),
     Many(VecDeque<T>),
@@ -207,11 +212,11 @@ pub(super) enum LentItems<T> {
 /// The items of a put while they are in the caller's hands.
 pub(super) trait Items<T> {
     fn count(&self) -> usize;
-    /// Moves the first `n` to the end of the ring.
+    /// Moves the first `n` items to the end of the ring.
     fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize);
-    /// Lends what is left to the queue.
+    /// Lends the remaining items to the queue.
     fn lend(&mut self) -> LentItems<T>;
-    /// Takes back what the queue did not use.
+    /// Takes back the items that the queue did not use.
     fn take_back(&mut self, lent: LentItems<T>);
 }
 

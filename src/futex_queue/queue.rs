@@ -1,14 +1,14 @@
-//! The queue itself: one ring, two lines of waiters, one short lock.
+//! The queue itself: one ring, three wait queues, one short lock.
 //!
-//! [`QueueState::match_waiters`] is the one place that matches items, getters and putters. Everything that
-//! changes the state ends with it, so that between two holders of the lock this is true:
+//! [`QueueState::match_waiters`] is the one place that matches items, getters and putters. Every
+//! change of the state ends with it, so that these invariants hold whenever the lock is free:
 //!
-//! 1. when a getter waits, every item in the ring is promised;
-//! 2. when a putter waits, there is no room (or the head of the line has been told of the room).
+//! 1. if a getter waits, every item in the ring is promised;
+//! 2. if a putter waits, there is no room (or the first putter has been woken for the room).
 //!
-//! No code of the caller runs while the lock is held: no `Drop` of an item, no clone, wake or drop of
-//! a [`Waker`]. Such code may panic, or use this very queue. Hence a poisoned lock says nothing about
-//! the state, and is taken as it is.
+//! No code of the caller runs while the lock is held: no `Drop` of an item; no clone, wake or drop
+//! of a [`Waker`]. Such code may panic, or use this very queue. Hence a poisoned lock says nothing
+//! about the state, and the poison is ignored.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -21,22 +21,22 @@ use super::put_request::{Items, LentItems, PutRequest};
 use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use super::wait_queue::{Ticket, WaitQueue, Waiter, WakeList};
 
-/// A ring up to this size is allocated whole by the first item: the lookup path then pays for one
-/// allocation, and glibc serves it from its thread cache (which ends at 1,032 bytes). A larger ring
+/// A ring of up to this size is allocated whole with the first item: the lookup path then pays for
+/// one allocation, which glibc serves from its thread cache (up to 1,032 bytes). A larger ring
 /// grows as it fills.
 const MAX_EAGER_RING_BYTES: usize = 1024;
 
-/// What both ends share.
+/// The part that all handles share.
 pub(super) struct Queue<T> {
     pub(super) capacity: usize,
-    /// Follows `QueueState::closed` and is written with the lock held: a look without the lock, for those
-    /// who must not wait.
+    /// A copy of `QueueState::closed`, written under the lock: callers that must not wait read it
+    /// without the lock.
     is_closed: AtomicBool,
     state: Mutex<QueueState<T>>,
 }
 
 impl<T> Queue<T> {
-    /// A queue with one handle on each end.
+    /// Creates a queue that counts one handle on each end.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             capacity,
@@ -56,12 +56,12 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Waits for the lock: some tens of nanoseconds, unless its holder was preempted.
+    /// Takes the lock. Waits some tens of nanoseconds for it, more if its holder was preempted.
     pub(super) fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `None`: another thread has the lock.
+    /// Takes the lock, or returns `None` if another thread holds it.
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, QueueState<T>>> {
         match self.state.try_lock() {
             Ok(state) => Some(state),
@@ -70,13 +70,14 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Whether puts are refused for good: closed, or no getter left. Takes no lock.
+    /// Returns whether puts fail for good: closed, or no getter left. Takes no lock.
     pub(super) fn is_closed(&self) -> bool {
-        // Pairs with the store in `close_locked`: whoever sees it also sees what came before the closing.
+        // Pairs with the store in `close_locked`: a reader that sees it also sees what happened
+        // before.
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Closes for putters; getters drain what is there. Wakes every waiter that this completes.
+    /// Fails all puts from now on; getters drain the queue. Wakes every waiter that this completes.
     pub(super) fn close(&self) {
         let mut wakes = WakeList::new();
         let mut state = self.lock();
@@ -85,6 +86,7 @@ impl<T> Queue<T> {
         wakes.fire();
     }
 
+    /// [`close`](Self::close) under the lock.
     fn close_locked(&self, state: &mut QueueState<T>, wakes: &mut WakeList) {
         state.closed = true;
         self.is_closed.store(true, Ordering::Release);
@@ -96,7 +98,7 @@ impl<T> Queue<T> {
         state.match_waiters(wakes);
     }
 
-    /// Fails the cancelable puts, now and from now on.
+    /// Fails all cancelable puts from now on, also those that wait.
     pub(super) fn cancel(&self) {
         let mut wakes = WakeList::new();
         let mut state = self.lock();
@@ -108,7 +110,7 @@ impl<T> Queue<T> {
             putter.cancelable
         });
         state.watchers.complete_where(&mut wakes, |()| true);
-        // Those behind a canceled head may find room.
+        // Putters behind a canceled one may find room.
         state.match_waiters(&mut wakes);
         drop(state);
         wakes.fire();
@@ -118,18 +120,18 @@ impl<T> Queue<T> {
         self.lock().canceled
     }
 
-    /// One more getter.
+    /// Counts one more getter.
     pub(super) fn add_getter(&self) {
         self.lock().getter_handles += 1;
     }
 
-    /// One more putter.
+    /// Counts one more putter.
     pub(super) fn add_putter(&self) {
         self.lock().putter_handles += 1;
     }
 
-    /// Counts off a getter and removes its request. After the last one puts fail, and the items that
-    /// the queue still holds are dropped.
+    /// Counts off a getter and removes its request. After the last getter puts fail, and the items
+    /// in the queue are dropped.
     pub(super) fn remove_getter(&self, ticket: Option<Ticket>) {
         let mut wakes = WakeList::new();
         let mut unwanted = VecDeque::new();
@@ -142,45 +144,44 @@ impl<T> Queue<T> {
         }
         drop(state);
         wakes.fire();
-        // Drops of a waker and of items are the caller's code, which may panic: they come last.
+        // The drop of a waker or an item is the caller's code, and may panic: it comes last.
         drop(request);
         drop(unwanted);
     }
 
-    /// One putter less. With the last one the getters are told, once they have drained the queue.
-    ///
-    /// It leaves its places among the putters and the watchers.
-    pub(super) fn remove_putter(&self, place: Option<Ticket>, watch: Option<Ticket>) {
+    /// Counts off a putter and removes its requests. After the last putter the getters drain the
+    /// queue and end.
+    pub(super) fn remove_putter(&self, room: Option<Ticket>, watch: Option<Ticket>) {
         let mut wakes = WakeList::new();
         let mut state = self.lock();
-        let place = place.map(|ticket| state.putters.remove(ticket));
+        let room = room.map(|ticket| state.putters.remove(ticket));
         let watch = watch.map(|ticket| state.watchers.remove(ticket));
         state.remove_putter(&mut wakes);
         drop(state);
         wakes.fire();
         // Their wakers are dropped with no lock held.
-        drop((place, watch));
+        drop((room, watch));
     }
 
-    /// The holder of the ticket leaves the line of putters, and the next one has its turn.
+    /// Removes the request of a putter; the next putter may have its turn.
     pub(super) fn remove_put(&self, ticket: Ticket) -> (Waiter<PutRequest<T>>, WakeList) {
         let mut wakes = WakeList::new();
         let mut state = self.lock();
-        let left = state.putters.remove(ticket);
+        let removed = state.putters.remove(ticket);
         state.match_waiters(&mut wakes);
-        (left, wakes)
+        (removed, wakes)
     }
 }
 
-/// What the lock guards.
+/// The state that the lock guards.
 pub(super) struct QueueState<T> {
     capacity: usize,
     ring: VecDeque<T>,
-    /// Items at the front of the ring that are granted to getters which did not fetch them yet.
+    /// Items at the front of the ring that are granted to getters and not yet taken by them.
     promised: usize,
     pub(super) getters: WaitQueue<GetRequest>,
     pub(super) putters: WaitQueue<PutRequest<T>>,
-    /// Putters that want to hear when nobody wants their items any more.
+    /// Putters that wait in [`poll_closed`](super::Putter::poll_closed).
     pub(super) watchers: WaitQueue<()>,
     getter_handles: usize,
     putter_handles: usize,
@@ -189,33 +190,34 @@ pub(super) struct QueueState<T> {
 }
 
 impl<T> QueueState<T> {
-    /// Items that no getter was promised.
+    /// Returns the number of items that are promised to no getter.
     pub(super) fn unpromised(&self) -> usize {
         self.ring.len() - self.promised
     }
 
-    /// Whether no item will come any more.
+    /// Returns whether no item will enter any more.
     fn ended(&self) -> bool {
         self.closed || self.putter_handles == 0
     }
 
-    /// Whether there is nothing left to get: ended, and every item was fetched by a getter.
+    /// Returns whether there is nothing left to get: ended, and every item was taken by a getter.
     ///
-    /// An item that is promised and not fetched may still be passed on, should its getter give up.
+    /// An item that is promised and not yet taken is passed on if its getter gives up.
     pub(super) fn is_drained(&self) -> bool {
         self.ended() && self.ring.is_empty()
     }
 
-    /// How many items may come in: up to the capacity, and what the first waiting getter still needs.
+    /// Returns how many items may enter: up to the capacity, plus the number that the first waiting
+    /// getter still needs.
     ///
-    /// The second part is what makes capacity 0 a rendezvous, and a `min` above the capacity possible.
+    /// The second part makes capacity 0 a rendezvous, and allows a `min` above the capacity.
     pub(super) fn room(&self) -> usize {
         let owed =
             self.getters.head().map_or(0, |getter| getter.request.need - getter.request.granted);
         self.capacity.saturating_add(owed).saturating_sub(self.unpromised())
     }
 
-    /// A put that comes now: how many items moved, which is none when others wait for room.
+    /// Starts a put. Returns how many items moved: none if other putters wait for room.
     pub(super) fn put<I: Items<T>>(
         &mut self,
         items: &mut I,
@@ -233,7 +235,8 @@ impl<T> QueueState<T> {
         }
     }
 
-    /// Moves items into the ring while there is room. Does not look at who waits for room.
+    /// Moves items into the ring while there is room, whether other putters wait for it or not.
+    /// Returns how many.
     pub(super) fn fill<I: Items<T>>(&mut self, items: &mut I, wakes: &mut WakeList) -> usize {
         let mut moved = 0;
         loop {
@@ -247,23 +250,24 @@ impl<T> QueueState<T> {
             if self.getters.head().is_none() {
                 return moved;
             }
-            // A getter that is served makes room again.
+            // A getter that is served makes room.
             self.grant(wakes);
         }
     }
 
-    /// Puts an item into the slot that is reserved for it, whatever the room.
+    /// Puts the last item of a putter into its reserved slot, whatever the room.
     pub(super) fn push_last(&mut self, last: T) {
         self.allocate();
         self.ring.push_back(last);
     }
 
-    /// One putter less; the caller has left the line of putters.
+    /// Counts off a putter, whose requests have been removed.
     pub(super) fn remove_putter(&mut self, wakes: &mut WakeList) {
         self.putter_handles -= 1;
         self.match_waiters(wakes);
     }
 
+    /// Allocates a small ring whole; a larger one grows as it fills.
     fn allocate(&mut self) {
         let whole = self.capacity.saturating_add(1);
         if self.ring.capacity() == 0 && whole.saturating_mul(size_of::<T>()) <= MAX_EAGER_RING_BYTES
@@ -272,7 +276,8 @@ impl<T> QueueState<T> {
         }
     }
 
-    /// Hands out items and room, in the order of the lines, until one side has nothing to give.
+    /// Gives items to waiting getters and room to waiting putters, each in order of arrival, until
+    /// one side has no more. Restores the invariants of this module.
     #[inline]
     pub(super) fn match_waiters(&mut self, wakes: &mut WakeList) {
         if self.getters.head().is_some() || self.putters.head().is_some() {
@@ -289,7 +294,7 @@ impl<T> QueueState<T> {
                 return;
             }
             if let LentItems::None = putter.request.lent {
-                // It comes back with its items; until then nobody passes it.
+                // It offers its items again; until then no other putter goes first.
                 wakes.push_waker_of(putter);
                 return;
             }
@@ -297,7 +302,7 @@ impl<T> QueueState<T> {
         }
     }
 
-    /// Items to getters: the first one in the line gets all that is there, up to what it wants.
+    /// Grants items to waiting getters: the first gets every item there is, up to what it wants.
     fn grant(&mut self, wakes: &mut WakeList) {
         let ended = self.ended();
         while let Some(getter) = self.getters.head_mut() {
@@ -305,8 +310,8 @@ impl<T> QueueState<T> {
             let granted = (self.ring.len() - self.promised).min(request.want - request.granted);
             request.granted += granted;
             self.promised += granted;
-            // At the end it gets what there is, once all the others have fetched theirs: one of them
-            // may still give up and pass on what it was promised.
+            // At the end of the queue it gets fewer than it needs, once the other getters have
+            // taken their grants: until then one of them may give up and pass its grant on.
             let is_all = ended && self.ring.len() == request.granted;
             if request.granted < request.need && !is_all {
                 return;
@@ -315,7 +320,7 @@ impl<T> QueueState<T> {
         }
     }
 
-    /// Moves up to `n` items from the first waiting putter to the ring. Returns how many.
+    /// Moves up to `n` items lent by the first waiting putter into the ring. Returns how many.
     fn move_lent(&mut self, n: usize, wakes: &mut WakeList) -> usize {
         let Some(putter) = self.putters.head_mut() else { return 0 };
         let request = &mut putter.request;
@@ -340,7 +345,8 @@ impl<T> QueueState<T> {
         n
     }
 
-    /// Takes up to `want` items that are nobody else's: from the ring, then from waiting putters.
+    /// Takes up to `want` items that are promised to no other getter: from the ring, then from
+    /// waiting putters. Returns how many.
     pub(super) fn take(
         &mut self,
         want: usize,
@@ -352,17 +358,17 @@ impl<T> QueueState<T> {
             let n = self.unpromised().min(want - taken);
             sink(&mut self.ring, n);
             taken += n;
-            // While a getter waits no putter does, so nobody is overtaken here.
+            // While a getter waits, the first putter has lent no items: no getter is overtaken.
             if taken < want && self.move_lent(want - taken, wakes) == 0 {
                 break;
             }
         }
-        // What was taken from the ring made room.
+        // Taking items from the ring has made room.
         self.match_waiters(wakes);
         taken
     }
 
-    /// Fetches what a settled getter was granted. It is no longer in the line.
+    /// Takes the items granted to a completed request, which has been removed.
     pub(super) fn take_granted(
         &mut self,
         request: &GetRequest,
@@ -372,7 +378,7 @@ impl<T> QueueState<T> {
         sink(&mut self.ring, request.granted);
     }
 
-    /// Removes the request of a getter. What it was granted goes to the next getter.
+    /// Removes the request of a getter and passes its grant on to the next one.
     pub(super) fn remove_get(
         &mut self,
         ticket: Ticket,
@@ -385,8 +391,10 @@ impl<T> QueueState<T> {
     }
 }
 
-/// Keeps the waiter's waker up to date. Returns the one it replaced, to be dropped without the lock;
-/// `Err` when a clone is needed first, to be made without the lock as well.
+/// Stores the waker of the latest poll, unless the stored one wakes the same task.
+///
+/// Returns the waker that was replaced, for the caller to drop without the lock. Without a `clone`,
+/// `Err` tells the caller to make one, without the lock as well, and to call again.
 pub(super) fn update_waker(
     slot: &mut Option<Waker>,
     waker: &Waker,

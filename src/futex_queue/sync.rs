@@ -1,6 +1,6 @@
 //! The lock and the threads of the queue: from `std`, or from loom in its models.
 //!
-//! The choice is made here, once; the rest of the queue names only this module.
+//! The choice is made once, here; the rest of the queue names only this module.
 
 #[cfg(not(outrace_loom))]
 pub(super) use std::{
@@ -25,9 +25,9 @@ pub(super) use loom::{
 
 /// Park and unpark for the models.
 ///
-/// Loom has both, but there an unpark may release a thread that waits for a mutex. So they are made
-/// here of loom's own mutex and condition variable, as a futex would do it: a token, and a sleep
-/// that starts only while there is none. A wake that is lost shows as a deadlock.
+/// Loom has both, but its unpark may release a thread that waits for a mutex. So these are built
+/// from loom's mutex and condition variable, and behave as a futex does: a token, and a sleep that
+/// starts only while there is none. A lost wake shows as a deadlock.
 #[cfg(outrace_loom)]
 mod model {
     use std::sync::Arc;
@@ -65,7 +65,7 @@ mod model {
         *token = false;
     }
 
-    /// Loom has no time: in a model a thread with a deadline waits like one without.
+    /// Loom has no time: in a model, a thread with a deadline waits as if it had none.
     pub(in super::super) fn park_timeout(_: Duration) {
         park();
     }

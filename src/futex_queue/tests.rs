@@ -1,4 +1,5 @@
-//! The rules of the queue, one story each. All of them run on one thread: a future is polled by hand.
+//! The rules of the queue, one story each. All of them run on one thread: a future is polled by
+//! hand.
 
 mod ends;
 mod model;

@@ -1,39 +1,43 @@
-//! A line of waiters, served in the order in which they came; and the wakers taken from it.
+//! Waiters in order of arrival, and the wakers taken from them.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-/// A place in one line. It belongs to one future or handle, which leaves the line when it is dropped.
+/// Identifies a waiter. Belongs to one handle or future, which removes the waiter when it is
+/// dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);
 
-/// One waiter: what it asked for, and whom to wake.
-pub(super) struct Waiter<A> {
+/// A request that waits, and the waker of its task or thread.
+pub(super) struct Waiter<R> {
     ticket: Ticket,
     completed: bool,
     pub(super) waker: Option<Waker>,
-    pub(super) request: A,
+    pub(super) request: R,
 }
 
-/// Waiters in order. The first stands inline: a queue with one waiter a side allocates nothing for it.
+/// Waiters in order of arrival. The first is stored inline: a queue with one waiter on each end
+/// allocates nothing for it.
 ///
-/// Settled waiters have their answer and stay until they fetch it. Everybody in front of `head` is
-/// settled; behind it only those are whom [`settle_all`](WaitQueue::complete_where) picked out of the order.
-pub(super) struct WaitQueue<A> {
-    first: Option<Waiter<A>>,
-    rest: VecDeque<Waiter<A>>,
+/// A completed waiter stays until its owner removes it, and takes the result along. Every waiter in
+/// front of `head` is completed; behind it are only those that
+/// [`complete_where`](WaitQueue::complete_where) completed out of order.
+pub(super) struct WaitQueue<R> {
+    first: Option<Waiter<R>>,
+    rest: VecDeque<Waiter<R>>,
     head: usize,
     next_ticket: u64,
 }
 
-impl<A> WaitQueue<A> {
+impl<R> WaitQueue<R> {
     pub(super) const fn new() -> Self {
         Self { first: None, rest: VecDeque::new(), head: 0, next_ticket: 0 }
     }
 
-    /// The end of the line is yours.
-    pub(super) fn push(&mut self, request: A) -> Ticket {
+    /// Appends a waiter and returns its ticket.
+    pub(super) fn push(&mut self, request: R) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         let waiter = Waiter { ticket, completed: false, waker: None, request };
@@ -45,25 +49,26 @@ impl<A> WaitQueue<A> {
         ticket
     }
 
-    /// The one whose turn it is.
-    pub(super) fn head(&self) -> Option<&Waiter<A>> {
+    /// Returns the first waiter that is not completed.
+    pub(super) fn head(&self) -> Option<&Waiter<R>> {
         match self.head {
             0 => self.first.as_ref(),
             index => self.rest.get(index - 1),
         }
     }
 
-    /// The one whose turn it is.
-    pub(super) fn head_mut(&mut self) -> Option<&mut Waiter<A>> {
+    /// Returns the first waiter that is not completed.
+    pub(super) fn head_mut(&mut self) -> Option<&mut Waiter<R>> {
         self.at_mut(self.head)
     }
 
-    /// Whether somebody waits, apart from the holder of `ticket` when its turn has come.
+    /// Returns whether another waiter is served before the owner of `ticket`, or before a newcomer
+    /// without a ticket.
     pub(super) fn has_waiter_before(&self, ticket: Option<Ticket>) -> bool {
         self.head().is_some_and(|head| Some(head.ticket) != ticket)
     }
 
-    /// The head has its answer: it is woken, and the next one is the head.
+    /// Completes the first waiter and moves its waker to `wakes`.
     pub(super) fn complete_head(&mut self, wakes: &mut WakeList) {
         if let Some(head) = self.head_mut() {
             head.completed = true;
@@ -72,14 +77,15 @@ impl<A> WaitQueue<A> {
         }
     }
 
-    /// All those of whom `answer` says yes have their answer, wherever they stand.
+    /// Completes the waiters for which `complete` returns true, wherever they stand, and moves
+    /// their wakers to `wakes`.
     pub(super) fn complete_where(
         &mut self,
         wakes: &mut WakeList,
-        mut answer: impl FnMut(&mut A) -> bool,
+        mut complete: impl FnMut(&mut R) -> bool,
     ) {
         for waiter in self.first.iter_mut().chain(&mut self.rest) {
-            if !waiter.completed && answer(&mut waiter.request) {
+            if !waiter.completed && complete(&mut waiter.request) {
                 waiter.completed = true;
                 wakes.push(waiter.waker.take());
             }
@@ -87,22 +93,22 @@ impl<A> WaitQueue<A> {
         self.skip_complete();
     }
 
-    /// Whether the holder of the ticket has its answer.
+    /// Returns whether the waiter has its result.
     pub(super) fn is_complete(&mut self, ticket: Ticket) -> bool {
         self.waiter_mut(ticket).completed
     }
 
-    /// The holder of the ticket.
-    pub(super) fn waiter_mut(&mut self, ticket: Ticket) -> &mut Waiter<A> {
+    /// Returns the waiter with this ticket.
+    pub(super) fn waiter_mut(&mut self, ticket: Ticket) -> &mut Waiter<R> {
         let index = self.index(ticket);
-        self.at_mut(index).expect("a ticket is valid until its holder leaves the line")
+        self.at_mut(index).expect("a ticket is valid until its owner removes the waiter")
     }
 
-    /// The holder of the ticket steps out of the line, settled or not.
-    pub(super) fn remove(&mut self, ticket: Ticket) -> Waiter<A> {
+    /// Removes the waiter with this ticket, completed or not.
+    pub(super) fn remove(&mut self, ticket: Ticket) -> Waiter<R> {
         let index = self.index(ticket);
         let waiter = match index {
-            0 => std::mem::replace(&mut self.first, self.rest.pop_front()),
+            0 => mem::replace(&mut self.first, self.rest.pop_front()),
             index => self.rest.remove(index - 1),
         };
         if index < self.head {
@@ -110,17 +116,17 @@ impl<A> WaitQueue<A> {
         } else {
             self.skip_complete();
         }
-        waiter.expect("a ticket is valid until its holder leaves the line")
+        waiter.expect("a ticket is valid until its owner removes the waiter")
     }
 
-    fn at_mut(&mut self, index: usize) -> Option<&mut Waiter<A>> {
+    fn at_mut(&mut self, index: usize) -> Option<&mut Waiter<R>> {
         match index {
             0 => self.first.as_mut(),
             index => self.rest.get_mut(index - 1),
         }
     }
 
-    /// Tickets only ever grow along the line.
+    /// Finds a waiter: tickets grow from front to back.
     fn index(&self, ticket: Ticket) -> usize {
         if self.first.as_ref().is_some_and(|first| first.ticket == ticket) {
             return 0;
@@ -135,7 +141,7 @@ impl<A> WaitQueue<A> {
     }
 }
 
-/// Wakers taken from a line under the lock, fired by value when it is released.
+/// Wakers taken from waiters under the lock, to be fired after it is released.
 ///
 /// One waker, the common case, needs no allocation.
 #[must_use = "a waker that is not fired is a lost wake"]
@@ -158,16 +164,16 @@ impl WakeList {
         }
     }
 
-    /// Wakes a waiter that keeps its place.
-    pub(super) fn push_waker_of<A>(&mut self, waiter: &mut Waiter<A>) {
+    /// Adds the waker of a waiter that keeps its place.
+    pub(super) fn push_waker_of<R>(&mut self, waiter: &mut Waiter<R>) {
         self.push(waiter.waker.take());
     }
 
-    /// Wakes each waiter, in order. Must be called without the lock.
+    /// Fires the wakers, in order. Must be called without the lock.
     ///
-    /// A waker is code of the task that waits. If it panics, the panic hook has reported it, and it
-    /// goes no further: neither the other waiters nor the caller, which may have an item in its
-    /// hands or be in the middle of a drop, may suffer for it.
+    /// A waker is code of the task that waits. If it panics, the panic hook has reported it, and
+    /// the panic ends here: the other waiters must be woken, and the caller may have an item in its
+    /// hands or be in the middle of a drop.
     #[inline]
     pub(super) fn fire(self) {
         for waker in self.first.into_iter().chain(self.rest) {
