@@ -1,5 +1,5 @@
-//! Names that are known: what a hit in the cache costs, beside hickory's, and a name of a long hosts
-//! file. One scripted nameserver on loopback answers once; from then on nothing is sent.
+//! The cost of names that are known: a cache hit, beside hickory's, and a name in a long hosts file.
+//! One scripted nameserver on loopback answers once; after that no query is sent.
 //!
 //! ```text
 //! cargo bench -p outrace-benches --bench known
@@ -9,7 +9,7 @@
 mod support;
 
 #[path = "lookup/contestant.rs"]
-#[allow(dead_code, reason = "most of it is about names that are not known")]
+#[allow(dead_code, reason = "most of it serves the bench of unknown names")]
 mod contestant;
 
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// The whole lookup from its name to its `End`, none of it ever pending.
+/// Runs a whole lookup, from its name to its `End`, which is never pending.
 fn drain(resolver: &Resolver, target: impl TryInto<Target, Error: Into<outrace::TargetError>>) {
     let mut results = resolver.lookup(target);
     let mut addrs = 0;
@@ -71,7 +71,7 @@ fn cache_outrace_two_threads(bencher: Bencher<'_, '_>) {
     bencher.bench(|| drain(&resolver, (NAME, 80)));
 }
 
-/// A block list: a hundred thousand lines.
+/// A hosts file that is a block list of 100,000 lines.
 struct HostsFile(PathBuf);
 
 impl HostsFile {
@@ -117,7 +117,7 @@ fn cache_hickory(bencher: Bencher<'_, '_>) {
     let lookup = async || resolver.lookup_ip(NAME).await.expect("an answer").iter().count();
     runtime.block_on(async {
         assert_eq!(lookup().await, 2);
-        // Inside the runtime, so that entering it is not counted.
+        // Inside the runtime, so that entering it is not measured.
         bencher.bench_local(|| lookup().now_or_never().expect("known"));
     });
 }

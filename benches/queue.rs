@@ -1,8 +1,8 @@
 //! The queue beside its peers: `cargo bench -p outrace-benches --bench queue`.
 //!
-//! All rows of a table come from one run, round by round in turn, so that a busy machine disturbs
-//! them alike. Each cell is the smallest and the median of its rounds. What counts is the ratio
-//! between rows, and the smallest more than the median. An argument selects tables by their title.
+//! All rows of a table come from one run, one round of each row after the other, so that a busy
+//! machine disturbs them alike. A row shows the minimum and the median of its rounds. Compare rows
+//! by their ratio, and by the minimum rather than the median. An argument selects tables by title.
 
 #[path = "queue/allocations.rs"]
 mod allocations;
@@ -112,9 +112,9 @@ fn table(title: &str, rows: &[Row]) {
     }
 }
 
-/// Nanoseconds from the making of a queue to its end, six items later.
+/// Nanoseconds to create a queue, put and get six items, and drop it.
 fn lifecycle<P: Peer>() -> f64 {
-    // What the caller owns and uses again is not part of the queue.
+    // Buffers that the caller reuses are not part of the queue.
     let mut items = VecDeque::with_capacity(BURST);
     let mut buf = Vec::with_capacity(BURST);
     let start = Instant::now();
@@ -157,8 +157,7 @@ fn wake<P: Peer, const N: usize>() -> f64 {
     });
     let mut items = VecDeque::with_capacity(N);
     for ping in 1..=PINGS {
-        // Long enough for the task to have parked, measured: 10 microseconds do not change the
-        // figures.
+        // Long enough for the task to park: with 10 microseconds the figures are the same.
         thread::sleep(Duration::from_micros(30));
         let item: Item = [now(); 6];
         items.extend([item; N]);

@@ -1,6 +1,6 @@
 //! Threads and tasks put and get at random: no item is lost, doubled, or out of its order.
 //!
-//! `OUTRACE_SEED` replays a run, `OUTRACE_QUEUE_ITEMS` makes it longer.
+//! `OUTRACE_SEED` replays a run, `OUTRACE_QUEUE_ITEMS` is the number of items of each putter.
 
 use std::collections::VecDeque;
 use std::env;
@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use outrace::futex_queue::{Getter, OfferOutcome, Putter, bounded};
 
-/// Who put it, and as the how-manieth. Counts the items that exist.
+/// An item with its putter and its position among that putter's items. Counts the items that exist.
 #[derive(Debug)]
 struct Item {
     putter: usize,
@@ -35,7 +35,7 @@ impl Drop for Item {
     }
 }
 
-/// Splitmix64: small, and the same everywhere.
+/// Splitmix64: small, and the same on every platform.
 struct Random(u64);
 
 impl Random {
@@ -60,7 +60,7 @@ fn setting(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
-/// Polls a future once, and drops it if it is pending: a get or put that is given up.
+/// Polls a future once, and drops it if it is pending, as a canceled get or put.
 fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     struct Nothing;
     impl Wake for Nothing {
@@ -72,7 +72,7 @@ fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-/// Puts items one to `count`, each time in another of the ways there are.
+/// Puts `count` items and a last one, each time by a random method.
 fn put(
     mut putter: Putter<Item>,
     me: usize,
@@ -91,7 +91,7 @@ fn put(
         let min = random.upto(items.len());
         match random.below(5) {
             0 => drop(putter.blocking_put(&mut items, min, None).unwrap()),
-            // What did not move comes back, in order.
+            // The items that have not moved come back, in order.
             1 => drop(poll_once(putter.put(&mut items, min))),
             2 => drop(poll_once(putter.put_uncancelable(&mut items, min))),
             3 => drop(putter.try_put(&mut items).unwrap()),
@@ -107,7 +107,7 @@ fn put(
     putter.finish(Item::new(me, count, alive)).unwrap();
 }
 
-/// Gets until the queue ends, each time in another of the ways there are.
+/// Gets until the queue ends, each time by a random method.
 fn get(mut getter: Getter<Item>, mut random: Random, got: &Mutex<Vec<Vec<u64>>>) {
     let mut buf = Vec::new();
     loop {
@@ -115,7 +115,7 @@ fn get(mut getter: Getter<Item>, mut random: Random, got: &Mutex<Vec<Vec<u64>>>)
         let min = 1 + random.upto(max - 1);
         let ended = match random.below(4) {
             0 => getter.blocking_get(&mut buf, max, min, None).is_err(),
-            // What was granted to a get that is given up is the next one's.
+            // A get that is dropped passes its grant on.
             1 => matches!(poll_once(getter.get(&mut buf, max, min)), Some(Err(_))),
             2 => {
                 let _ = getter.try_get(&mut buf, max);
@@ -130,7 +130,7 @@ fn get(mut getter: Getter<Item>, mut random: Random, got: &Mutex<Vec<Vec<u64>>>)
             },
         };
         if buf.len() > 64 || ended {
-            // In the order in which this getter got them, from each putter.
+            // A getter receives the items of each putter in order.
             let mut got = got.lock().unwrap();
             let mut last = vec![None; got.len()];
             for item in buf.drain(..) {
@@ -174,7 +174,8 @@ fn stress(seed: u64, items: u64) {
     assert_eq!(alive.load(Ordering::Relaxed), 0, "every item was dropped once");
 }
 
-/// The getters leave before the end: what they leave is dropped, and the putters get theirs back.
+/// The getter is dropped before the end: the items in the queue are dropped, and the putter keeps
+/// the others.
 fn early_drop(seed: u64) {
     let mut random = Random(seed);
     let alive = Arc::new(AtomicU64::new(0));

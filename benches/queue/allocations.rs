@@ -1,4 +1,4 @@
-//! What a queue of capacity 16 allocates on the lookup path.
+//! The allocations of a queue of capacity 16 on the lookup path.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -15,7 +15,7 @@ thread_local! {
     static COUNT: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-// SAFETY: everything is passed on to the system's allocator as it came.
+// SAFETY: every call is passed on unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = COUNT.try_with(|count| {
@@ -39,7 +39,7 @@ static ALLOCATOR: Counting = Counting;
 pub fn report() {
     println!("allocations of a queue of capacity {CAPACITY}, items of 48 bytes\n");
     println!("| step | number | bytes |\n|---|---|---|");
-    // What the caller owns is there before.
+    // Buffers of the caller are allocated before.
     let mut items: VecDeque<Item> = (0..3).map(|n| [n; 6]).collect();
     let mut more: VecDeque<Item> = (3..5).map(|n| [n; 6]).collect();
     let mut wakes = Vec::with_capacity(1);

@@ -24,17 +24,17 @@ pub trait Peer: 'static {
 
     fn new() -> (Self::Tx, Self::Rx);
 
-    /// There is always room.
+    /// Sends one item, for which there is room.
     fn send(tx: &mut Self::Tx, item: Item);
 
-    /// `None`: the other end is gone.
+    /// Receives one item. Returns `None` when the other end is gone.
     fn recv(rx: &mut Self::Rx) -> impl Future<Output = Option<Item>>;
 
     fn send_all(tx: &mut Self::Tx, items: &mut VecDeque<Item>) {
         items.drain(..).for_each(|item| Self::send(tx, item));
     }
 
-    /// Takes `n` items that are there already.
+    /// Receives `n` items that are there already.
     fn drain(rx: &mut Self::Rx, _buf: &mut Vec<Item>, n: usize) {
         for _ in 0..n {
             black_box(Self::recv(rx).now_or_never().flatten().expect("the item is there"));
@@ -272,12 +272,12 @@ impl Peer for Thingbuf {
     }
 }
 
-/// The lower bound: a ring for one producer and one consumer, and one waker.
+/// The lower bound: a ring for one producer and one consumer, with one waker.
 pub struct Rtrb;
 
 pub struct RtrbTx(rtrb::Producer<Item>, WakeOnDrop);
 
-/// Stands behind the producer, so that the consumer wakes when the producer is gone.
+/// Dropped after the producer, so that the consumer is woken when the producer is gone.
 pub struct WakeOnDrop(Arc<AtomicWaker>);
 
 impl Drop for WakeOnDrop {

@@ -35,6 +35,7 @@ pub enum GetError {
 /// items still in the queue are dropped and every put fails with [`PutError::Closed`].
 ///
 /// [`PutError::Closed`]: super::PutError::Closed
+#[must_use = "a getter that is dropped leaves the queue"]
 pub struct Getter<T> {
     queue: Arc<Queue<T>>,
     /// Its request, while a get is pending. It is kept here and not in the future, so that a future
@@ -232,7 +233,10 @@ impl<T> Drop for Getter<T> {
 
 impl<T> fmt::Debug for Getter<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Getter").field("capacity", &self.capacity()).finish_non_exhaustive()
+        f.debug_struct("Getter")
+            .field("capacity", &self.capacity())
+            .field("is_closed", &self.queue.is_closed())
+            .finish_non_exhaustive()
     }
 }
 

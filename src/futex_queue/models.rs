@@ -1,8 +1,7 @@
-//! Loom models: every order in which the threads of a small story can run, up to a bound on
-//! preemptions.
+//! Loom models: small stories, run in every order of their threads up to a bound on preemptions.
 //!
 //! `.ci/loom` runs them. A lost wake shows as a deadlock, a lost or doubled item as a failed count.
-//! `.ci/queue-mutants` shows that they look at something.
+//! `.ci/queue-mutants` shows which faults they notice.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -17,8 +16,8 @@ use super::park::block_on;
 use super::sync::{Thread, current, park};
 use super::{GetError, Getter, OfferOutcome, PutError, Putter, bounded};
 
-/// How many times a thread may be preempted in one run of a story: at 3 all models take under 20 s,
-/// at 4 over 5 min. `LOOM_MAX_PREEMPTIONS` overrides it.
+/// How many times a thread may be preempted in one run of a story. At 3 all models take less than
+/// 20 s, at 4 more than 5 min. `LOOM_MAX_PREEMPTIONS` overrides it.
 const PREEMPTIONS: usize = 3;
 
 fn model(story: impl Fn() + Send + Sync + 'static) {
@@ -30,7 +29,7 @@ fn model(story: impl Fn() + Send + Sync + 'static) {
 #[test]
 fn two_putters_and_two_getters() {
     let mut builder = loom::model::Builder::new();
-    // Four threads: one preemption less keeps it under a minute.
+    // Four threads: one preemption less keeps this below a minute.
     builder.preemption_bound.get_or_insert(PREEMPTIONS - 1);
     builder.check(|| {
         let (first, getter) = bounded(1);
@@ -170,7 +169,7 @@ fn a_put_canceled_half_way_keeps_the_rest() {
         }
         drop(putter);
         let put = 3 - items.len();
-        // The one whose turn comes when the put is gone.
+        // Its turn comes when the put is dropped.
         second.blocking_put_one(9, None).unwrap();
         drop(second);
         let got = thread.join().unwrap();
@@ -184,7 +183,7 @@ fn a_put_canceled_half_way_keeps_the_rest() {
 fn a_task_that_moved_is_woken_where_it_is_now() {
     model(|| {
         let (mut putter, mut getter) = bounded(1);
-        let stale = Arc::new(Thief(AtomicUsize::new(0)));
+        let stale = Arc::new(StaleWaker(AtomicUsize::new(0)));
         let mut get = Box::pin(async move { getter.get_one().await });
         assert!(poll(&mut get, &Waker::from(Arc::clone(&stale))).is_pending());
         let thread = thread::spawn(move || putter.blocking_put_one(1, None).unwrap());
@@ -293,14 +292,14 @@ fn a_put_behind_an_offer_has_its_turn() {
 }
 
 #[test]
-fn a_watcher_hears_of_the_last_getter() {
+fn a_watcher_is_woken_by_the_last_getter() {
     model(|| {
         let (mut putter, getter) = bounded::<u8>(1);
         let thread = thread::spawn(move || {
             let closed = poll_fn(|cx| {
                 let polled = putter.poll_closed(cx);
                 if polled.is_pending() {
-                    // It may be that another thread has the lock, and the task woke itself.
+                    // If another thread held the lock, the task has woken itself.
                     thread::yield_now();
                 }
                 polled
@@ -313,8 +312,8 @@ fn a_watcher_hears_of_the_last_getter() {
     });
 }
 
-/// A thread that serves queues: it offers until all is taken, and sleeps only when it will be
-/// woken.
+/// Offers until the queue has taken everything, and parks only when it will be woken: what a thread
+/// does that serves many queues.
 fn offer_all(
     putter: &mut Putter<u32>,
     mut items: VecDeque<u32>,
@@ -333,7 +332,7 @@ fn offer_all(
     }
 }
 
-/// Everything until the queue ends.
+/// Gets items until the queue ends.
 fn drain(getter: &mut Getter<u32>) -> Vec<u32> {
     let mut got = Vec::new();
     loop {
@@ -359,10 +358,10 @@ impl Wake for Unpark {
     }
 }
 
-/// The waker of a task that has gone elsewhere: a wake that it gets is lost.
-struct Thief(AtomicUsize);
+/// The waker of a task that has moved: a wake through it is lost.
+struct StaleWaker(AtomicUsize);
 
-impl Wake for Thief {
+impl Wake for StaleWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

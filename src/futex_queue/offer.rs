@@ -11,7 +11,7 @@ use super::wait_queue::WakeList;
 /// What became of an [`offer`](Putter::offer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[must_use = "what was not taken has to be offered again"]
+#[must_use = "items that were not taken have to be offered again"]
 pub enum OfferOutcome {
     /// The queue has taken everything offered.
     Taken,

@@ -56,6 +56,7 @@ impl<T> fmt::Debug for Unsent<T> {
 ///
 /// Each putter has one slot of its own for its last item, apart from the capacity, so that
 /// [`finish`](Self::finish) never needs room.
+#[must_use = "a putter that is dropped leaves the queue"]
 pub struct Putter<T> {
     pub(super) queue: Arc<Queue<T>>,
     /// Its request, after an `offer` that found no room.
@@ -499,6 +500,9 @@ impl<T> Drop for Putter<T> {
 
 impl<T> fmt::Debug for Putter<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Putter").field("capacity", &self.capacity()).finish_non_exhaustive()
+        f.debug_struct("Putter")
+            .field("capacity", &self.capacity())
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
     }
 }

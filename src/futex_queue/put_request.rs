@@ -19,14 +19,14 @@ use super::wait_queue::{Ticket, WakeList};
 /// order.
 #[must_use = "futures do nothing unless polled"]
 pub struct Put<'a, T> {
-    wait: PendingPut<'a, T>,
+    pending: PendingPut<'a, T>,
     items: &'a mut VecDeque<T>,
     min: usize,
 }
 
 impl<'a, T> Put<'a, T> {
-    pub(super) fn new(wait: PendingPut<'a, T>, items: &'a mut VecDeque<T>, min: usize) -> Self {
-        Self { wait, items, min }
+    pub(super) fn new(pending: PendingPut<'a, T>, items: &'a mut VecDeque<T>, min: usize) -> Self {
+        Self { pending, items, min }
     }
 }
 
@@ -34,14 +34,14 @@ impl<T> Future for Put<'_, T> {
     type Output = Result<usize, PutError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { wait, items, min } = self.get_mut();
-        wait.poll(*items, *min, cx.waker())
+        let Self { pending, items, min } = self.get_mut();
+        pending.poll(*items, *min, cx.waker())
     }
 }
 
 impl<T> Drop for Put<'_, T> {
     fn drop(&mut self) {
-        self.wait.withdraw(self.items);
+        self.pending.withdraw(self.items);
     }
 }
 
@@ -56,7 +56,7 @@ impl<T> fmt::Debug for Put<'_, T> {
 /// Dropping it before it is ready drops the item, unless a getter has taken it.
 #[must_use = "futures do nothing unless polled"]
 pub struct PutOne<'a, T> {
-    wait: PendingPut<'a, T>,
+    pending: PendingPut<'a, T>,
     item: Option<T>,
 }
 
@@ -64,8 +64,8 @@ pub struct PutOne<'a, T> {
 impl<T> Unpin for PutOne<'_, T> {}
 
 impl<'a, T> PutOne<'a, T> {
-    pub(super) fn new(wait: PendingPut<'a, T>, item: T) -> Self {
-        Self { wait, item: Some(item) }
+    pub(super) fn new(pending: PendingPut<'a, T>, item: T) -> Self {
+        Self { pending, item: Some(item) }
     }
 
     /// Blocks until the item has moved, the put fails, or the deadline passes.
@@ -73,7 +73,7 @@ impl<'a, T> PutOne<'a, T> {
         if let Some(result) = block_on(&mut self, deadline) {
             return result;
         }
-        self.wait.withdraw(&mut self.item);
+        self.pending.withdraw(&mut self.item);
         // If a getter took the item while the put gave up, it was put in time.
         self.item
             .take()
@@ -85,8 +85,8 @@ impl<T> Future for PutOne<'_, T> {
     type Output = Result<(), Unsent<T>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { wait, item } = self.get_mut();
-        wait.poll(item, 1, cx.waker()).map(|result| match (result, item.take()) {
+        let Self { pending, item } = self.get_mut();
+        pending.poll(item, 1, cx.waker()).map(|result| match (result, item.take()) {
             (Err(cause), Some(item)) => Err(Unsent { item, cause }),
             _ => Ok(()),
         })
@@ -95,7 +95,7 @@ impl<T> Future for PutOne<'_, T> {
 
 impl<T> Drop for PutOne<'_, T> {
     fn drop(&mut self) {
-        self.wait.withdraw(&mut self.item);
+        self.pending.withdraw(&mut self.item);
     }
 }
 

@@ -1,5 +1,4 @@
-//! The rules of the queue, one story each. All of them run on one thread: a future is polled by
-//! hand.
+//! The rules of the queue, one test each, on one thread: futures are polled by hand.
 
 mod ends;
 mod model;
@@ -15,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::Getter;
 
-/// A future and a count of the wakes it got.
+/// A future, and how often it was woken.
 struct Task<F> {
     future: Pin<Box<F>>,
     counter: Arc<Counter>,

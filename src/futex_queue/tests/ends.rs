@@ -1,4 +1,4 @@
-//! Ends: closed, canceled, finished, dropped, too late. What nobody took is in somebody's hands.
+//! Ends: closed, canceled, finished, dropped, too late. No item is lost in any of them.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -38,7 +38,7 @@ fn a_getter_dropped_after_its_grant_passes_it_on() {
 }
 
 #[test]
-fn a_getter_dropped_while_it_waits_passes_on_what_it_had() {
+fn a_getter_dropped_while_it_waits_passes_on_its_grant() {
     let (mut putter, mut first) = bounded(4);
     let mut second = first.clone();
     let mut buf = Vec::new();
@@ -110,7 +110,7 @@ fn b43_a_put_dropped_half_way_gives_back_the_rest() {
     drop(put);
     assert_eq!(items, [3], "1 is delivered, 2 is in the queue");
     assert_eq!(getter.try_get_one(), Ok(2));
-    assert_eq!((next.wakes(), next.poll()), (1, Poll::Ready(Ok(()))), "the next one's turn");
+    assert_eq!((next.wakes(), next.poll()), (1, Poll::Ready(Ok(()))), "the next putter's turn");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn the_last_putter_gone_ends_every_getter() {
 }
 
 #[test]
-fn the_end_is_told_when_every_promised_item_is_fetched() {
+fn the_queue_ends_when_every_promised_item_is_taken() {
     let (putter, mut first) = bounded(1);
     let (mut second, mut third) = (first.clone(), first.clone());
     let mut first = Task::new(first.get_one());
@@ -166,7 +166,7 @@ fn the_end_is_told_when_every_promised_item_is_fetched() {
     assert!(first.poll().is_pending());
     assert!(second.poll().is_pending());
     putter.finish(1).unwrap();
-    assert_eq!((first.wakes(), second.wakes()), (1, 0), "the first one may still pass it on");
+    assert_eq!((first.wakes(), second.wakes()), (1, 0), "the first getter may still pass it on");
     assert_eq!(third.try_get_one(), Err(GetError::Empty));
     drop(first);
     assert_eq!((second.wakes(), second.poll()), (1, Poll::Ready(Some(1))));
@@ -235,7 +235,7 @@ fn b08_the_last_item_needs_no_room_and_closes_in_the_same_step() {
 }
 
 #[test]
-fn the_last_item_comes_back_when_nobody_will_take_it() {
+fn the_last_item_comes_back_when_no_getter_is_left() {
     let (putter, getter) = bounded(1);
     drop(getter);
     assert_eq!(putter.finish(7), Err(Unsent { item: 7, cause: PutError::Closed }));
@@ -265,7 +265,7 @@ fn items_left_in_the_queue_are_dropped_with_the_last_getter_after_the_lock_is_re
     for _ in 0..3 {
         putter.try_put_one(Noisy { drops: &drops, panics: false, putter: None }).unwrap();
     }
-    // This one uses the queue while it is dropped, and panics.
+    // The drop of this one uses the queue, and panics.
     let other = Some(putter.clone());
     putter.try_put_one(Noisy { drops: &drops, panics: true, putter: other }).unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| drop(getter))).is_err());

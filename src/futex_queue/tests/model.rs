@@ -1,9 +1,10 @@
 //! Random operations on the queue and on a plain description of it, side by side.
 //!
-//! The description keeps whole lists and searches them from the front; it knows nothing of tickets, lent
-//! parcels, wakers or locks. After every operation the results must be the same, and exactly those
-//! who have their answer must have been woken: no wake is lost, and none is spurious. proptest prints
-//! the shortest sequence that tells the two apart, and replays its seed from `proptest-regressions/`.
+//! The description keeps whole lists and searches them from the front; it has no tickets, lent
+//! items, wakers or locks. After every operation the results must be equal, and exactly the
+//! completed puts and gets must have been woken: no wake is lost, and none is spurious. proptest
+//! prints the shortest sequence that tells the two apart, and replays its seed from
+//! `proptest-regressions/`.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -17,19 +18,19 @@ use proptest::prelude::*;
 use super::{Counter, poll};
 use crate::futex_queue::{GetError, PutError, bounded};
 
-/// Puts and gets that can be under way at a time.
+/// Puts, and gets, that can be pending at a time.
 const SLOTS: usize = 3;
 
 #[derive(Clone, Debug)]
 enum Operation {
-    /// Starts a put in this slot, or polls the one under way.
+    /// Starts a put in this slot, or polls the pending one.
     Put {
         slot: usize,
         items: usize,
         min: usize,
         cancelable: bool,
     },
-    /// Starts a get in this slot, or polls the one under way.
+    /// Starts a get in this slot, or polls the pending one.
     Get {
         slot: usize,
         max: usize,
@@ -83,25 +84,25 @@ proptest! {
 type PutResult = (Result<usize, PutError>, VecDeque<u32>);
 type GetResult = (Result<usize, GetError>, Vec<u32>);
 
-/// A future under way, and the wakes it got since it was polled.
-struct UnderWay<R> {
+/// A pending future, and how often it was woken since the last poll.
+struct PendingCall<R> {
     future: Pin<Box<dyn Future<Output = R>>>,
     wakes: std::sync::Arc<Counter>,
 }
 
-impl<R> UnderWay<R> {
+impl<R> PendingCall<R> {
     fn new(future: impl Future<Output = R> + 'static) -> Self {
         Self { future: Box::pin(future), wakes: Counter::new() }
     }
 
     fn poll(&mut self) -> Poll<R> {
-        // A new waker each time: the task moved.
+        // A new waker each time, as after a move of the task.
         self.wakes = Counter::new();
         poll(self.future.as_mut(), &self.wakes)
     }
 }
 
-/// Items in the hands of a put: whatever the put leaves comes back when it ends.
+/// The items of a put. Those that the put leaves come back when it ends.
 struct Lent {
     items: VecDeque<u32>,
     back: Rc<RefCell<VecDeque<u32>>>,
@@ -115,11 +116,11 @@ impl Drop for Lent {
 
 fn run(capacity: usize, operations: &[Operation]) {
     let (putter, getter) = bounded::<u32>(capacity);
-    // Two handles of each end beside those of the operations under way.
+    // Two handles of each end, apart from those of the pending operations.
     let mut putters = vec![putter.clone(), putter];
     let mut getters = vec![getter.clone(), getter];
-    let mut puts: [Option<UnderWay<PutResult>>; SLOTS] = [const { None }; SLOTS];
-    let mut gets: [Option<UnderWay<GetResult>>; SLOTS] = [const { None }; SLOTS];
+    let mut puts: [Option<PendingCall<PutResult>>; SLOTS] = [const { None }; SLOTS];
+    let mut gets: [Option<PendingCall<GetResult>>; SLOTS] = [const { None }; SLOTS];
     let back = Rc::new(RefCell::new(VecDeque::new()));
     let mut model = Model { capacity, putters: 2, getters: 2, ..Model::default() };
     let mut numbers = 0..;
@@ -135,7 +136,7 @@ fn run(capacity: usize, operations: &[Operation]) {
                     model.put(slot, items.clone(), min, cancelable);
                     let mut putter = putter.clone();
                     let mut lent = Lent { items, back: Rc::clone(&back) };
-                    puts[slot].insert(UnderWay::new(async move {
+                    puts[slot].insert(PendingCall::new(async move {
                         let result = if cancelable {
                             putter.put(&mut lent.items, min).await
                         } else {
@@ -157,7 +158,7 @@ fn run(capacity: usize, operations: &[Operation]) {
                     let Some(getter) = getters.first() else { continue };
                     model.get(slot, min, max);
                     let mut getter = getter.clone();
-                    gets[slot].insert(UnderWay::new(async move {
+                    gets[slot].insert(PendingCall::new(async move {
                         let mut buf = Vec::new();
                         (getter.get(&mut buf, max, min).await, buf)
                     }))
@@ -227,7 +228,7 @@ struct Model {
     closed: bool,
     canceled: bool,
     queue: VecDeque<u32>,
-    /// In the order in which they came.
+    /// In order of arrival.
     puts: Vec<ModelPut>,
     gets: Vec<ModelGet>,
 }
@@ -266,13 +267,13 @@ impl Model {
         if result.is_some() {
             return;
         }
-        // A newcomer whom nobody is before moves all that there is room for; a getter that is served
-        // by that makes room again.
+        // Without a waiter before it a newcomer moves all items that there is room for; a getter
+        // that is served makes room.
         let newcomer = self.puts.len() - 1;
-        while !others_wait && self.unload_from(newcomer, self.room()) > 0 {
+        while !others_wait && self.move_items_of(newcomer, self.room()) > 0 {
             self.grant();
         }
-        // Whoever does not wait has its answer now, be it that nothing moved.
+        // Enough moved, or `min` is 0: the put does not wait.
         let put = self.puts.last_mut().expect("just pushed");
         if put.moved >= put.min {
             put.result = Some(Ok(()));
@@ -280,7 +281,7 @@ impl Model {
     }
 
     fn poll_put(&mut self, slot: usize) -> Poll<PutResult> {
-        let index = self.puts.iter().position(|put| put.slot == slot).expect("under way");
+        let index = self.puts.iter().position(|put| put.slot == slot).expect("pending");
         if self.puts[index].result.is_none() {
             return Poll::Pending;
         }
@@ -291,7 +292,7 @@ impl Model {
     }
 
     fn drop_put(&mut self, slot: usize) -> VecDeque<u32> {
-        let index = self.puts.iter().position(|put| put.slot == slot).expect("under way");
+        let index = self.puts.iter().position(|put| put.slot == slot).expect("pending");
         let put = self.puts.remove(index);
         self.drop_putter();
         put.items
@@ -303,7 +304,7 @@ impl Model {
 
     fn get(&mut self, slot: usize, need: usize, want: usize) {
         self.getters += 1;
-        // Whoever finds enough, or the end, takes it without a place in the line.
+        // A get that finds enough items, or the end, does not wait.
         let at_once = need == 0 || self.free() >= need || self.is_drained();
         self.gets.push(ModelGet { slot, need, want, granted: 0, completed: at_once });
         if !at_once {
@@ -312,17 +313,17 @@ impl Model {
     }
 
     fn poll_get(&mut self, slot: usize) -> Poll<GetResult> {
-        let index = self.gets.iter().position(|get| get.slot == slot).expect("under way");
+        let index = self.gets.iter().position(|get| get.slot == slot).expect("pending");
         if !self.gets[index].completed {
             return Poll::Pending;
         }
         let get = self.gets.remove(index);
         let mut items: Vec<u32> = self.queue.drain(..get.granted).collect();
-        // More, if it is nobody else's: from the queue, then from the puts that wait.
+        // More, if they are granted to no other get: from the queue, then from the puts that wait.
         while items.len() < get.want {
             let n = self.free().min(get.want - items.len());
             items.extend(self.queue.drain(..n));
-            if items.len() < get.want && self.unload(get.want - items.len()) == 0 {
+            if items.len() < get.want && self.move_items_of_head(get.want - items.len()) == 0 {
                 break;
             }
         }
@@ -386,12 +387,13 @@ impl Model {
         self.match_waiters();
     }
 
-    /// Items in the queue that were granted to nobody.
+    /// Items in the queue that are granted to no get.
     fn free(&self) -> usize {
         self.queue.len() - self.gets.iter().map(|get| get.granted).sum::<usize>()
     }
 
-    /// What may come in: up to the capacity, and what the first get that waits still needs.
+    /// How many items may enter: up to the capacity, and the number that the first waiting get
+    /// needs.
     fn room(&self) -> usize {
         let waits = self.gets.iter().find(|get| !get.completed);
         let owed = waits.map_or(0, |get| get.need - get.granted);
@@ -402,11 +404,10 @@ impl Model {
         (self.closed || self.putters == 0) && self.queue.is_empty()
     }
 
-    /// Up to `n` items from the first put that waits to the end of the queue. It has its answer when
-    /// enough of it moved. Returns how many moved.
-    fn unload(&mut self, n: usize) -> usize {
+    /// Moves up to `n` items of the first waiting put into the queue. Returns how many.
+    fn move_items_of_head(&mut self, n: usize) -> usize {
         let Some(head) = self.puts.iter().position(|put| put.result.is_none()) else { return 0 };
-        let n = self.unload_from(head, n);
+        let n = self.move_items_of(head, n);
         let put = &mut self.puts[head];
         if n > 0 && put.moved >= put.min {
             put.result = Some(Ok(()));
@@ -414,7 +415,7 @@ impl Model {
         n
     }
 
-    fn unload_from(&mut self, index: usize, n: usize) -> usize {
+    fn move_items_of(&mut self, index: usize, n: usize) -> usize {
         let put = &mut self.puts[index];
         let n = n.min(put.items.len());
         self.queue.extend(put.items.drain(..n));
@@ -422,7 +423,7 @@ impl Model {
         n
     }
 
-    /// Items to the gets that wait, first come, first served.
+    /// Grants items to waiting gets, in order of arrival.
     fn grant(&mut self) {
         while let Some(index) = self.gets.iter().position(|get| !get.completed) {
             let ended = self.closed || self.putters == 0;
@@ -436,11 +437,11 @@ impl Model {
         }
     }
 
-    /// Items and room to those who wait, until one side has nothing to give.
+    /// Gives items to waiting gets and room to waiting puts, until one side has no more.
     fn match_waiters(&mut self) {
         loop {
             self.grant();
-            if self.unload(self.room()) == 0 {
+            if self.move_items_of_head(self.room()) == 0 {
                 return;
             }
         }

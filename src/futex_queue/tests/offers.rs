@@ -1,4 +1,4 @@
-//! The form that waits for nothing, and the last item that comes with it.
+//! Offers, which never wait, and the last item that comes with them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,15 +28,15 @@ fn an_offer_waits_neither_for_room_nor_for_the_lock() {
     assert_eq!(room.count(), 1);
     assert_eq!(other.try_put(&mut VecDeque::from([9])), Ok(0), "the room is kept for the offer");
     assert_eq!(getter.try_get_one(), Ok(2));
-    assert_eq!(room.count(), 1, "one wake until it came back");
+    assert_eq!(room.count(), 1, "one wake until it offers again");
     assert_eq!(putter.offer(&mut items, &waker, &mut woken), OfferOutcome::Taken);
     assert!(items.is_empty() && woken.is_empty());
     assert_eq!(drain(&mut getter), [3, 4]);
-    assert_eq!(Arc::strong_count(&room), 2, "the queue gave its waker back");
+    assert_eq!(Arc::strong_count(&room), 2, "the queue has dropped its waker");
 }
 
 #[test]
-fn an_offer_without_room_gives_way_when_its_putter_goes() {
+fn an_offer_without_room_gives_way_when_its_putter_is_dropped() {
     let (mut putter, mut getter) = bounded(1);
     let mut other = putter.clone();
     let (mut items, mut woken) = (VecDeque::from([1, 2]), Vec::new());
@@ -113,7 +113,7 @@ fn offer_last_goes_through_when_canceled() {
     let waker = Waker::from(Arc::clone(&room));
     assert_eq!(putter.offer_last(&mut items, &mut last, &waker, &mut woken), OfferOutcome::Full);
     getter.cancel();
-    assert_eq!(room.count(), 1, "whoever waits for room hears of it");
+    assert_eq!(room.count(), 1, "a putter that waits for room is woken");
     assert_eq!(putter.offer(&mut items, &waker, &mut woken), OfferOutcome::Canceled);
     assert_eq!(putter.offer_last(&mut items, &mut last, &waker, &mut woken), OfferOutcome::Taken);
     assert_eq!((items, last), (VecDeque::from([2]), None));
@@ -133,5 +133,5 @@ fn offers_to_a_closed_queue_keep_their_items() {
     assert_eq!(putter.offer_last(&mut items, &mut last, &waker, &mut woken), OfferOutcome::Closed);
     assert_eq!((items, last), (VecDeque::from([2]), Some(3)));
     drop(putter);
-    assert_eq!(Arc::strong_count(&room), 2, "the queue gave its waker back");
+    assert_eq!(Arc::strong_count(&room), 2, "the queue has dropped its waker");
 }

@@ -1,4 +1,4 @@
-//! Items: in which order they move, how many at once, and who is served first.
+//! Items: the order in which they move, how many at once, and the order of waiters.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use crate::futex_queue::{GetError, PutError, Unsent, bounded};
 
 #[test]
 fn items_leave_in_the_order_they_came() {
-    // Every fill level of every capacity, so that the ring wraps at each place.
+    // Every fill level of every capacity, so that the ring wraps at each position.
     for capacity in 1..=5 {
         let (mut putter, mut getter) = bounded(capacity);
         let mut next = 0;
@@ -25,7 +25,7 @@ fn items_leave_in_the_order_they_came() {
 }
 
 #[test]
-fn put_gives_back_what_found_no_room() {
+fn put_keeps_the_items_without_room() {
     let (mut putter, mut getter) = bounded(3);
     let mut items = VecDeque::from([1, 2, 3, 4, 5]);
     assert_eq!(putter.try_put(&mut items), Ok(3));
@@ -75,7 +75,7 @@ fn b42_get_returns_as_soon_as_min_items_came() {
     assert_eq!(get.wakes(), 1);
     assert_eq!(get.poll(), Poll::Ready(Ok(3)), "at least 2, and all that is there");
     drop(get);
-    assert_eq!(buf, [0, 1, 2, 3], "appended to what was in the buffer");
+    assert_eq!(buf, [0, 1, 2, 3], "appended to the buffer");
 }
 
 #[test]
@@ -181,6 +181,6 @@ fn putters_are_served_in_the_order_they_came() {
     assert!(second.poll().is_pending());
     assert_eq!(getter.try_get_one(), Ok(0));
     assert_eq!((first.wakes(), second.wakes()), (1, 0));
-    assert_eq!(newcomer.try_put(&mut VecDeque::from([9])), Ok(0), "nobody is overtaken");
+    assert_eq!(newcomer.try_put(&mut VecDeque::from([9])), Ok(0), "a newcomer does not overtake");
     assert_eq!(drain(&mut getter), [1, 2]);
 }

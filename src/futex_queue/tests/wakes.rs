@@ -1,4 +1,4 @@
-//! Wakers: when they are fired, replaced and given back.
+//! Wakers: when they are fired, replaced and dropped.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -52,7 +52,7 @@ fn the_waker_is_replaced_when_the_task_moved_and_taken_back_when_the_future_is_d
 }
 
 #[test]
-fn poll_get_one_keeps_its_place_and_other_gets_take_it_over() {
+fn poll_get_one_keeps_its_turn_and_other_gets_give_it_up() {
     let (mut putter, mut getter) = bounded(2);
     let mut other = getter.clone();
     let task = Counter::new();
@@ -65,7 +65,7 @@ fn poll_get_one_keeps_its_place_and_other_gets_take_it_over() {
     assert_eq!(
         getter.try_get_one(),
         Err(GetError::Empty),
-        "its place, and so its item, was given up"
+        "its turn, and so its item, was given up"
     );
     assert_eq!(other.poll_get_one(&mut cx), Poll::Ready(Some(1)));
     assert!(getter.poll_get_one(&mut cx).is_pending());
@@ -80,7 +80,7 @@ fn poll_get_one_keeps_its_place_and_other_gets_take_it_over() {
 }
 
 #[test]
-fn poll_closed_hears_of_cancel_and_of_the_last_getter() {
+fn poll_closed_is_woken_by_cancel_and_by_the_last_getter() {
     let (mut putter, getter) = bounded::<u8>(1);
     let task = Counter::new();
     let waker = Waker::from(Arc::clone(&task));
@@ -108,7 +108,7 @@ fn wakers_are_fired_and_dropped_with_no_lock_held() {
     };
     for end in [End::Dropped, End::Item, End::Closed] {
         let mut get = Box::pin(getter.get_one());
-        // Two polls with two wakers, of which the queue keeps the only clone.
+        // Two polls with two wakers, each of which has its only clone in the queue.
         for _ in 0..2 {
             let waker = new(&putter);
             assert!(get.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
@@ -173,7 +173,7 @@ fn at04_a_getter_is_counted_off_whatever_the_wakers_do() {
             assert!(catch_unwind(AssertUnwindSafe(|| drop(second))).is_err());
             drop(first);
         } else {
-            // The item is passed on, and the wake panics.
+            // The item is passed on to the second getter, whose wake panics.
             drop(first);
             putter.try_put_one(1).unwrap();
             let mut put = Task::new(other.put_one(2));
@@ -228,7 +228,7 @@ impl Drop for PanicsOnDrop {
     }
 }
 
-/// A waker that looks whether the lock is free whenever its code runs.
+/// A waker that checks that the lock is free whenever its code runs.
 struct UsesTheQueue {
     queue: Arc<Queue<u8>>,
     used: Arc<AtomicUsize>,
