@@ -187,19 +187,19 @@ fn at04_a_getter_is_counted_off_whatever_the_wakers_do() {
 
 #[test]
 fn handles_and_futures_are_send_and_unpin() {
-    fn check<X: Send + Sync + Unpin>(_: &X) {}
-    fn check_send<X: Send + Unpin>(_: &X) {}
+    fn assert_send_sync_unpin<X: Send + Sync + Unpin>(_: &X) {}
+    fn assert_send_unpin<X: Send + Unpin>(_: &X) {}
     // `Cell` is `Send` and not `Sync`; `PhantomPinned` is not `Unpin`.
     type Item = (Cell<u8>, PhantomPinned);
     let (mut putter, mut getter) = bounded::<Item>(1);
     let (mut items, mut buf) = (VecDeque::<(u8, PhantomPinned)>::new(), Vec::<Item>::new());
-    check(&putter);
-    check(&getter);
-    check(&getter.get_one());
-    check_send(&getter.get(&mut buf, 1, 1));
-    check_send(&putter.put_one((Cell::new(1), PhantomPinned)));
+    assert_send_sync_unpin(&putter);
+    assert_send_sync_unpin(&getter);
+    assert_send_sync_unpin(&getter.get_one());
+    assert_send_unpin(&getter.get(&mut buf, 1, 1));
+    assert_send_unpin(&putter.put_one((Cell::new(1), PhantomPinned)));
     let (mut putter, _getter) = bounded(1);
-    check_send(&putter.put_all(&mut items));
+    assert_send_unpin(&putter.put_all(&mut items));
 }
 
 enum End {
