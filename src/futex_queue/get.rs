@@ -151,7 +151,8 @@ impl<T> Getter<T> {
     /// # Blocking
     ///
     /// Parks the thread until there are `min` items, the queue ends, or the deadline passes;
-    /// without a deadline (`None`) for as long as it takes. Do not call it in a task.
+    /// without a deadline (`None`), for as long as it takes. With a deadline in the past the call
+    /// tries once. Do not call it in a task.
     #[track_caller]
     pub fn blocking_get(
         &mut self,

@@ -42,7 +42,9 @@ fn two_putters_and_two_getters() {
         let other = thread::spawn(drains(other));
         let mut got = drains(getter)();
         got.extend(other.join().unwrap());
-        putters.map(|putter| putter.join().unwrap());
+        for putter in putters {
+            putter.join().unwrap();
+        }
         got.sort_unstable();
         assert_eq!(got, [1, 2]);
     });
@@ -87,7 +89,9 @@ fn a_get_for_more_than_the_capacity_is_filled_by_two_putters() {
         assert_eq!(getter.blocking_get(&mut buf, 2, 2, None), Ok(2));
         buf.sort_unstable();
         assert_eq!(buf, [1, 2]);
-        threads.map(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
     });
 }
 
@@ -137,7 +141,9 @@ fn the_end_is_not_seen_before_the_last_item() {
         let mut got = drain(&mut getter);
         got.sort_unstable();
         assert_eq!(got, [1, 2]);
-        threads.map(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
     });
 }
 

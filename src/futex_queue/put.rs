@@ -197,7 +197,8 @@ impl<T> Putter<T> {
     /// # Blocking
     ///
     /// Parks the thread until `min` items have moved, the put fails, or the deadline passes;
-    /// without a deadline (`None`) for as long as it takes. Do not call it in a task.
+    /// without a deadline (`None`), for as long as it takes. With a deadline in the past the call
+    /// tries once. Do not call it in a task.
     #[track_caller]
     pub fn blocking_put(
         &mut self,
