@@ -6,13 +6,16 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use config::Config;
-use order::Source;
+use options::RaceOptions;
+use order::SourceAddress;
 use race::{Output, Race};
 
 #[allow(dead_code, reason = "of the core, a race needs a part")]
-#[path = "../src/happy_eyeballs/config.rs"]
-mod config;
+#[path = "../src/happy_eyeballs/gate.rs"]
+mod gate;
+#[allow(dead_code, reason = "of the core, a race needs a part")]
+#[path = "../src/happy_eyeballs/options.rs"]
+mod options;
 #[allow(dead_code, reason = "of the core, a race needs a part")]
 #[path = "../src/happy_eyeballs/order.rs"]
 mod order;
@@ -22,9 +25,9 @@ mod race;
 
 /// A race to be played, any number of times.
 pub struct Course {
-    config: Config,
+    config: RaceOptions,
     start: Instant,
-    addresses: Vec<(SocketAddr, Source)>,
+    addresses: Vec<(SocketAddr, SourceAddress)>,
     connects: Option<usize>,
 }
 
@@ -42,7 +45,7 @@ impl Course {
             let ip = |n| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n);
             addresses.push(endpoint(ip(n), ip(0xffff)));
         }
-        Self { config: Config::default(), start: Instant::now(), addresses, connects }
+        Self { config: RaceOptions::default(), start: Instant::now(), addresses, connects }
     }
 
     /// Plays it from the first address to the last output, and says how many attempts it took.
@@ -78,6 +81,6 @@ impl Course {
     }
 }
 
-fn endpoint(addr: impl Into<IpAddr>, source: impl Into<IpAddr>) -> (SocketAddr, Source) {
-    (SocketAddr::new(addr.into(), 443), Source::new(source.into()))
+fn endpoint(addr: impl Into<IpAddr>, source: impl Into<IpAddr>) -> (SocketAddr, SourceAddress) {
+    (SocketAddr::new(addr.into(), 443), SourceAddress::new(source.into()))
 }

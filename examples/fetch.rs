@@ -44,7 +44,11 @@ async fn fetch(connector: Connector, uri: &str) -> Result<(), Box<dyn Error>> {
     println!("{} after {} ms", response.status(), start.elapsed().as_millis());
 
     if let Some(info) = response.extensions().get::<ConnectInfo>() {
-        println!("{} won after {} ms; all attempts:", info.addr(), info.connected().as_millis());
+        println!(
+            "{} won after {} ms; all attempts:",
+            info.addr(),
+            info.connected_after().as_millis()
+        );
         for attempt in info.attempts() {
             println!("  {attempt}");
         }

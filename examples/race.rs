@@ -38,7 +38,7 @@ async fn race(resolver: &Resolver, target: &str) {
         Err(error) => return eprintln!("{error}"),
     };
 
-    let whole = info.connected();
+    let whole = info.connected_after();
     println!("{target}\n{:24}0 ms{:>53} ms", "", whole.as_millis());
     for (question, answered) in [("query A", a), ("query AAAA", aaaa)] {
         let note = answered.map_or("no address by then", |_| "answered");

@@ -115,20 +115,20 @@ impl Default for Connector {
 impl Service<Uri> for Connector {
     type Response = TokioIo<RacedStream>;
     type Error = ConnectError;
-    type Future = Connecting;
+    type Future = ConnectFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, uri: Uri) -> Connecting {
-        Connecting(match self.target(&uri) {
+    fn call(&mut self, uri: Uri) -> ConnectFuture {
+        ConnectFuture(match self.target(&uri) {
             Ok(target) => {
                 let results = self.resolver.lookup_with(target, &self.options.lookup);
                 let options = Arc::clone(&self.options);
-                State::Racing(happy_eyeballs::Connecting::new(results, options))
+                ConnectState::Racing(happy_eyeballs::Connecting::new(results, options))
             }
-            Err(error) => State::Failed(Some(error)),
+            Err(error) => ConnectState::Failed(Some(error)),
         })
     }
 }
@@ -140,22 +140,24 @@ impl Service<Uri> for Connector {
 /// Dropping it cancels the lookup and closes every socket at once.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct Connecting(State);
+pub struct ConnectFuture(ConnectState);
 
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "the small variant is for calls that fail at once")]
-enum State {
+enum ConnectState {
     Racing(happy_eyeballs::Connecting<LookupStream>),
     Failed(Option<ConnectError>),
 }
 
-impl Future for Connecting {
+impl Future for ConnectFuture {
     type Output = Result<TokioIo<RacedStream>, ConnectError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = match &mut self.0 {
-            State::Racing(race) => ready!(Pin::new(race).poll(cx)),
-            State::Failed(error) => Err(error.take().expect("not polled after it was ready")),
+            ConnectState::Racing(race) => ready!(Pin::new(race).poll(cx)),
+            ConnectState::Failed(error) => {
+                Err(error.take().expect("not polled after it was ready"))
+            }
         };
         Poll::Ready(result.map(|(stream, info)| TokioIo::new(RacedStream::new(stream, info))))
     }

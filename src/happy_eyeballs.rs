@@ -15,17 +15,16 @@
 
 mod attempt;
 #[cfg(feature = "hyper")]
-mod collecting;
-mod config;
+mod collector;
 mod connecting;
 mod error;
-#[allow(dead_code, reason = "the rules for mobile hosts await a driver that knows of them")]
+mod gate;
+mod options;
 mod order;
-#[allow(dead_code, reason = "a stage after TCP awaits a driver that has one")]
 mod race;
 mod report;
 mod socket_options;
-mod sources;
+mod source_address;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -35,16 +34,17 @@ use futures_core::Stream;
 use tokio::net::TcpStream;
 
 #[cfg(feature = "hyper")]
-pub(crate) use collecting::Collecting;
-pub use config::{Config, FailFast, Order};
+pub(crate) use collector::AddressCollector;
 pub use connecting::Connecting;
 pub use error::{ConnectError, ConnectErrorKind};
+pub use options::{AddressOrder, FailFast, RaceOptions};
 pub use order::PolicyTable;
 pub use report::{
-    AttemptError, AttemptOutcome, ConnectInfo, ConnectionAttempt, SkipReason, SkippedAddress, Stage,
+    AttemptError, AttemptOutcome, AttemptStage, ConnectInfo, ConnectionAttempt, SkipReason,
+    SkippedAddress,
 };
 pub use socket_options::{BorrowedSocket, SocketOptions};
-use sources::Sources;
+use source_address::SourceCache;
 
 use crate::resolve::AddressPolicy;
 use crate::{IntoTarget, LookupOptions, LookupResult, Resolver, TargetError};
@@ -53,27 +53,27 @@ use crate::{IntoTarget, LookupOptions, LookupResult, Resolver, TargetError};
 ///
 /// ```
 /// use std::time::Duration;
-/// use outrace::happy_eyeballs::{Config, ConnectOptions, SocketOptions};
+/// use outrace::happy_eyeballs::{RaceOptions, ConnectOptions, SocketOptions};
 ///
 /// let options = ConnectOptions::default()
-///     .race(Config::default().connect_timeout(Some(Duration::from_secs(10))))
+///     .race(RaceOptions::default().connect_timeout(Some(Duration::from_secs(10))))
 ///     .socket(SocketOptions::default().nodelay(true));
 /// # let _ = options;
 /// ```
 #[derive(Clone, Default)]
 pub struct ConnectOptions {
-    pub(crate) race: Config,
+    pub(crate) race: RaceOptions,
     pub(crate) socket: SocketOptions,
     pub(crate) lookup: LookupOptions,
     pub(crate) policy: AddressPolicy,
     /// What is known of this host's own addresses, shared by all connects with these options.
-    pub(crate) sources: Arc<Sources>,
+    pub(crate) sources: Arc<SourceCache>,
 }
 
 impl ConnectOptions {
     /// The delays and limits of the race, and how long all of it may take. Default: RFC 8305's.
     #[must_use]
-    pub fn race(mut self, config: Config) -> Self {
+    pub fn race(mut self, config: RaceOptions) -> Self {
         self.race = config;
         self
     }
@@ -131,7 +131,7 @@ impl fmt::Debug for ConnectOptions {
 ///
 /// Uses the resolver of this process and the default [`ConnectOptions`]: there is no deadline but
 /// those of the lookup and of the operating system. Wrap it in [`tokio::time::timeout`], or set
-/// [`Config::connect_timeout`] with [`connect_with`], which then says what was tried.
+/// [`RaceOptions::connect_timeout`] with [`connect_with`], which then says what was tried.
 ///
 /// # Errors
 ///
@@ -177,7 +177,7 @@ pub async fn connect_with(
 
 /// Races the addresses of `results`, which any resolver may bring.
 ///
-/// The race, and with it [`Config::connect_timeout`], begins with this call. Results are taken until
+/// The race, and with it [`RaceOptions::connect_timeout`], begins with this call. Results are taken until
 /// [`LookupResult::End`] or the end of the stream, whichever comes first; after that, or once the
 /// race is over, the stream is dropped. [`ConnectOptions::lookup`] means nothing here, and no
 /// resolver has judged these addresses unless they come from one with an

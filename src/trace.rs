@@ -120,7 +120,7 @@ mod imp {
                     {
                         network.peer.address = %info.addr().ip(),
                         network.peer.port = info.addr().port(),
-                        elapsed = ?info.connected()
+                        elapsed = ?info.connected_after()
                     },
                     "connected"
                 ),

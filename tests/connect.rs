@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, stream};
 use outrace::happy_eyeballs::{
-    AttemptOutcome, Config, ConnectErrorKind, ConnectOptions, SkipReason, SocketOptions, Stage,
-    connect_results, connect_with,
+    AttemptOutcome, AttemptStage, ConnectErrorKind, ConnectOptions, RaceOptions, SkipReason,
+    SocketOptions, connect_results, connect_with,
 };
 use outrace::resolve::AddressPolicy;
 use outrace::{LookupErrorKind, LookupResult, Resolver};
@@ -73,7 +73,7 @@ async fn he78_dial_parallel() {
 async fn he79_he87_of_two_connections_in_one_tick_one_is_kept_and_one_is_closed() {
     let [first, second] = [V4_1, V4_2].map(|ip| TcpListener::bind((ip, 0)).unwrap());
     let addrs = [&first, &second].map(|listener| listener.local_addr().unwrap());
-    let config = Config::default().connection_attempt_delay(Duration::from_millis(10));
+    let config = RaceOptions::default().connection_attempt_delay(Duration::from_millis(10));
     let mut race = pin!(connect_results(known(addrs), &ConnectOptions::default().race(config)));
 
     let mut context = Context::from_waker(Waker::noop());
@@ -131,7 +131,7 @@ async fn a_black_hole_costs_one_delay() {
     let (_stream, info) = connect_results(known(addrs), &ConnectOptions::default()).await.unwrap();
     assert_eq!(info.addr(), addrs[1]);
     assert_eq!(info.winner_index(), 1);
-    let connected = info.connected();
+    let connected = info.connected_after();
     let expected = Duration::from_millis(250)..Duration::from_millis(350);
     assert!(expected.contains(&connected), "connected after {connected:?}");
 }
@@ -144,14 +144,14 @@ async fn he85_he86_a_slow_address_is_not_aborted_by_a_delay() {
     let addr = SocketAddr::new(V4_1, web.port());
     let (_stream, info) = connect_results(known([addr]), &ConnectOptions::default()).await.unwrap();
     assert_eq!(info.attempts().len(), 1);
-    assert!(info.connected() > Duration::from_millis(900), "{info:?}");
+    assert!(info.connected_after() > Duration::from_millis(900), "{info:?}");
 }
 
 #[tokio::test]
 async fn the_deadline_ends_everything_and_tells_what_was_tried() {
     let web = Web::start([(V4_1, Behaviour::BlackHole), (V4_2, Behaviour::BlackHole)]);
     let addrs = [V4_1, V4_2].map(|ip| SocketAddr::new(ip, web.port()));
-    let config = Config::default().connect_timeout(Some(Duration::from_millis(300)));
+    let config = RaceOptions::default().connect_timeout(Some(Duration::from_millis(300)));
     let options = ConnectOptions::default().race(config);
     let begin = Instant::now();
     let error = connect_results(known(addrs), &options).await.unwrap_err();
@@ -217,7 +217,7 @@ async fn the_hook_has_the_socket_before_it_connects_and_may_refuse() {
     let AttemptOutcome::Failed(error) = &info.attempts()[0].outcome else { panic!("{info:?}") };
     assert_eq!(
         (error.stage(), error.io_error().kind()),
-        (Stage::Hook, ErrorKind::PermissionDenied)
+        (AttemptStage::Hook, ErrorKind::PermissionDenied)
     );
 }
 
@@ -273,7 +273,7 @@ async fn a_socket_that_cannot_be_bound_fails_its_attempt_alone() {
     let AttemptOutcome::Failed(error) = &only_v6.attempts()[0].outcome else { panic!() };
     assert_eq!(
         (error.stage(), error.io_error().kind()),
-        (Stage::Bind, ErrorKind::AddrNotAvailable)
+        (AttemptStage::Bind, ErrorKind::AddrNotAvailable)
     );
 }
 
@@ -311,7 +311,7 @@ async fn co06_a_late_family_joins_the_race() {
     assert!(first.started.as_millis() < 90, "{info:?}");
     let between = second.started.checked_sub(first.started).unwrap();
     assert!((250..350).contains(&between.as_millis()), "{info:?}");
-    assert!(info.first_answer() < Duration::from_millis(40), "{info:?}");
+    assert!(info.first_address_after() < Duration::from_millis(40), "{info:?}");
 }
 
 #[tokio::test]
@@ -366,7 +366,7 @@ async fn a_stopped_clock_does_not_stop_a_connect() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let (_stream, info) = connect_results(known([addr]), &ConnectOptions::default()).await.unwrap();
-    assert_eq!(info.connected(), Duration::ZERO);
+    assert_eq!(info.connected_after(), Duration::ZERO);
 }
 
 #[tokio::test]

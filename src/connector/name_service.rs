@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
-use crate::happy_eyeballs::Collecting;
+use crate::happy_eyeballs::AddressCollector;
 use crate::{HostName, LookupError, LookupOptions, LookupStream, Resolver, Target, TargetError};
 
 /// For `HttpConnector::new_with_resolver(resolver)`.
@@ -39,7 +39,7 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> ResolveName {
-        ResolveName(Collecting::new(lookup_host(self, name.as_str())))
+        ResolveName(AddressCollector::new(lookup_host(self, name.as_str())))
     }
 }
 
@@ -67,7 +67,7 @@ impl TryFrom<Parsed> for Target {
 /// Dropping it cancels the lookup.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
-pub struct ResolveName(Collecting);
+pub struct ResolveName(AddressCollector);
 
 impl Future for ResolveName {
     type Output = Result<Addresses, LookupError>;

@@ -4,7 +4,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::name_service::lookup_host;
 use crate::Resolver;
-use crate::happy_eyeballs::Collecting;
+use crate::happy_eyeballs::AddressCollector;
 
 /// For `reqwest::ClientBuilder::dns_resolver(resolver)`.
 ///
@@ -29,7 +29,7 @@ use crate::happy_eyeballs::Collecting;
 /// ```
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let addresses = Collecting::new(lookup_host(self, name.as_str()));
+        let addresses = AddressCollector::new(lookup_host(self, name.as_str()));
         Box::pin(async move {
             let addresses: Addrs = Box::new(addresses.await?.into_iter());
             Ok(addresses)

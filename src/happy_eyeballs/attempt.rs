@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
-use super::{AttemptError, SocketOptions, Stage};
+use super::{AttemptError, AttemptStage, SocketOptions};
 use crate::os::is_in_progress;
 
 /// A handshake under way. Dropping it closes the socket.
@@ -24,18 +24,20 @@ impl Attempt {
     pub(super) fn start(options: &SocketOptions, addr: SocketAddr) -> Result<Self, AttemptError> {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))
             .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-            .map_err(|e| AttemptError::new(Stage::Socket, e))?;
+            .map_err(|e| AttemptError::new(AttemptStage::Socket, e))?;
         options.tune(&socket);
         options.route(&socket, addr)?;
-        options.run_hook(&socket, addr).map_err(|e| AttemptError::new(Stage::Hook, e))?;
+        options.run_hook(&socket, addr).map_err(|e| AttemptError::new(AttemptStage::Hook, e))?;
         match socket.connect(&addr.into()) {
-            Err(e) if !is_in_progress(&e) => return Err(AttemptError::new(Stage::Connect, e)),
+            Err(e) if !is_in_progress(&e) => {
+                return Err(AttemptError::new(AttemptStage::Connect, e));
+            }
             _ => {}
         }
         // The socket is registered with the runtime only now, as an unconnected one would at once
         // be reported as writable and hung up.
         let stream = TcpStream::from_std(socket.into())
-            .map_err(|e| AttemptError::new(Stage::Register, e))?;
+            .map_err(|e| AttemptError::new(AttemptStage::Register, e))?;
         Ok(Self { stream: Some(stream) })
     }
 }
@@ -51,7 +53,7 @@ impl Future for Attempt {
         let ready = ready!(stream.poll_write_ready(cx));
         let result = match ready.and_then(|()| stream.take_error()) {
             Ok(None) => Ok(self.stream.take().expect("it was there a line above")),
-            Ok(Some(e)) | Err(e) => Err(AttemptError::new(Stage::Connect, e)),
+            Ok(Some(e)) | Err(e) => Err(AttemptError::new(AttemptStage::Connect, e)),
         };
         self.stream = None;
         Poll::Ready(result)

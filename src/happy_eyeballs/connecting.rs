@@ -1,4 +1,5 @@
-//! The driver: one future that waits, tells the race, and does what the race asks.
+//! The driver of a race: one future that waits, hands what happened to the race, and does what the race
+//! decides.
 
 use std::fmt;
 use std::future::Future;
@@ -15,10 +16,11 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::attempt::Attempt;
 use super::error::{End, Report};
-use super::order::{Family, Source};
+use super::gate::canonical;
+use super::order::{Family, SourceAddress};
 use super::race::{AttemptId, Output, Race};
 use super::report::{AttemptError, AttemptOutcome, ConnectionAttempt, Info};
-use super::sources::somewhere;
+use super::source_address::somewhere;
 use super::{ConnectError, ConnectInfo, ConnectOptions, SkipReason, SkippedAddress};
 use crate::trace::ConnectSpan;
 use crate::{LookupError, LookupResult};
@@ -67,9 +69,9 @@ pub(super) trait Dial: fmt::Debug {
     /// Starts a connection attempt. An error here is one that came before anything was sent.
     fn dial(&mut self, addr: SocketAddr) -> Result<Self::Attempt, AttemptError>;
     /// The address this host would send from to `addr`.
-    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<Source>;
+    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<SourceAddress>;
     /// The address this host would send from to the Internet.
-    fn default_source(&mut self, family: Family, now: Instant) -> Option<Source>;
+    fn default_source(&mut self, family: Family, now: Instant) -> Option<SourceAddress>;
 }
 
 /// The operating system's TCP.
@@ -90,11 +92,11 @@ impl Dial for System {
         Attempt::start(&self.options.socket, addr)
     }
 
-    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<Source> {
+    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<SourceAddress> {
         self.options.sources.towards(&self.options.socket, addr, now)
     }
 
-    fn default_source(&mut self, family: Family, now: Instant) -> Option<Source> {
+    fn default_source(&mut self, family: Family, now: Instant) -> Option<SourceAddress> {
         self.options.sources.towards(&self.options.socket, somewhere(family), now)
     }
 }
@@ -108,8 +110,8 @@ pin_project! {
         results: Option<S>,
         dial: D,
         race: Race,
-        live: Vec<Live<D>>,
-        timer: Timer,
+        live: Vec<LiveAttempt<D>>,
+        timer: RaceTimer,
         log: Log,
         // Addresses that came in this poll.
         arrived: Vec<SocketAddr>,
@@ -118,13 +120,13 @@ pin_project! {
 
 /// An attempt that the race believes alive.
 #[derive(Debug)]
-struct Live<D: Dial> {
+struct LiveAttempt<D: Dial> {
     id: AttemptId,
-    socket: Socket<D>,
+    socket: AttemptSocket<D>,
 }
 
 #[derive(Debug)]
-enum Socket<D: Dial> {
+enum AttemptSocket<D: Dial> {
     Connecting(D::Attempt),
     /// Connected in this very poll; the race has yet to say whether it won.
     Connected(D::Stream),
@@ -138,7 +140,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
             race: Race::new(&dial.options().race, now),
             dial,
             live: Vec::new(),
-            timer: Timer::default(),
+            timer: RaceTimer::default(),
             log: Log::new(now),
             arrived: Vec::new(),
         }
@@ -157,30 +159,31 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
             self.as_mut().project().race.handle_timeout(now);
             match self.as_mut().follow(now) {
                 Next::Done(result) => {
-                    // Whoever gets the result finds every loser closed and the lookup cancelled.
+                    // By the time the caller has the result, every loser is closed and the lookup is
+                    // canceled.
                     let mut this = self.project();
                     this.live.clear();
                     this.results.set(None);
                     return Poll::Ready(result);
                 }
-                // What has just started is yet to learn whom to wake.
+                // An attempt that has just started has to be polled once to register its waker.
                 Next::Started => continue,
-                Next::Wait => {}
+                Next::Pending => {}
             }
             let this = self.as_mut().project();
             ready!(this.timer.poll(this.race.poll_timeout(), cx));
         }
     }
 
-    /// Takes what has become of the attempts.
+    /// Polls the attempts, and hands their outcomes to the race.
     fn poll_attempts(self: Pin<&mut Self>, now: Instant, cx: &mut Context<'_>) {
         let this = self.project();
         this.live.retain_mut(|live| {
-            let Socket::Connecting(attempt) = &mut live.socket else { return true };
+            let AttemptSocket::Connecting(attempt) = &mut live.socket else { return true };
             match Pin::new(attempt).poll(cx) {
                 Poll::Pending => true,
                 Poll::Ready(Ok(stream)) => {
-                    live.socket = Socket::Connected(stream);
+                    live.socket = AttemptSocket::Connected(stream);
                     this.race.handle_connected(live.id, now);
                     true
                 }
@@ -197,13 +200,13 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
         });
     }
 
-    /// Takes every result that is ready, so that addresses which came together are sorted together.
+    /// Takes every result that is ready, so that addresses that arrived together are sorted together.
     fn poll_results(mut self: Pin<&mut Self>, now: Instant, cx: &mut Context<'_>) {
         let mut this = self.as_mut().project();
         let mut budget = RESULTS_PER_POLL;
         while let Some(results) = this.results.as_mut().as_pin_mut() {
             if budget == 0 {
-                // A stream that is always ready must not keep the task from everything else.
+                // A stream that is always ready must not starve the other tasks.
                 cx.waker().wake_by_ref();
                 break;
             }
@@ -230,17 +233,17 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
             }
         }
         if !this.arrived.is_empty() {
-            self.tell_addresses(now);
+            self.hand_in_addresses(now);
         }
     }
 
-    /// Hands on the addresses that have arrived, with what the race must know to sort them.
-    fn tell_addresses(self: Pin<&mut Self>, now: Instant) {
+    /// Hands the addresses that have arrived to the race, with the sources that it ranks them by.
+    fn hand_in_addresses(self: Pin<&mut Self>, now: Instant) {
         let this = self.project();
         let complete = this.results.is_none();
-        let first = this.log.first_answer.is_none();
-        this.log.first_answer.get_or_insert(now);
-        // An address that is the only one, such as an IP literal, needs no place in an order.
+        let first = this.log.first_address.is_none();
+        this.log.first_address.get_or_insert(now);
+        // The only address of a lookup, such as an IP literal, needs no rank.
         let alone = first && complete && this.arrived.len() == 1;
         let mut missing = Some(Family::of(this.arrived[0]).other());
         for addr in this.arrived.drain(..) {
@@ -248,14 +251,14 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
             let source = if alone { None } else { this.dial.source(addr, now) };
             this.race.handle_address(addr, source, now);
         }
-        // Is the family that has not come yet worth a wait?
+        // Whether the family that has not arrived is worth the Resolution Delay.
         if let Some(missing) = missing.filter(|_| first && !complete) {
             let source = this.dial.default_source(missing, now);
             this.race.handle_default_source(missing, source, now);
         }
     }
 
-    /// Does what the race asks for.
+    /// Does what the race has decided.
     fn follow(self: Pin<&mut Self>, now: Instant) -> Next<D::Stream> {
         let this = self.project();
         let mut started = false;
@@ -265,7 +268,10 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
                     this.log.started(id, addr, now);
                     match this.dial.dial(addr) {
                         Ok(attempt) => {
-                            this.live.push(Live { id, socket: Socket::Connecting(attempt) });
+                            this.live.push(LiveAttempt {
+                                id,
+                                socket: AttemptSocket::Connecting(attempt),
+                            });
                             started = true;
                         }
                         Err(error) => {
@@ -285,8 +291,8 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
                 Output::Won { id } => {
                     let place = this.live.iter().position(|live| live.id == id);
                     let live = this.live.swap_remove(place.expect("what won was alive"));
-                    let Socket::Connected(stream) = live.socket else {
-                        unreachable!("the race was told that it connected")
+                    let AttemptSocket::Connected(stream) = live.socket else {
+                        unreachable!("its connection was handed in")
                     };
                     this.log.ended(id, AttemptOutcome::Won, now);
                     this.log.ignored = this.race.ignored();
@@ -299,47 +305,34 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
                 }
             }
         }
-        if started { Next::Started } else { Next::Wait }
+        if started { Next::Started } else { Next::Pending }
     }
 }
 
-/// How the driver goes on after the race has said all.
+/// How the driver goes on once the race has no more output.
 enum Next<T> {
-    Wait,
+    Pending,
     Started,
     Done(Result<(T, ConnectInfo), ConnectError>),
 }
 
-/// How many results one poll takes: more than fit a DNS response over UDP, and little enough that
-/// other tasks of the thread do not notice.
+/// How many results one poll takes: more than fit a DNS response over UDP, and few enough not to delay
+/// other tasks.
 const RESULTS_PER_POLL: usize = 128;
 
-/// The time by Tokio's clock, which tests can stop.
+/// The time by Tokio's clock, which tests can pause.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// An IPv4-mapped IPv6 address is reached over IPv4 (RFC 4291 section 2.5.5.2): what is checked is
-/// what is dialled.
-fn canonical(addr: SocketAddr) -> SocketAddr {
-    match addr {
-        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
-            Some(v4) => (v4, v6.port()).into(),
-            None => addr,
-        },
-        SocketAddr::V4(_) => addr,
-    }
-}
-
-/// One timer for everything a race waits for; made when first needed, which a race that its first
-/// address wins never does.
+/// The one timer of a race, made when it is first needed: a race that its first address wins has none.
 #[derive(Debug, Default)]
-struct Timer {
+struct RaceTimer {
     sleep: Option<Pin<Box<Sleep>>>,
     deadline: Option<Instant>,
 }
 
-impl Timer {
+impl RaceTimer {
     /// Ready once `deadline` has passed.
     fn poll(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = deadline else { return Poll::Pending };
@@ -352,11 +345,11 @@ impl Timer {
     }
 }
 
-/// What is remembered of a race, for whoever asks afterwards.
+/// The record of a race, for its [`ConnectInfo`] or [`ConnectError`].
 #[derive(Debug)]
 struct Log {
     begin: Instant,
-    first_answer: Option<Instant>,
+    first_address: Option<Instant>,
     /// Numbered like the race's attempts: in order of start, from 0.
     attempts: Vec<ConnectionAttempt>,
     skipped: Vec<SkippedAddress>,
@@ -370,7 +363,7 @@ const MAX_SKIPPED: usize = 64;
 impl Log {
     fn new(begin: Instant) -> Self {
         let (attempts, skipped) = (Vec::new(), Vec::new());
-        Self { begin, first_answer: None, attempts, skipped, ignored: 0, lookup: None }
+        Self { begin, first_address: None, attempts, skipped, ignored: 0, lookup: None }
     }
 
     fn since_begin(&self, at: Instant) -> Duration {
@@ -402,13 +395,13 @@ impl Log {
     }
 
     fn info(&mut self, winner: AttemptId) -> ConnectInfo {
-        let first_answer = self.first_answer.map_or(Duration::ZERO, |at| self.since_begin(at));
+        let first_address = self.first_address.map_or(Duration::ZERO, |at| self.since_begin(at));
         ConnectInfo::new(Info {
             attempts: std::mem::take(&mut self.attempts),
             skipped: std::mem::take(&mut self.skipped),
             ignored: self.ignored,
             winner: winner.0 as usize,
-            first_answer,
+            first_address,
         })
     }
 

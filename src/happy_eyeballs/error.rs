@@ -180,7 +180,7 @@ impl ConnectError {
             ConnectErrorKind::Resources => 0,
             ConnectErrorKind::Refused | ConnectErrorKind::Io(io::ErrorKind::ConnectionReset) => 1,
             ConnectErrorKind::NoAnswer => 2,
-            ConnectErrorKind::Io(_) if error.stage() == super::Stage::Connect => 3,
+            ConnectErrorKind::Io(_) if error.stage() == super::AttemptStage::Connect => 3,
             ConnectErrorKind::Unreachable => 4,
             _ => 5,
         })

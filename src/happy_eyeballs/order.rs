@@ -34,36 +34,22 @@ impl Family {
     }
 }
 
-/// The address the system would send from towards some destination: `Source(D)` of RFC 6724.
+/// The address the system would send from towards some destination: `SourceAddress(D)` of RFC 6724.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Source {
+pub(crate) struct SourceAddress {
     /// The address itself.
     pub(crate) addr: IpAddr,
     /// Its preferred lifetime is over (RFC 4862 section 5.5.4).
     pub(crate) deprecated: bool,
-    /// What it is on a mobile node.
-    pub(crate) mobility: Mobility,
     /// Packets leave through a tunnel over the other family, such as 6to4 or Teredo.
     pub(crate) encapsulated: bool,
 }
 
-impl Source {
+impl SourceAddress {
     /// A source address of which only the address is known, as a connected UDP socket tells it.
     pub(crate) fn new(addr: IpAddr) -> Self {
-        Self { addr, deprecated: false, mobility: Mobility::default(), encapsulated: false }
+        Self { addr, deprecated: false, encapsulated: false }
     }
-}
-
-/// What a source address is on a mobile node (RFC 6275), the best first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Mobility {
-    /// Both: the node is at home. Every address of a node that does not move is of this kind.
-    #[default]
-    HomeAndCareOf,
-    /// The address by which the node is known, reached through its home network.
-    Home,
-    /// The address of the place where the node is now.
-    CareOf,
 }
 
 /// The place of an address among the others, the smallest first. The fields are RFC 6724's rules in
@@ -73,24 +59,23 @@ pub(crate) enum Mobility {
 /// Every rule is kept as a property of one address and not of a pair, so that the order is total
 /// whatever the policy table says.
 ///
-/// Two places are free on purpose. A group of addresses that must go first as a whole (a service
+/// Rule 4, about home and care-of addresses, is for mobile nodes (RFC 6275), which no system that this
+/// crate knows tells of. Two places are free on purpose. A group of addresses that must go first as a whole (a service
 /// binding's priority) is a field before rule 1; what is remembered of a destination (round-trip
 /// time, used before: RFC 8305 section 4) is a field between rules 8 and 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one rule, and false goes first")]
 pub(crate) struct Rank {
-    /// Rule 1: avoid unusable destinations. "If DB is known to be unreachable or if Source(DB) is
+    /// Rule 1: avoid unusable destinations. "If DB is known to be unreachable or if SourceAddress(DB) is
     /// undefined, then prefer DA."
     pub(crate) unusable: bool,
-    /// Rule 2: prefer matching scope. "If Scope(DA) = Scope(Source(DA)) and Scope(DB) <>
-    /// Scope(Source(DB)), then prefer DA."
+    /// Rule 2: prefer matching scope. "If Scope(DA) = Scope(SourceAddress(DA)) and Scope(DB) <>
+    /// Scope(SourceAddress(DB)), then prefer DA."
     scope_differs: bool,
-    /// Rule 3: avoid deprecated addresses. "If Source(DA) is deprecated and Source(DB) is not, then
+    /// Rule 3: avoid deprecated addresses. "If SourceAddress(DA) is deprecated and SourceAddress(DB) is not, then
     /// prefer DB."
     deprecated: bool,
-    /// Rule 4: prefer home addresses, to care-of addresses; those that are both before either.
-    mobility: Mobility,
-    /// Rule 5: prefer matching label. "If Label(Source(DA)) = Label(DA) and Label(Source(DB)) <>
+    /// Rule 5: prefer matching label. "If Label(SourceAddress(DA)) = Label(DA) and Label(SourceAddress(DB)) <>
     /// Label(DB), then prefer DA."
     label_differs: bool,
     /// Rule 6: prefer higher precedence. "If Precedence(DA) > Precedence(DB), then prefer DA."
@@ -104,8 +89,8 @@ pub(crate) struct Rank {
     /// to here (no table of the RFC lets them) are therefore parted first: the one whose address
     /// came first leads.
     late_family: bool,
-    /// Rule 9: use longest matching prefix. "If CommonPrefixLen(Source(DA), DA) >
-    /// CommonPrefixLen(Source(DB), DB), then prefer DA." Always 0 for IPv4: there it would let the
+    /// Rule 9: use longest matching prefix. "If CommonPrefixLen(SourceAddress(DA), DA) >
+    /// CommonPrefixLen(SourceAddress(DB), DB), then prefer DA." Always 0 for IPv4: there it would let the
     /// numeric nearness of unrelated networks undo the rotation by which a name spreads its load.
     common_prefix: Reverse<u8>,
     /// Rule 10: "Otherwise, leave the order unchanged."
@@ -119,7 +104,7 @@ impl Rank {
     pub(crate) fn rfc6724(
         table: &PolicyTable,
         addr: IpAddr,
-        source: Option<&Source>,
+        source: Option<&SourceAddress>,
         late_family: bool,
         arrival: u32,
     ) -> Self {
@@ -130,7 +115,6 @@ impl Rank {
             unusable: true,
             scope_differs: true,
             deprecated: false,
-            mobility: Mobility::default(),
             label_differs: true,
             precedence: Reverse(policy.precedence),
             encapsulated: false,
@@ -145,7 +129,6 @@ impl Rank {
             unusable: false,
             scope_differs: scope != self::scope(from),
             deprecated: source.deprecated,
-            mobility: source.mobility,
             label_differs: policy.label != table.policy(from).label,
             encapsulated: source.encapsulated,
             common_prefix: Reverse(common_prefix(from, addr)),
@@ -159,7 +142,6 @@ impl Rank {
             unusable: false,
             scope_differs: false,
             deprecated: false,
-            mobility: Mobility::default(),
             label_differs: false,
             precedence: Reverse(0),
             encapsulated: false,
@@ -356,7 +338,7 @@ fn index(at: usize) -> u32 {
     u32::try_from(at).expect("a race keeps far fewer than 2^32 addresses")
 }
 
-// Spelt out, because the benches build this file too, from where it stands.
+// Spelled out, because the benches build this file too, from where it stands.
 #[cfg(test)]
 #[path = "order/tests.rs"]
 mod tests;

@@ -1,25 +1,21 @@
-//! The race: which connection attempt starts, when, and who wins ([RFC 8305]).
+//! The race: which connection attempt starts, when, and which one wins ([RFC 8305]).
 //!
 //! [RFC 8305]: https://www.rfc-editor.org/rfc/rfc8305
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::config::{
-    Config, FailFast, MAX_CONNECTION_ATTEMPT_DELAY, MIN_CONNECTION_ATTEMPT_DELAY, Order,
+use super::gate::{AddressGate, PerFamily};
+use super::options::{
+    FailFast, MAX_CONNECTION_ATTEMPT_DELAY, MIN_CONNECTION_ATTEMPT_DELAY, RaceOptions,
 };
-use super::order::{Family, Rank, Source, interleave};
-
-/// How many addresses of one family a race keeps; the rest are counted and let go. Well above
-/// [`Config::max_connection_attempts`], so that the best addresses are still chosen among many, and
-/// small enough that telling a duplicate is a scan over a few kilobytes.
-const MAX_ADDRESSES_PER_FAMILY: usize = 256;
+use super::order::{Family, SourceAddress};
 
 /// One connection attempt of a race, numbered in order of start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AttemptId(pub(crate) u32);
 
-/// What the race asks for, or tells.
+/// What the driver is to do, or how the race ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
     /// Start to connect to `addr`.
@@ -30,7 +26,7 @@ pub(crate) enum Output {
     Won { id: AttemptId },
     /// The race is over: every attempt has failed, or there was no address to try.
     Lost,
-    /// The race is over: [`Config::connect_timeout`] has passed.
+    /// The race is over: [`RaceOptions::connect_timeout`] has passed.
     TimedOut,
 }
 
@@ -55,43 +51,20 @@ pub(crate) enum Output {
 ///
 /// # What is not here
 ///
-/// Service bindings (SVCB and HTTPS records) and NAT64. There is room for them: a kind of query more
-/// is a condition more in `open_gate`, a group of endpoints is a field more at the front of
-/// [`Rank`], and what is attempted stays a list of endpoints that differ.
+/// Which addresses may be attempted, and in which order: that is the [`AddressGate`]. Service bindings
+/// (SVCB and HTTPS records) and NAT64.
 #[derive(Debug)]
 pub(crate) struct Race {
-    config: Config,
+    options: RaceOptions,
     now: Instant,
     deadline: Option<Instant>,
-    /// When the first address came.
-    first_address: Option<Instant>,
-    first_family: Option<Family>,
-    lookup_ended: bool,
-    gate_open: bool,
-    /// Every address known so far, sorted whenever `order` is up to date.
-    addresses: Vec<Address>,
-    /// Indices into `addresses`, in the order of attempts; stale when `unsorted`.
-    order: Vec<u32>,
-    unsorted: bool,
-    /// Where the first address not yet attempted stands in `order`, at the earliest.
-    next: usize,
-    /// How the family that has not come yet would most likely rank.
-    expected: PerFamily<Rank>,
-    known: PerFamily<usize>,
+    gate: AddressGate,
     attempted: PerFamily<u32>,
-    ignored: usize,
     started: u32,
     /// Attempts alive, in order of start.
     alive: Vec<AttemptId>,
     pacing: Pacing,
-    verdict: Option<Verdict>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Address {
-    addr: SocketAddr,
-    rank: Rank,
-    attempted: bool,
+    conclusion: Option<Conclusion>,
 }
 
 /// When the next attempt may start.
@@ -106,140 +79,72 @@ struct Pacing {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum Conclusion {
     Reached(Output),
-    Told,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct PerFamily<T> {
-    v4: T,
-    v6: T,
-}
-
-impl<T> PerFamily<T> {
-    fn of(&self, family: Family) -> &T {
-        match family {
-            Family::V4 => &self.v4,
-            Family::V6 => &self.v6,
-        }
-    }
-
-    fn of_mut(&mut self, family: Family) -> &mut T {
-        match family {
-            Family::V4 => &mut self.v4,
-            Family::V6 => &mut self.v6,
-        }
-    }
+    Reported,
 }
 
 impl Race {
-    /// A race that begins now, with the lookup. [`Config::connect_timeout`] counts from here.
-    pub(crate) fn new(config: &Config, now: Instant) -> Self {
-        let typical = |addr: IpAddr| expected_rank(config, addr, Some(&Source::new(addr)));
+    /// A race that begins now, with the lookup. [`RaceOptions::connect_timeout`] counts from here.
+    pub(crate) fn new(options: &RaceOptions, now: Instant) -> Self {
         Self {
             now,
-            // A timeout beyond what the clock can count is none.
-            deadline: config.connect_timeout.and_then(|timeout| now.checked_add(timeout)),
-            first_address: None,
-            first_family: None,
-            lookup_ended: false,
-            gate_open: false,
-            addresses: Vec::new(),
-            order: Vec::new(),
-            unsorted: false,
-            next: 0,
-            expected: PerFamily { v4: typical(TYPICAL_V4.into()), v6: typical(TYPICAL_V6.into()) },
-            known: PerFamily::default(),
+            // A timeout past the clock's range is none.
+            deadline: options.connect_timeout.and_then(|timeout| now.checked_add(timeout)),
+            gate: AddressGate::new(options),
             attempted: PerFamily::default(),
-            ignored: 0,
             started: 0,
             alive: Vec::new(),
             pacing: Pacing {
-                delay: config.connection_attempt_delay,
+                delay: options.connection_attempt_delay,
                 latest: None,
                 latest_start: now,
                 due: now,
                 hurried: true,
             },
-            verdict: None,
-            config: config.clone(),
+            conclusion: None,
+            options: options.clone(),
         }
     }
 
-    /// What this host would send from towards the Internet in `family`; `None`: it has no route.
-    ///
-    /// Optional, and best said before the first address. It tells whether an answer of that family
-    /// is worth the Resolution Delay: RFC 8305 section 3 has the family that RFC 6724 prefers in
-    /// mind, and on a host without IPv6 that is IPv4. Without this word the host is taken to have
-    /// both.
+    /// See [`AddressGate::handle_default_source`].
     pub(crate) fn handle_default_source(
         &mut self,
         family: Family,
-        source: Option<Source>,
+        source: Option<SourceAddress>,
         now: Instant,
     ) {
         self.advance(now);
-        let typical = match family {
-            Family::V4 => TYPICAL_V4.into(),
-            Family::V6 => TYPICAL_V6.into(),
-        };
-        *self.expected.of_mut(family) = expected_rank(&self.config, typical, source.as_ref());
+        self.gate.handle_default_source(family, source.as_ref());
     }
 
-    /// An address came out of the lookup. `source` is what the system would send from towards it;
-    /// `None`: it has no route there.
+    /// An address came out of the lookup. `source` is the address that the system would send from
+    /// towards it; `None` if it has no route there.
     pub(crate) fn handle_address(
         &mut self,
         addr: SocketAddr,
-        source: Option<Source>,
+        source: Option<SourceAddress>,
         now: Instant,
     ) {
         self.advance(now);
-        let addr = canonical(addr);
-        let family = Family::of(addr);
-        // The same endpoint is never attempted twice, however often it is listed: a second SYN to a
-        // silent address adds nothing to the system's own retransmission of the first.
-        if self.addresses.iter().any(|known| known.addr == addr) {
-            return;
-        }
-        if *self.known.of(family) >= MAX_ADDRESSES_PER_FAMILY {
-            self.ignored += 1;
-            return;
-        }
-        *self.known.of_mut(family) += 1;
-        self.first_address.get_or_insert(self.now);
-        let late_family = *self.first_family.get_or_insert(family) != family;
-        let arrival = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
-        let rank = match self.config.order {
-            Order::Rfc6724 => Rank::rfc6724(
-                &self.config.policy_table,
-                addr.ip(),
-                source.as_ref(),
-                late_family,
-                arrival,
-            ),
-            Order::AsResolved => Rank::as_resolved(arrival),
-        };
-        self.addresses.push(Address { addr, rank, attempted: false });
-        self.unsorted = true;
+        self.gate.handle_address(addr, source.as_ref(), self.now);
     }
 
-    /// The lookup is over: every family has answered, or never will.
+    /// The lookup has ended: every family has answered, or never will.
     pub(crate) fn handle_end(&mut self, now: Instant) {
         self.advance(now);
-        self.lookup_ended = true;
+        self.gate.handle_end();
     }
 
     /// An attempt has reached what the caller calls connected.
     ///
     /// RFC 8305 section 5: "Once one of the connection attempts succeeds [..], all other connections
     /// attempts that have not yet succeeded SHOULD be canceled." Of two in the same instant, the first
-    /// that is told wins, and the other is cancelled like the rest.
+    /// that is handed in wins, and the other is canceled like the rest.
     pub(crate) fn handle_connected(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
-        if self.verdict.is_none() && self.settle(id) {
-            self.verdict = Some(Verdict::Reached(Output::Won { id }));
+        if self.conclusion.is_none() && self.remove_alive(id) {
+            self.conclusion = Some(Conclusion::Reached(Output::Won { id }));
         }
     }
 
@@ -249,10 +154,10 @@ impl Race {
     /// cost the user time. If a later one is under way, that one's delay goes on.
     pub(crate) fn handle_failed(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
-        if !self.settle(id) || self.pacing.latest != Some(id) {
+        if !self.remove_alive(id) || self.pacing.latest != Some(id) {
             return;
         }
-        let earliest = match self.config.fail_fast {
+        let earliest = match self.options.fail_fast {
             FailFast::Immediately => self.now,
             FailFast::AfterMinimum => self.pacing.latest_start + MIN_CONNECTION_ATTEMPT_DELAY,
         };
@@ -261,10 +166,10 @@ impl Race {
 
     /// An attempt has failed before anything was sent: no socket of this family, no such local
     /// address, refused by a policy. It takes no turn: the next starts at once, whatever
-    /// [`Config::fail_fast`] says.
+    /// [`RaceOptions::fail_fast`] says.
     pub(crate) fn handle_not_sent(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
-        if self.settle(id) && self.pacing.latest == Some(id) {
+        if self.remove_alive(id) && self.pacing.latest == Some(id) {
             self.hurry(self.now);
         }
     }
@@ -275,24 +180,10 @@ impl Race {
     /// burnt in an instant.
     pub(crate) fn handle_exhausted(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
-        self.settle(id);
+        self.remove_alive(id);
     }
 
-    /// An attempt is on its way (TCP is up, TLS is not) and expects to be done at `until`.
-    ///
-    /// "When the connection establishment makes progress, but has not completed, the timer SHOULD be
-    /// extended to a new value that represents an estimated time for the full connection
-    /// establishment to complete" (draft-ietf-happy-happyeyeballs-v3 section 6.1). Not beyond 2 s from
-    /// now: the longest delay that RFC 8305 has between two attempts.
-    pub(crate) fn handle_progress(&mut self, id: AttemptId, until: Instant, now: Instant) {
-        self.advance(now);
-        if self.alive.contains(&id) {
-            let longest = self.now + MAX_CONNECTION_ATTEMPT_DELAY;
-            self.pacing.due = self.pacing.due.max(until.min(longest));
-        }
-    }
-
-    /// Time has passed. May be called early and more than once.
+    /// Does what is due at `now`. May be called early and more than once.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
     }
@@ -300,41 +191,41 @@ impl Race {
     /// What to do next; `None`: nothing until something is handed in or
     /// [`poll_timeout`](Self::poll_timeout) comes.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
-        if self.verdict.is_none() {
-            self.sort();
-            self.open_gate();
+        if self.conclusion.is_none() {
+            self.gate.update(self.now);
+            self.reserve();
             if self.is_exhausted() {
-                self.verdict = Some(Verdict::Reached(Output::Lost));
+                self.conclusion = Some(Conclusion::Reached(Output::Lost));
             } else if self.deadline.is_some_and(|deadline| self.now >= deadline) {
-                self.verdict = Some(Verdict::Reached(Output::TimedOut));
+                self.conclusion = Some(Conclusion::Reached(Output::TimedOut));
             } else if let Some(start) = self.start_next() {
                 return Some(start);
             }
         }
-        let Verdict::Reached(last) = self.verdict? else { return None };
+        let Conclusion::Reached(last) = self.conclusion? else { return None };
         if !self.alive.is_empty() {
             return Some(Output::Cancel { id: self.alive.remove(0) });
         }
-        self.verdict = Some(Verdict::Told);
+        self.conclusion = Some(Conclusion::Reported);
         Some(last)
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout); `None`: only an event can change
     /// anything. To be asked when [`poll_output`](Self::poll_output) has nothing more.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        if self.verdict.is_some() {
+        if self.conclusion.is_some() {
             return None;
         }
-        let start = match self.first_address {
-            Some(first) if !self.gate_open => Some(first + self.config.resolution_delay),
+        let start = match self.gate.resolution_delay_ends() {
+            Some(delay_ends) if !self.gate.is_open() => Some(delay_ends),
             _ => self.can_start().then_some(self.pacing.due),
         };
         [start, self.deadline].into_iter().flatten().min()
     }
 
-    /// How many addresses were let go because their family has too many.
+    /// How many addresses were ignored because their family has too many.
     pub(crate) fn ignored(&self) -> usize {
-        self.ignored
+        self.gate.ignored()
     }
 
     /// Time does not run backwards, whatever order events are handed in.
@@ -342,8 +233,8 @@ impl Race {
         self.now = self.now.max(now);
     }
 
-    /// Takes an attempt off the list of those alive. False if it was not there.
-    fn settle(&mut self, id: AttemptId) -> bool {
+    /// Removes an attempt from those alive. Returns `false` if it was not there.
+    fn remove_alive(&mut self, id: AttemptId) -> bool {
         let place = self.alive.iter().position(|&alive| alive == id);
         place.map(|place| self.alive.remove(place)).is_some()
     }
@@ -353,84 +244,35 @@ impl Race {
         self.pacing.hurried = true;
     }
 
-    /// Sorts the complete list, those already attempted included; then the first one not yet attempted
-    /// is next. "If an endpoint is added to the list, its position SHOULD be determined by applying the
-    /// sorting rules [..] to the complete list of endpoints, including those previously received"
-    /// (draft-ietf-happy-happyeyeballs-v3 section 7; RFC 8305 says less).
-    fn sort(&mut self) {
-        if !self.unsorted {
-            return;
-        }
-        self.addresses.sort_unstable_by_key(|address| address.rank);
-        interleave(
-            &self.addresses,
-            |address| (Family::of(address.addr), address.rank.unusable),
-            self.config.first_address_family_count,
-            &mut self.order,
-        );
-        // Room for every attempt that can be alive, so that nothing is allocated from here on.
-        let most = self.addresses.len().min(self.config.max_connection_attempts_alive);
+    /// Makes room for every attempt that can be alive, so that nothing is allocated from here on.
+    fn reserve(&mut self) {
+        let most = self.gate.len().min(self.options.max_connection_attempts_alive);
         self.alive.reserve(most.saturating_sub(self.alive.len()));
-        self.next = 0;
-        self.unsorted = false;
-        self.skip_attempted();
     }
 
-    fn skip_attempted(&mut self) {
-        while self.next_address().is_some_and(|address| address.attempted) {
-            self.next += 1;
-        }
-    }
-
-    fn next_address(&self) -> Option<&Address> {
-        self.order.get(self.next).map(|&at| &self.addresses[at as usize])
-    }
-
-    /// Decides whether attempts may begin, though the lookup is still running. Once they may, they
-    /// always may.
-    ///
-    /// RFC 8305 section 3: "If a positive AAAA response [..] is received first, the first IPv6
-    /// connection attempt is immediately started. If a positive A response is received first due to
-    /// reordering, the client SHOULD wait a short time for the AAAA response to ensure that preference
-    /// is given to IPv6". The preference itself is RFC 6724's, and it is asked here: to wait is right
-    /// while an ordinary address of the family that has not come would go before the best that has.
-    /// So a host without a route for IPv6 waits for IPv4 instead, or for nothing.
-    fn open_gate(&mut self) {
-        let Some(first_address) = self.first_address else { return };
-        let best = &self.addresses[self.order[0] as usize];
-        let missing = Family::of(best.addr).other();
-        self.gate_open = self.gate_open
-            || *self.known.of(missing) > 0
-            || best.rank < *self.expected.of(missing)
-            // "If a negative AAAA response (no error, no data) is received within the Resolution
-            // Delay period or the AAAA response has not been received by the end of the Resolution
-            // Delay period, the client SHOULD proceed". The delay counts from the first address:
-            // from the start of the lookup it would be over whenever the nameserver is far away.
-            || self.lookup_ended
-            || self.now >= first_address + self.config.resolution_delay;
-    }
-
-    /// Whether there is an address that nothing but time keeps from being attempted. When there is
-    /// none there is no timer either: "in the case of the end of the list being reached", it is
-    /// cancelled, and the last attempt lives as long as any other.
+    /// Whether only time keeps the next address from being attempted. If not, there is no timer: "in the
+    /// case of the end of the list being reached", it is canceled, and the last attempt lives as long as
+    /// any other.
     fn can_start(&self) -> bool {
-        self.alive.len() < self.config.max_connection_attempts_alive && self.may_attempt_next()
+        self.alive.len() < self.options.max_connection_attempts_alive && self.may_attempt_next()
     }
 
-    /// Whether [`Config::max_connection_attempts`] leaves one for the next address. Half of them are
-    /// kept for a family that has not come: a long list of refusals would else use them all up within
-    /// milliseconds, before the address that works is there.
+    /// Whether [`RaceOptions::max_connection_attempts`] leaves one for the next address. Half of them
+    /// are kept for a family that has not arrived: a long list of refusals would otherwise use them all
+    /// up within milliseconds, before the address that works is there.
     fn may_attempt_next(&self) -> bool {
-        let Some(address) = self.next_address() else { return false };
-        let family = Family::of(address.addr);
-        let total = self.config.max_connection_attempts;
-        let other_may_come = !self.lookup_ended && *self.known.of(family.other()) == 0;
-        self.started < total && (!other_may_come || *self.attempted.of(family) < total.div_ceil(2))
+        let Some(addr) = self.gate.next_address() else { return false };
+        let family = Family::of(addr);
+        let total = self.options.max_connection_attempts;
+        let of_family =
+            if self.gate.is_awaited(family.other()) { total.div_ceil(2) } else { total };
+        self.started < total && *self.attempted.of(family) < of_family
     }
 
-    /// Nothing is under way and nothing can come.
+    /// Whether no attempt is alive and none can start any more.
     fn is_exhausted(&self) -> bool {
-        let settled = self.lookup_ended || self.started >= self.config.max_connection_attempts;
+        let settled =
+            self.gate.lookup_has_ended() || self.started >= self.options.max_connection_attempts;
         settled && self.alive.is_empty() && !self.may_attempt_next()
     }
 
@@ -438,18 +280,15 @@ impl Race {
     /// connection attempt to a single address is started first, followed by the others in the list,
     /// one at a time. Starting a new connection attempt does not affect previous attempts".
     fn start_next(&mut self) -> Option<Output> {
-        if !self.gate_open || self.now < self.pacing.due || !self.can_start() {
+        if !self.gate.is_open() || self.now < self.pacing.due || !self.can_start() {
             return None;
         }
-        let at = self.order[self.next] as usize;
-        self.addresses[at].attempted = true;
-        self.skip_attempted();
-        let addr = self.addresses[at].addr;
+        let addr = self.gate.take_next()?;
         let id = AttemptId(self.started);
         self.started += 1;
         *self.attempted.of_mut(Family::of(addr)) += 1;
         self.alive.push(id);
-        self.pacing.begin(id, &self.config, self.now);
+        self.pacing.begin(id, &self.options, self.now);
         Some(Output::Start { id, addr })
     }
 }
@@ -460,9 +299,9 @@ impl Pacing {
     /// The delay grows as draft-ietf-happy-happyeyeballs-v3 section 6 has it, "for each additional
     /// connection attempt that is started while earlier attempts are still in progress". One that
     /// starts because the latest has failed is none of these.
-    fn begin(&mut self, id: AttemptId, config: &Config, now: Instant) {
+    fn begin(&mut self, id: AttemptId, options: &RaceOptions, now: Instant) {
         if !self.hurried {
-            let grown = self.delay.saturating_mul(config.connection_attempt_delay_growth);
+            let grown = self.delay.saturating_mul(options.connection_attempt_delay_growth);
             self.delay = grown.min(MAX_CONNECTION_ATTEMPT_DELAY);
         }
         self.latest = Some(id);
@@ -472,32 +311,7 @@ impl Pacing {
     }
 }
 
-/// Stands for the address of an IPv4 answer that has not come: global, from a global source.
-const TYPICAL_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-
-/// Stands for the address of an IPv6 answer that has not come: native and global unicast.
-const TYPICAL_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-
-/// The rank of an address that has not come; equal in all else, it goes after what is there.
-fn expected_rank(config: &Config, addr: IpAddr, source: Option<&Source>) -> Rank {
-    match config.order {
-        Order::Rfc6724 => Rank::rfc6724(&config.policy_table, addr, source, true, u32::MAX),
-        Order::AsResolved => Rank::as_resolved(u32::MAX),
-    }
-}
-
-/// An IPv4-mapped IPv6 address is reached over IPv4: it is that endpoint, and of that family.
-fn canonical(addr: SocketAddr) -> SocketAddr {
-    match addr {
-        SocketAddr::V4(_) => addr,
-        SocketAddr::V6(v6) => match v6.ip().to_canonical() {
-            IpAddr::V4(ip) => SocketAddrV4::new(ip, v6.port()).into(),
-            IpAddr::V6(ip) => SocketAddrV6::new(ip, v6.port(), 0, v6.scope_id()).into(),
-        },
-    }
-}
-
-// Spelt out, because the benches build this file too, from where it stands.
+// Spelled out, because the benches build this file too, from where it stands.
 #[cfg(test)]
 #[path = "race/tests/mod.rs"]
 mod tests;

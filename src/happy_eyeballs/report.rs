@@ -1,4 +1,4 @@
-//! What happened in a race: each connection attempt, and how the winner came about.
+//! The record of a race: each connection attempt, and how the winner came about.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::os::is_out_of_resources;
 use crate::resolve::DenyReason;
 
-/// One connection attempt of a race, as it is remembered.
+/// One connection attempt of a race.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionAttempt {
@@ -55,14 +55,14 @@ impl fmt::Display for AttemptOutcome {
 /// Why one connection attempt failed, and at which step.
 #[derive(Clone)]
 pub struct AttemptError {
-    stage: Stage,
+    stage: AttemptStage,
     error: Arc<io::Error>,
 }
 
 /// A step of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Stage {
+pub enum AttemptStage {
     /// Making the socket.
     Socket,
     /// Binding it to the network interface asked for.
@@ -80,12 +80,12 @@ pub enum Stage {
 }
 
 impl AttemptError {
-    pub(super) fn new(stage: Stage, error: io::Error) -> Self {
+    pub(super) fn new(stage: AttemptStage, error: io::Error) -> Self {
         Self { stage, error: Arc::new(error) }
     }
 
     /// The step that failed.
-    pub fn stage(&self) -> Stage {
+    pub fn stage(&self) -> AttemptStage {
         self.stage
     }
 
@@ -97,7 +97,7 @@ impl AttemptError {
     /// Whether this process or system is out of something that every attempt needs: open files or
     /// memory. The address is not to blame, and the next one would fare no better.
     pub fn is_out_of_resources(&self) -> bool {
-        self.stage != Stage::Hook && is_out_of_resources(&self.error)
+        self.stage != AttemptStage::Hook && is_out_of_resources(&self.error)
     }
 }
 
@@ -124,13 +124,13 @@ impl fmt::Debug for AttemptError {
 impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.stage {
-            Stage::Connect => {}
-            Stage::Socket => f.write_str("no socket: ")?,
-            Stage::Interface => f.write_str("no binding to the interface: ")?,
-            Stage::Mark => f.write_str("no mark: ")?,
-            Stage::Bind => f.write_str("no binding to the local address: ")?,
-            Stage::Hook => f.write_str("hook: ")?,
-            Stage::Register => f.write_str("no place in the event loop: ")?,
+            AttemptStage::Connect => {}
+            AttemptStage::Socket => f.write_str("no socket: ")?,
+            AttemptStage::Interface => f.write_str("no binding to the interface: ")?,
+            AttemptStage::Mark => f.write_str("no mark: ")?,
+            AttemptStage::Bind => f.write_str("no binding to the local address: ")?,
+            AttemptStage::Hook => f.write_str("hook: ")?,
+            AttemptStage::Register => f.write_str("no place in the event loop: ")?,
         }
         fmt::Display::fmt(&self.error, f)
     }
@@ -142,7 +142,7 @@ impl std::error::Error for AttemptError {
     }
 }
 
-/// An address that was never dialled.
+/// An address that was not dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SkippedAddress {
@@ -158,7 +158,7 @@ impl fmt::Display for SkippedAddress {
     }
 }
 
-/// Why an address was never dialled.
+/// Why an address was not dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkipReason {
@@ -179,7 +179,9 @@ impl fmt::Display for SkipReason {
 
 /// How a connection came about: which address won, when, and against whom.
 ///
-/// All times count from the start of the race, which is the first poll of the connect future.
+/// All times count from the start of the race: the call of [`connect_results`](super::connect_results)
+/// or of the [`Connector`](crate::Connector), or the first poll of [`connect`](super::connect()) and
+/// [`connect_with`](super::connect_with).
 /// Cheap to clone. A response of hyper-util's `Client` over [`Connector`](crate::Connector) carries
 /// it in its extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +193,7 @@ pub(super) struct Info {
     pub(super) skipped: Vec<SkippedAddress>,
     pub(super) ignored: usize,
     pub(super) winner: usize,
-    pub(super) first_answer: Duration,
+    pub(super) first_address: Duration,
 }
 
 impl ConnectInfo {
@@ -219,29 +221,29 @@ impl ConnectInfo {
         self.0.winner
     }
 
-    /// The addresses that were known and never dialled because they must not be; the first 64.
+    /// The addresses that were not dialled because they must not be; the first 64.
     pub fn skipped(&self) -> &[SkippedAddress] {
         &self.0.skipped
     }
 
-    /// How many addresses were let go because the lookup gave more than a race keeps (256 of each
+    /// How many addresses were ignored because the lookup brought more than a race keeps (256 of each
     /// family).
     pub fn ignored(&self) -> usize {
         self.0.ignored
     }
 
-    /// When the first address came.
-    pub fn first_answer(&self) -> Duration {
-        self.0.first_answer
+    /// How long after the start the first address arrived.
+    pub fn first_address_after(&self) -> Duration {
+        self.0.first_address
     }
 
-    /// When the first attempt started.
-    pub fn first_attempt(&self) -> Duration {
+    /// How long after the start the first attempt started.
+    pub fn first_attempt_after(&self) -> Duration {
         self.0.attempts[0].started
     }
 
-    /// When the winner was connected.
-    pub fn connected(&self) -> Duration {
+    /// How long after the start the winner was connected.
+    pub fn connected_after(&self) -> Duration {
         let winner = self.winner();
         winner.started + winner.lived
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use socket2::{Socket, TcpKeepalive};
 
-use super::{AttemptError, Stage};
+use super::{AttemptError, AttemptStage};
 
 /// A borrowed socket, as the hook of [`SocketOptions::before_connect`] gets it.
 #[cfg(unix)]
@@ -211,13 +211,14 @@ impl SocketOptions {
     /// The socket that learns a source address goes through the same steps, so that it learns the
     /// address the attempt will have.
     pub(super) fn route(&self, socket: &Socket, addr: SocketAddr) -> Result<(), AttemptError> {
-        self.bind_interface(socket, addr).map_err(|e| AttemptError::new(Stage::Interface, e))?;
+        self.bind_interface(socket, addr)
+            .map_err(|e| AttemptError::new(AttemptStage::Interface, e))?;
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         if let Some(mark) = self.mark {
-            socket.set_mark(mark).map_err(|e| AttemptError::new(Stage::Mark, e))?;
+            socket.set_mark(mark).map_err(|e| AttemptError::new(AttemptStage::Mark, e))?;
         }
         if let Some(local) = self.local_addr(addr) {
-            socket.bind(&local.into()).map_err(|e| AttemptError::new(Stage::Bind, e))?;
+            socket.bind(&local.into()).map_err(|e| AttemptError::new(AttemptStage::Bind, e))?;
         }
         Ok(())
     }

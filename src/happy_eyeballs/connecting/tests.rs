@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 
 use super::*;
 use crate::LookupErrorKind;
-use crate::happy_eyeballs::{Config, ConnectErrorKind, SocketOptions, Stage};
+use crate::happy_eyeballs::{AttemptStage, ConnectErrorKind, RaceOptions, SocketOptions};
 use crate::resolve::AddressPolicy;
 
 /// Each row: what the lookup gives, what the network does, what comes of it.
@@ -24,11 +24,11 @@ use crate::resolve::AddressPolicy;
 /// Outcome: each attempt as `address@start+life:end`, then the end of the race.
 #[track_caller]
 fn check(rows: &[(&str, &str, &str, &str)]) {
-    check_with(&Config::default(), rows);
+    check_with(&RaceOptions::default(), rows);
 }
 
 #[track_caller]
-fn check_with(config: &Config, rows: &[(&str, &str, &str, &str)]) {
+fn check_with(config: &RaceOptions, rows: &[(&str, &str, &str, &str)]) {
     for &(rule, lookup, network, expected) in rows {
         let options = ConnectOptions::default().race(config.clone());
         let (told, open) = virtual_time(async {
@@ -166,7 +166,7 @@ fn a_race_ends_with_its_cause() {
             "6a@0+0:noroute 4a@0+5:refused = refused@5",
         ),
     ]);
-    let config = Config::default().connect_timeout(Some(Duration::from_millis(250)));
+    let config = RaceOptions::default().connect_timeout(Some(Duration::from_millis(250)));
     check_with(
         &config,
         &[
@@ -335,11 +335,11 @@ impl Dial for Script {
             Some(Plan::Hang) => (Duration::from_secs(3600), Some(io::ErrorKind::TimedOut)),
             Some(Plan::NoRoute) => {
                 let error = io::ErrorKind::NetworkUnreachable.into();
-                return Err(AttemptError::new(Stage::Connect, error));
+                return Err(AttemptError::new(AttemptStage::Connect, error));
             }
             Some(Plan::OutOfFiles) => {
                 let error = io::Error::from_raw_os_error(EMFILE);
-                return Err(AttemptError::new(Stage::Socket, error));
+                return Err(AttemptError::new(AttemptStage::Socket, error));
             }
             None => panic!("nobody expected {addr} to be dialled"),
         };
@@ -349,14 +349,14 @@ impl Dial for Script {
         Ok(Box::pin(Dialling { socket, until, kind }))
     }
 
-    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<Source> {
+    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<SourceAddress> {
         self.default_source(Family::of(addr), now)
     }
 
-    fn default_source(&mut self, family: Family, _: Instant) -> Option<Source> {
+    fn default_source(&mut self, family: Family, _: Instant) -> Option<SourceAddress> {
         self.asked.set(self.asked.get() + 1);
         let addr = if family == Family::V4 { address("4z") } else { address("6z") };
-        Some(Source::new(addr.ip()))
+        Some(SourceAddress::new(addr.ip()))
     }
 }
 
@@ -390,7 +390,7 @@ impl Future for Dialling {
         let socket = self.socket.take().expect("polled once after it was ready");
         Poll::Ready(match self.kind {
             None => Ok(socket),
-            Some(kind) => Err(AttemptError::new(Stage::Connect, kind.into())),
+            Some(kind) => Err(AttemptError::new(AttemptStage::Connect, kind.into())),
         })
     }
 }
@@ -454,7 +454,7 @@ fn tell(result: &Result<(SocketAddr, ConnectInfo), ConnectError>) -> String {
     let (attempts, end) = match result {
         Ok((addr, info)) => {
             assert_eq!(*addr, info.addr());
-            (info.attempts(), format!("{}@{}", name_of(*addr), info.connected().as_millis()))
+            (info.attempts(), format!("{}@{}", name_of(*addr), info.connected_after().as_millis()))
         }
         Err(error) => {
             let kind = match error.kind() {

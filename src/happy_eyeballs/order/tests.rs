@@ -16,12 +16,10 @@ struct Selection {
 enum Src {
     Via(&'static str),
     Deprecated(&'static str),
-    Home(&'static str),
-    CareOf(&'static str),
     Tunnel(&'static str),
     NoRoute,
 }
-use Src::{CareOf, Deprecated, Home, NoRoute, Tunnel, Via};
+use Src::{Deprecated, NoRoute, Tunnel, Via};
 
 fn selection(
     id: &'static str,
@@ -65,11 +63,6 @@ fn the_examples_of_the_rfc() {
         selection(
             "he70: not the deprecated one",
             &[("2001:db8:1::1", Via("2001:db8:1::2")), ("fe80::1", Deprecated("fe80::2"))],
-            &[0, 1],
-        ),
-        selection(
-            "he71: home address",
-            &[("2001:db8:1::1", Home("2001:db8:3::1")), ("fe80::1", CareOf("fe80::2"))],
             &[0, 1],
         ),
         selection(
@@ -139,15 +132,6 @@ fn more_selections() {
             &[1, 0],
         ),
         selection(
-            "at home and on the way: both, home, care-of",
-            &[
-                ("2001:db8:1::1", CareOf("2001:db8:9::1")),
-                ("2001:db8:2::1", Home("2001:db8:9::2")),
-                ("2001:db8:3::1", Via("2001:db8:9::3")),
-            ],
-            &[2, 1, 0],
-        ),
-        selection(
             "Teredo after IPv4",
             &[("2001::1", Via("2001::9")), ("192.0.2.1", Via("192.0.2.9"))],
             &[1, 0],
@@ -191,7 +175,7 @@ fn more_selections() {
 fn he75_ipv4_keeps_the_order_of_the_nameserver() {
     let public = ["8.8.8.8", "11.0.0.1", "9.9.9.9", "64.0.0.1", "10.255.0.1", "203.0.113.1"];
     let table = PolicyTable::rfc6724();
-    let from = Source::new("10.2.3.4".parse().unwrap());
+    let from = SourceAddress::new("10.2.3.4".parse().unwrap());
     let ranks: Vec<Rank> = (0..)
         .zip(public)
         .map(|(nth, addr)| Rank::rfc6724(&table, addr.parse().unwrap(), Some(&from), false, nth))
@@ -297,8 +281,6 @@ fn ranks_decide_as_the_rules_do() {
         Via("2001:db8:3f44::2"),
         Deprecated("2001:db8:1::2"),
         Tunnel("2001:db8:1::2"),
-        Home("2001:db8:9::2"),
-        CareOf("2001:db8:9::2"),
         Via("2002:c633:6401::2"),
         Via("fd00:1::9"),
         Via("fe80::9"),
@@ -308,7 +290,7 @@ fn ranks_decide_as_the_rules_do() {
         Via("169.254.9.9"),
     ];
     let table = PolicyTable::rfc6724();
-    let mut cases: Vec<(IpAddr, Option<Source>)> = Vec::new();
+    let mut cases: Vec<(IpAddr, Option<SourceAddress>)> = Vec::new();
     for addr in destinations.map(|addr| addr.parse::<IpAddr>().unwrap()) {
         for source in sources.map(Src::source) {
             if source.is_none_or(|source| source.addr.is_ipv4() == addr.is_ipv4()) {
@@ -328,8 +310,8 @@ fn ranks_decide_as_the_rules_do() {
 /// RFC 6724 section 6, as its text goes.
 fn section_6(
     table: &PolicyTable,
-    a: &(IpAddr, Option<Source>),
-    b: &(IpAddr, Option<Source>),
+    a: &(IpAddr, Option<SourceAddress>),
+    b: &(IpAddr, Option<SourceAddress>),
 ) -> std::cmp::Ordering {
     use std::cmp::Ordering::{Equal, Greater, Less};
     let prefer = |a: bool, b: bool| match (a, b) {
@@ -346,22 +328,20 @@ fn section_6(
         (Some(source_a), Some(source_b)) => {
             let scopes =
                 prefer(scope(a.0) == scope(source_a.addr), scope(b.0) == scope(source_b.addr));
-            scopes
-                .then(prefer(!source_a.deprecated, !source_b.deprecated))
-                .then(source_a.mobility.cmp(&source_b.mobility))
-                .then(prefer(
-                    label(a.0) == label(source_a.addr),
-                    label(b.0) == label(source_b.addr),
-                ))
+            scopes.then(prefer(!source_a.deprecated, !source_b.deprecated)).then(prefer(
+                label(a.0) == label(source_a.addr),
+                label(b.0) == label(source_b.addr),
+            ))
         }
     };
-    let tunnels = |source: &Option<Source>| source.is_some_and(|source| source.encapsulated);
-    let prefix = |(addr, source): &(IpAddr, Option<Source>)| match (addr, source.map(|s| s.addr)) {
-        (IpAddr::V6(addr), Some(IpAddr::V6(from))) => {
-            (0..64).take_while(|bit| (addr.to_bits() ^ from.to_bits()) >> (127 - bit) == 0).count()
-        }
-        _ => 0,
-    };
+    let tunnels = |source: &Option<SourceAddress>| source.is_some_and(|source| source.encapsulated);
+    let prefix =
+        |(addr, source): &(IpAddr, Option<SourceAddress>)| match (addr, source.map(|s| s.addr)) {
+            (IpAddr::V6(addr), Some(IpAddr::V6(from))) => (0..64)
+                .take_while(|bit| (addr.to_bits() ^ from.to_bits()) >> (127 - bit) == 0)
+                .count(),
+            _ => 0,
+        };
     by_source
         .then(precedence(b.0).cmp(&precedence(a.0)))
         .then(prefer(!tunnels(&a.1), !tunnels(&b.1)))
@@ -375,7 +355,7 @@ fn section_6(
 fn families_that_tie_do_not_mix() {
     let table = PolicyTable::rfc6724().row(mapped([0, 0, 0, 0]), 96, 40, 4);
     let rank = |addr: &str, from: &str, late, arrival| {
-        let source = Source::new(from.parse().unwrap());
+        let source = SourceAddress::new(from.parse().unwrap());
         Rank::rfc6724(&table, addr.parse().unwrap(), Some(&source), late, arrival)
     };
     let far = rank("2001:db8:ffff::1", "2001:db8::9", false, 0);
@@ -389,7 +369,7 @@ fn families_that_tie_do_not_mix() {
 fn ipv4_mapped_is_ipv4() {
     let table = PolicyTable::rfc6724();
     let rank = |addr: &str, from: &str| {
-        let source = Source::new(from.parse().unwrap());
+        let source = SourceAddress::new(from.parse().unwrap());
         Rank::rfc6724(&table, addr.parse().unwrap(), Some(&source), false, 0)
     };
     assert_eq!(rank("::ffff:169.254.0.1", "169.254.0.9"), rank("169.254.0.1", "169.254.0.9"));
@@ -456,14 +436,12 @@ impl Selection {
 }
 
 impl Src {
-    fn source(self) -> Option<Source> {
-        let new = |addr: &str| Source::new(addr.parse().unwrap());
+    fn source(self) -> Option<SourceAddress> {
+        let new = |addr: &str| SourceAddress::new(addr.parse().unwrap());
         Some(match self {
             Via(addr) => new(addr),
-            Deprecated(addr) => Source { deprecated: true, ..new(addr) },
-            Home(addr) => Source { mobility: Mobility::Home, ..new(addr) },
-            CareOf(addr) => Source { mobility: Mobility::CareOf, ..new(addr) },
-            Tunnel(addr) => Source { encapsulated: true, ..new(addr) },
+            Deprecated(addr) => SourceAddress { deprecated: true, ..new(addr) },
+            Tunnel(addr) => SourceAddress { encapsulated: true, ..new(addr) },
             NoRoute => return None,
         })
     }

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use super::super::super::options::AddressOrder;
+use super::super::super::order::Rank;
 use super::super::*;
 use super::{MS, script};
 
@@ -90,7 +92,7 @@ struct Attempt {
 /// A race, and everything that an onlooker can know about it.
 struct Game {
     random: Random,
-    config: Config,
+    config: RaceOptions,
     race: Race,
     start: Instant,
     now: Instant,
@@ -101,8 +103,6 @@ struct Game {
     started: HashSet<SocketAddr>,
     attempts: Vec<Attempt>,
     latest_start: Option<Instant>,
-    /// An attempt has said that it gets on, so that the next one waits longer.
-    extended: bool,
     /// The first that was said to be connected while it was alive.
     connected: Option<AttemptId>,
     end: Option<Output>,
@@ -112,7 +112,7 @@ impl Game {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed);
         let timeout = random.one_in(3).then(|| (random.below(3000) + 1) * MS);
-        let config = Config::default()
+        let config = RaceOptions::default()
             .resolution_delay(random.below(100) * MS)
             .connection_attempt_delay(random.below(400) * MS)
             .connection_attempt_delay_growth(random.below(3))
@@ -120,7 +120,7 @@ impl Game {
             .max_connection_attempts_alive(random.below(8) as usize)
             .max_connection_attempts(random.below(24))
             .connect_timeout(timeout)
-            .order(if random.one_in(4) { Order::AsResolved } else { Order::Rfc6724 })
+            .order(if random.one_in(4) { AddressOrder::AsResolved } else { AddressOrder::Rfc6724 })
             .fail_fast(if random.one_in(3) {
                 FailFast::AfterMinimum
             } else {
@@ -139,7 +139,6 @@ impl Game {
             started: HashSet::new(),
             attempts: Vec::new(),
             latest_start: None,
-            extended: false,
             connected: None,
             end: None,
         }
@@ -196,19 +195,12 @@ impl Game {
         match self.random.below(12) {
             0..=4 => self.hand_in_address(),
             5..=8 => {
-                // Any id: alive, settled, cancelled, or never given out.
+                // Any id: alive, settled, canceled, or never given out.
                 let id = AttemptId(self.random.below(12));
                 let connected = self.random.one_in(12);
                 self.settle(id, connected);
             }
-            9 => {
-                let id = AttemptId(self.random.below(12));
-                let until = self.now + self.random.below(4000) * MS;
-                self.race.handle_progress(id, until, self.now);
-                let is_alive = self.alive().any(|alive| alive == id);
-                self.extended |= is_alive;
-            }
-            10 => self.race.handle_timeout(self.now),
+            9 | 10 => self.race.handle_timeout(self.now),
             _ => {
                 if self.random.one_in(3) {
                     self.ended = true;
@@ -229,8 +221,8 @@ impl Game {
         }
         let arrival = u32::try_from(self.known.len()).expect("few");
         let rank = match self.config.order {
-            Order::AsResolved => Rank::as_resolved(arrival),
-            Order::Rfc6724 => {
+            AddressOrder::AsResolved => Rank::as_resolved(arrival),
+            AddressOrder::Rfc6724 => {
                 let late =
                     self.known.first().is_some_and(|(_, first)| first.is_ipv4() != addr.is_ipv4());
                 let table = &self.config.policy_table;
@@ -252,7 +244,6 @@ impl Game {
         } else {
             self.race.handle_failed(id, self.now);
         }
-        let is_latest = id.0 as usize + 1 == self.attempts.len();
         let Some(attempt) = self.attempts.get_mut(id.0 as usize) else { return };
         if attempt.fate != Fate::Alive {
             return;
@@ -269,7 +260,6 @@ impl Game {
                 (0, _) | (_, FailFast::Immediately) => Some(self.now),
                 (_, FailFast::AfterMinimum) => self.latest_start.map(|start| start + 10 * MS),
             };
-            self.extended &= !(is_latest && attempt.room_from.is_some());
         }
     }
 
@@ -313,7 +303,6 @@ impl Game {
             assert!(delay >= 10 * MS);
         }
         self.latest_start = Some(self.now);
-        self.extended = false;
         let family = Family::of(addr);
         self.attempts.push(Attempt { family, fate: Fate::Alive, room_from: None });
     }
@@ -344,8 +333,7 @@ impl Game {
         let total = self.config.max_connection_attempts;
         let alone = !self.ended && self.known.iter().all(|&(_, addr)| Family::of(addr) == family);
         let of_family = self.attempts.iter().filter(|attempt| attempt.family == family).count();
-        let waits = self.extended
-            || self.alive().count() >= self.config.max_connection_attempts_alive
+        let waits = self.alive().count() >= self.config.max_connection_attempts_alive
             || self.attempts.len() >= total as usize
             || (alone && of_family >= total.div_ceil(2) as usize);
         let room = latest.room_from.is_some_and(|from| self.now >= from);
@@ -358,7 +346,7 @@ impl Game {
         let both = self.known.iter().any(|(_, addr)| addr.is_ipv4())
             && self.known.iter().any(|(_, addr)| addr.is_ipv6());
         let preferred = self.known.iter().any(|(rank, addr)| addr.is_ipv6() && !rank.unusable);
-        self.config.order == Order::AsResolved
+        self.config.order == AddressOrder::AsResolved
             || self.ended
             || both
             || preferred

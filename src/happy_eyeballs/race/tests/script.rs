@@ -1,5 +1,7 @@
 //! One scenario as a line of data, and the driver that plays it in virtual time.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::super::*;
 
 /// One scenario.
@@ -10,13 +12,12 @@ use super::super::*;
 pub(super) struct Scenario<'a> {
     /// Its number in the scenario list, and what it shows.
     id: &'a str,
-    config: fn(Config) -> Config,
+    config: fn(RaceOptions) -> RaceOptions,
     ipv6_host: bool,
     /// What comes out of the lookup, and when: `30 4a 4b; 40 end`.
     answers: &'a str,
     /// How attempts fare: `6a ok 100; 4a fail 20`. One that is not listed stays silent for ever. The
-    /// words are `ok`, `fail`, `unsent`, `exhausted`, and `progress 30 90`, which says after 30 that
-    /// it expects to be done after 90.
+    /// words are `ok`, `fail`, `unsent` and `exhausted`.
     attempts: &'a str,
     /// What the race does, in order: `40 6a; 290 4a; 300 cancel 4a; 300 won 6a`.
     want: &'a str,
@@ -32,7 +33,7 @@ pub(super) fn scenario<'a>(
 }
 
 impl Scenario<'_> {
-    pub(super) fn with(mut self, config: fn(Config) -> Config) -> Self {
+    pub(super) fn with(mut self, config: fn(RaceOptions) -> RaceOptions) -> Self {
         self.config = config;
         self
     }
@@ -64,13 +65,12 @@ enum HandIn {
 /// What happens to the race, and when.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    Address(SocketAddr, Option<Source>),
+    Address(SocketAddr, Option<SourceAddress>),
     End,
     Connected(AttemptId),
     Failed(AttemptId),
     Unsent(AttemptId),
     Exhausted(AttemptId),
-    Progress(AttemptId, Instant),
 }
 
 struct Player<'a> {
@@ -87,7 +87,7 @@ struct Player<'a> {
 impl<'a> Player<'a> {
     fn new(scenario: &'a Scenario<'a>) -> Self {
         let start = Instant::now();
-        let config = (scenario.config)(Config::default());
+        let config = (scenario.config)(RaceOptions::default());
         let mut race = Race::new(&config, start);
         if !scenario.ipv6_host {
             race.handle_default_source(Family::V6, None, start);
@@ -149,7 +149,6 @@ impl<'a> Player<'a> {
                 Event::Failed(id) => self.race.handle_failed(id, now),
                 Event::Unsent(id) => self.race.handle_not_sent(id, now),
                 Event::Exhausted(id) => self.race.handle_exhausted(id, now),
-                Event::Progress(id, until) => self.race.handle_progress(id, until, now),
             }
         }
         self.race.handle_timeout(now);
@@ -182,7 +181,6 @@ impl<'a> Player<'a> {
                 "fail" => Event::Failed(id),
                 "unsent" => Event::Unsent(id),
                 "exhausted" => Event::Exhausted(id),
-                "progress" => Event::Progress(id, after(3)),
                 other => panic!("{other} is no fate"),
             };
             self.events.push((after(2), event));
@@ -237,8 +235,8 @@ fn name(addr: SocketAddr) -> String {
 }
 
 /// An ordinary host's source address towards `addr`: global, native, preferred.
-pub(super) fn source(addr: SocketAddr) -> Source {
-    Source::new(match addr {
+pub(super) fn source(addr: SocketAddr) -> SourceAddress {
+    SourceAddress::new(match addr {
         SocketAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 200).into(),
         SocketAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xffff).into(),
     })

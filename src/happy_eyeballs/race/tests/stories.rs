@@ -1,5 +1,6 @@
 //! What a line of data cannot say: deadlines asked for, long lists, odd addresses.
 
+use super::super::super::gate::MAX_ADDRESSES_PER_FAMILY;
 use super::super::*;
 use super::MS;
 use super::script::{addr, source};
@@ -7,7 +8,7 @@ use super::script::{addr, source};
 #[test]
 fn he09_the_delay_counts_from_the_first_address() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
+    let mut race = Race::new(&RaceOptions::default(), start);
     race.handle_address(addr("4a"), Some(source(addr("4a"))), start + 10 * MS);
     race.handle_timeout(start + 50 * MS);
     assert_eq!(race.poll_output(), None);
@@ -17,7 +18,7 @@ fn he09_the_delay_counts_from_the_first_address() {
 #[test]
 fn he24_twenty_silent_addresses() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default().max_connection_attempts_alive(20), start);
+    let mut race = Race::new(&RaceOptions::default().max_connection_attempts_alive(20), start);
     for host in (0..10).map(|host| char::from(b'a' + host)) {
         for addr in [addr(&format!("4{host}")), addr(&format!("6{host}"))] {
             race.handle_address(addr, Some(source(addr)), start);
@@ -46,7 +47,7 @@ fn he24_twenty_silent_addresses() {
 #[test]
 fn he36_co02_twenty_instant_failures() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
+    let mut race = Race::new(&RaceOptions::default(), start);
     for host in 'a'..='t' {
         let addr = addr(&format!("6{host}"));
         race.handle_address(addr, Some(source(addr)), start);
@@ -64,7 +65,7 @@ fn he36_co02_twenty_instant_failures() {
 #[test]
 fn he42_the_deadline_is_absolute() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default().connection_attempt_delay(100 * MS), start);
+    let mut race = Race::new(&RaceOptions::default().connection_attempt_delay(100 * MS), start);
     for addr in [addr("6a"), addr("6b")] {
         race.handle_address(addr, Some(source(addr)), start);
     }
@@ -78,7 +79,7 @@ fn he42_the_deadline_is_absolute() {
 #[test]
 fn time_does_not_run_backwards() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
+    let mut race = Race::new(&RaceOptions::default(), start);
     race.handle_address(addr("4a"), Some(source(addr("4a"))), start);
     race.handle_timeout(start + 50 * MS);
     race.handle_address(addr("4b"), Some(source(addr("4b"))), start + 40 * MS);
@@ -89,7 +90,7 @@ fn time_does_not_run_backwards() {
 #[test]
 fn an_open_gate_stays_open() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
+    let mut race = Race::new(&RaceOptions::default(), start);
     race.handle_default_source(Family::V6, None, start);
     race.handle_address(addr("4a"), Some(source(addr("4a"))), start);
     assert!(race.poll_output().is_some(), "there is no IPv6 to wait for");
@@ -103,7 +104,7 @@ fn an_open_gate_stays_open() {
 #[test]
 fn what_fails_beside_the_winner_is_not_cancelled() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
+    let mut race = Race::new(&RaceOptions::default(), start);
     for addr in ["6a", "4a", "6b"].map(addr) {
         race.handle_address(addr, Some(source(addr)), start);
     }
@@ -127,7 +128,7 @@ fn what_fails_beside_the_winner_is_not_cancelled() {
 #[test]
 fn he50_a_thousand_copies_are_one_address() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
+    let mut race = Race::new(&RaceOptions::default(), start);
     let addr = addr("6a");
     for _ in 0..1000 {
         race.handle_address(addr, Some(source(addr)), start);
@@ -142,7 +143,7 @@ fn he50_a_thousand_copies_are_one_address() {
 #[test]
 fn an_ipv4_mapped_address_is_that_ipv4_address() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
+    let mut race = Race::new(&RaceOptions::default(), start);
     let ipv4 = addr("4a");
     race.handle_address("[::ffff:192.0.2.1]:443".parse().unwrap(), Some(source(ipv4)), start);
     race.handle_address(ipv4, Some(source(ipv4)), start);
@@ -155,8 +156,8 @@ fn an_ipv4_mapped_address_is_that_ipv4_address() {
 #[test]
 fn link_local_addresses_of_two_interfaces_are_two_endpoints() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
-    let here = Some(Source::new("fe80::9".parse().unwrap()));
+    let mut race = Race::new(&RaceOptions::default(), start);
+    let here = Some(SourceAddress::new("fe80::9".parse().unwrap()));
     let [eth0, eth1] = ["[fe80::1%2]:80", "[fe80::1%3]:80"].map(|addr| addr.parse().unwrap());
     race.handle_address(eth0, here, start);
     race.handle_address(eth1, here, start);
@@ -169,7 +170,7 @@ fn link_local_addresses_of_two_interfaces_are_two_endpoints() {
 #[test]
 fn co01_a_flood_of_ipv4_does_not_starve_ipv6() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
+    let mut race = Race::new(&RaceOptions::default(), start);
     for addr in (0..4096).map(flood) {
         race.handle_address(addr, Some(source(addr)), start);
     }
@@ -197,14 +198,13 @@ fn co01_a_flood_of_ipv4_does_not_starve_ipv6() {
 #[test]
 fn nothing_is_allocated_once_the_list_stands() {
     let start = Instant::now();
-    let mut race = Race::new(&Config::default(), start);
+    let mut race = Race::new(&RaceOptions::default(), start);
     for addr in (0..100).map(flood).chain([addr("6a")]) {
         race.handle_address(addr, Some(source(addr)), start);
     }
     race.handle_end(start);
     let mut output = race.poll_output();
-    let capacities =
-        |race: &Race| (race.addresses.capacity(), race.order.capacity(), race.alive.capacity());
+    let capacities = |race: &Race| (race.gate.capacities(), race.alive.capacity());
     let stands = capacities(&race);
     let mut starts = 0;
     let mut now = start;

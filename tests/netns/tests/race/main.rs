@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream;
 use outrace::happy_eyeballs::{
-    Config, ConnectErrorKind, ConnectInfo, ConnectOptions, Order, connect_results, connect_with,
+    AddressOrder, ConnectErrorKind, ConnectInfo, ConnectOptions, RaceOptions, connect_results,
+    connect_with,
 };
 use outrace::{ConnectError, LookupResult, Resolver};
 use support::Nameserver;
@@ -86,7 +87,7 @@ async fn he81_slow_ipv6_crosses_over_at_the_connection_attempt_delay() {
         if delay != CAD {
             assert_eq!(info.addr().ip(), if delay < CAD { six } else { four }, "delay {delay}");
         }
-        assert_near(&format!("delay {delay}"), info.connected(), delay.min(CAD));
+        assert_near(&format!("delay {delay}"), info.connected_after(), delay.min(CAD));
     }
 }
 
@@ -109,9 +110,9 @@ async fn he82_late_aaaa_is_waited_for_as_long_as_the_resolution_delay() {
         } else if delay > RD {
             assert_eq!(ips, [v4(82)], "delay {delay}");
         }
-        let wait = info.first_attempt().checked_sub(info.first_answer()).unwrap();
+        let wait = info.first_attempt_after().checked_sub(info.first_address_after()).unwrap();
         assert!(ms(wait) <= RD + SLACK, "delay {delay}: {info:?}");
-        assert_near(&format!("delay {delay}"), info.connected(), delay.min(RD));
+        assert_near(&format!("delay {delay}"), info.connected_after(), delay.min(RD));
     }
 }
 
@@ -122,7 +123,7 @@ async fn he83_syns_on_the_wire() {
     let six = |last| IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0x83, 0, 0, 0, 0, last));
     let four = |last| IpAddr::from(Ipv4Addr::new(203, 0, 113, last));
     let ips = [four(1), four(2), four(3), six(1), six(2), six(3)];
-    let config = Config::default().connect_timeout(Some(Duration::from_millis(1600)));
+    let config = RaceOptions::default().connect_timeout(Some(Duration::from_millis(1600)));
     Wire::get();
     let begin = Instant::now();
     let options = ConnectOptions::default().race(config);
@@ -149,7 +150,7 @@ async fn he84_late_a_costs_nothing() {
         let info = look_up_and_race(&script, servers.port).await;
         assert_eq!(info.attempts().len(), 1);
         assert_eq!(info.addr().ip(), v6(84, 1));
-        assert_near(a, info.connected(), 0);
+        assert_near(a, info.connected_after(), 0);
     }
 }
 
@@ -161,14 +162,14 @@ async fn he85_a_lost_syn_is_no_failure() {
     Wire::get().lose(v4(85), 1);
     let alone = servers.race(&[v4(85)], &ConnectOptions::default()).await.unwrap();
     assert_eq!(alone.attempts().len(), 1);
-    assert!((990..1200).contains(&ms(alone.connected())), "{alone:?}");
+    assert!((990..1200).contains(&ms(alone.connected_after())), "{alone:?}");
     assert_eq!(Wire::get().count(v4(85)), 2);
 
     Wire::get().lose(v6(85, 1), 1);
     let ips = [v6(85, 1), v4(86)];
     let two = servers.race(&ips, &ConnectOptions::default()).await.unwrap();
     assert_eq!(two.addr().ip(), v4(86));
-    assert_near("second", two.connected(), CAD);
+    assert_near("second", two.connected_after(), CAD);
     assert_eq!(Wire::get().count(v6(85, 1)), 1, "no SYN of a loser after the race");
 }
 
@@ -178,7 +179,7 @@ async fn he86_a_slow_address_is_given_its_time() {
     let delay = Duration::from_millis(300);
     Wire::get().delay(v4(186), delay);
     let info = servers.race(&[v4(186)], &ConnectOptions::default()).await.unwrap();
-    assert_near("alone", info.connected(), 300);
+    assert_near("alone", info.connected_after(), 300);
     assert_eq!(Wire::get().count(v4(186)), 1);
 }
 
@@ -187,7 +188,7 @@ async fn he86_a_slow_address_is_given_its_time() {
 async fn he88_three_black_holes_and_a_deadline() {
     let servers = Servers::start();
     let ips = [1, 2, 3].map(|last| IpAddr::from(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, last)));
-    let config = Config::default()
+    let config = RaceOptions::default()
         .connection_attempt_delay(Duration::from_millis(123))
         .connect_timeout(Some(Duration::from_millis(900)));
     let options = ConnectOptions::default().race(config);
@@ -207,7 +208,8 @@ async fn he89_no_route_costs_nothing() {
     let sorted = servers.race(&[dead, v4(89)], &ConnectOptions::default()).await.unwrap();
     assert_eq!((sorted.addr().ip(), sorted.attempts().len()), (v4(89), 1));
 
-    let as_resolved = ConnectOptions::default().race(Config::default().order(Order::AsResolved));
+    let as_resolved =
+        ConnectOptions::default().race(RaceOptions::default().order(AddressOrder::AsResolved));
     let tried = servers.race(&[dead, v4(89)], &as_resolved).await.unwrap();
     assert_eq!((tried.addr().ip(), tried.attempts().len()), (v4(89), 2));
     assert!(ms(tried.attempts()[1].started) < 5, "{tried:?}");

@@ -17,17 +17,17 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::SocketOptions;
-use super::order::{Family, Source};
+use super::order::{Family, SourceAddress};
 
 /// The sources that are known for one set of socket options.
 #[derive(Debug, Default)]
-pub(crate) struct Sources {
-    known: Mutex<HashMap<Network, Known>>,
+pub(crate) struct SourceCache {
+    known: Mutex<HashMap<Network, CachedSource>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    source: Option<Source>,
+struct CachedSource {
+    source: Option<SourceAddress>,
     learnt: Instant,
 }
 
@@ -40,7 +40,7 @@ const LIFETIME: Duration = Duration::from_secs(1);
 /// How many networks are known at a time; beyond it all are forgotten. Some 100 kilobytes.
 const MAX_KNOWN: usize = 1024;
 
-impl Sources {
+impl SourceCache {
     /// What the system would send from towards `destination`; `None` if it has no route there.
     ///
     /// The socket that asks goes through the same steps as that of a connection attempt, so that a
@@ -50,7 +50,7 @@ impl Sources {
         options: &SocketOptions,
         destination: SocketAddr,
         now: Instant,
-    ) -> Option<Source> {
+    ) -> Option<SourceAddress> {
         self.towards_by(destination, now, || local_addr_towards(options, destination))
     }
 
@@ -59,7 +59,7 @@ impl Sources {
         destination: SocketAddr,
         now: Instant,
         ask: impl FnOnce() -> io::Result<SocketAddr>,
-    ) -> Option<Source> {
+    ) -> Option<SourceAddress> {
         let network = Network::of(destination);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get(&network)
@@ -68,7 +68,7 @@ impl Sources {
             return known.source;
         }
         let source = match ask() {
-            Ok(addr) => Some(Source::new(addr.ip())),
+            Ok(addr) => Some(SourceAddress::new(addr.ip())),
             // That there is no socket to ask with says nothing about the network.
             Err(error) if crate::os::is_out_of_resources(&error) => return None,
             Err(_) => None,
@@ -76,7 +76,7 @@ impl Sources {
         if known.len() >= MAX_KNOWN {
             known.clear();
         }
-        known.insert(network, Known { source, learnt: now });
+        known.insert(network, CachedSource { source, learnt: now });
         source
     }
 }
@@ -136,10 +136,10 @@ mod tests {
 
     #[test]
     fn the_system_tells_its_source_for_loopback_and_knows_no_way_to_a_zone_that_is_not() {
-        let (sources, options) = (Sources::default(), SocketOptions::default());
+        let (sources, options) = (SourceCache::default(), SocketOptions::default());
         let now = Instant::now();
         let towards = |addr: &str| sources.towards(&options, addr.parse().unwrap(), now);
-        assert_eq!(towards("127.0.0.1:0"), Some(Source::new(Ipv4Addr::LOCALHOST.into())));
+        assert_eq!(towards("127.0.0.1:0"), Some(SourceAddress::new(Ipv4Addr::LOCALHOST.into())));
         assert_eq!(towards("[fe80::1%4000000]:443"), None);
     }
 
@@ -147,9 +147,12 @@ mod tests {
     fn a_local_address_is_the_source() {
         let local = Ipv4Addr::new(127, 0, 0, 7);
         let options = SocketOptions::default().local_ipv4(local);
-        let source =
-            Sources::default().towards(&options, "127.0.0.1:80".parse().unwrap(), Instant::now());
-        assert_eq!(source, Some(Source::new(local.into())));
+        let source = SourceCache::default().towards(
+            &options,
+            "127.0.0.1:80".parse().unwrap(),
+            Instant::now(),
+        );
+        assert_eq!(source, Some(SourceAddress::new(local.into())));
     }
 
     type Row = (u64, &'static str, io::Result<SocketAddr>, Option<SocketAddr>, bool);
@@ -159,7 +162,7 @@ mod tests {
     fn a_source_is_remembered_for_its_network_and_for_a_second() {
         let exhausted = || io::Error::from_raw_os_error(nix::errno::Errno::EMFILE as i32);
         let unreachable = || io::ErrorKind::NetworkUnreachable.into();
-        let sources = Sources::default();
+        let sources = SourceCache::default();
         let begin = Instant::now();
         let here = "192.0.2.1:1".parse().unwrap();
         let there = "192.0.2.2:1".parse().unwrap();
@@ -184,14 +187,14 @@ mod tests {
                     answer
                 },
             );
-            let told = told.map(|addr| Source::new(addr.ip()));
+            let told = told.map(|addr| SourceAddress::new(addr.ip()));
             assert_eq!((source, was_asked.get()), (told, asked), "{destination} at {at} ms");
         }
     }
 
     #[test]
     fn what_is_remembered_has_a_bound() {
-        let sources = Sources::default();
+        let sources = SourceCache::default();
         let now = Instant::now();
         for network in 0..3000_u32 {
             let destination = Ipv4Addr::from(0x0a00_0000 | network << 8);

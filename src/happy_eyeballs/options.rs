@@ -1,4 +1,4 @@
-//! [`Config`]: the delays and limits of a race.
+//! [`RaceOptions`]: the delays and limits of a race.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use super::order::PolicyTable;
 /// How addresses are raced: delays, limits and the order of attempts.
 ///
 /// The default follows [RFC 8305]. A value outside a setting's range is moved to the nearest value
-/// inside, so that every `Config` is a legal one.
+/// inside, so that every `RaceOptions` is a legal one.
 ///
 /// ```
 /// use std::time::Duration;
-/// use outrace::happy_eyeballs::Config;
+/// use outrace::happy_eyeballs::RaceOptions;
 ///
-/// let config = Config::default()
+/// let config = RaceOptions::default()
 ///     .connection_attempt_delay(Duration::from_millis(150))
 ///     .connect_timeout(Some(Duration::from_secs(10)));
 /// # let _ = config;
@@ -21,7 +21,7 @@ use super::order::PolicyTable;
 ///
 /// [RFC 8305]: https://www.rfc-editor.org/rfc/rfc8305
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct RaceOptions {
     pub(crate) resolution_delay: Duration,
     pub(crate) connection_attempt_delay: Duration,
     pub(crate) connection_attempt_delay_growth: u32,
@@ -30,14 +30,14 @@ pub struct Config {
     pub(crate) max_connection_attempts: u32,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) fail_fast: FailFast,
-    pub(crate) order: Order,
+    pub(crate) order: AddressOrder,
     pub(crate) policy_table: PolicyTable,
 }
 
 /// In which order addresses are attempted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Order {
+pub enum AddressOrder {
     /// Destination address selection of RFC 6724 section 6, with the source addresses this host
     /// really has, then interleaving of the families. A host without usable IPv6 thereby starts
     /// with IPv4 by itself.
@@ -45,7 +45,7 @@ pub enum Order {
     Rfc6724,
     /// As the addresses came out of the lookup, then interleaving of the families. For a resolver
     /// that has sorted them already. The first address to come is attempted at once: the
-    /// [Resolution Delay](Config::resolution_delay) waits for nothing here.
+    /// [Resolution Delay](RaceOptions::resolution_delay) waits for nothing here.
     AsResolved,
 }
 
@@ -78,7 +78,7 @@ pub(crate) const MAX_CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_secs(2)
 /// a grace but a stall.
 const MAX_RESOLUTION_DELAY: Duration = Duration::from_secs(2);
 
-impl Config {
+impl RaceOptions {
     /// How long an address of the less preferred family waits for the first address of the preferred
     /// one: the Resolution Delay of RFC 8305 sections 3 and 8.
     ///
@@ -172,14 +172,14 @@ impl Config {
         self
     }
 
-    /// In which order addresses are attempted. Default [`Order::Rfc6724`].
+    /// In which order addresses are attempted. Default [`AddressOrder::Rfc6724`].
     #[must_use]
-    pub fn order(mut self, order: Order) -> Self {
+    pub fn order(mut self, order: AddressOrder) -> Self {
         self.order = order;
         self
     }
 
-    /// The policy table of [`Order::Rfc6724`]. Default [`PolicyTable::rfc6724`].
+    /// The policy table of [`AddressOrder::Rfc6724`]. Default [`PolicyTable::rfc6724`].
     #[must_use]
     pub fn policy_table(mut self, table: PolicyTable) -> Self {
         self.policy_table = table;
@@ -187,7 +187,7 @@ impl Config {
     }
 }
 
-impl Default for Config {
+impl Default for RaceOptions {
     fn default() -> Self {
         Self {
             resolution_delay: Duration::from_millis(50),
@@ -198,7 +198,7 @@ impl Default for Config {
             max_connection_attempts: 64,
             connect_timeout: None,
             fail_fast: FailFast::default(),
-            order: Order::default(),
+            order: AddressOrder::default(),
             policy_table: PolicyTable::default(),
         }
     }
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_default_is_what_the_rfc_recommends() {
-        let config = Config::default();
+        let config = RaceOptions::default();
         assert_eq!(config.resolution_delay, 50 * MS);
         assert_eq!(config.connection_attempt_delay, 250 * MS);
         assert_eq!(config.first_address_family_count, 1);
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn he45_what_is_out_of_range_is_moved_into_it() {
-        let least = Config::default()
+        let least = RaceOptions::default()
             .resolution_delay(Duration::ZERO)
             .connection_attempt_delay(Duration::ZERO)
             .connection_attempt_delay_growth(0)
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(least.first_address_family_count, 1);
         assert_eq!(least.max_connection_attempts_alive, 1);
         assert_eq!(least.max_connection_attempts, 1);
-        let most = Config::default()
+        let most = RaceOptions::default()
             .resolution_delay(Duration::MAX)
             .connection_attempt_delay(Duration::MAX);
         assert_eq!(most.resolution_delay, 2000 * MS);
