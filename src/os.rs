@@ -1,8 +1,94 @@
-//! What differs between operating systems: facts that std does not tell, and lists of systems.
+//! What differs between operating systems: facts that std does not tell, and each list of systems.
 
 use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+/// Items for systems with Linux's socket options.
+macro_rules! cfg_linux_sockets {
+    ($($item:item)*) => {
+        $(#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))] $item)*
+    };
+}
+
+/// Items for all other systems.
+macro_rules! cfg_other_sockets {
+    ($($item:item)*) => {
+        $(#[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))] $item)*
+    };
+}
+
+/// Items for systems that bind a socket to an interface by its index.
+macro_rules! cfg_interface_by_index {
+    ($($item:item)*) => {
+        $(#[cfg(any(
+            target_os = "illumos",
+            target_os = "ios",
+            target_os = "macos",
+            target_os = "solaris",
+            target_os = "tvos",
+            target_os = "visionos",
+            target_os = "watchos",
+        ))] $item)*
+    };
+}
+
+/// Items for systems that bind a socket to no interface.
+macro_rules! cfg_no_interface {
+    ($($item:item)*) => {
+        $(#[cfg(not(any(
+            target_os = "android",
+            target_os = "fuchsia",
+            target_os = "linux",
+            target_os = "illumos",
+            target_os = "ios",
+            target_os = "macos",
+            target_os = "solaris",
+            target_os = "tvos",
+            target_os = "visionos",
+            target_os = "watchos",
+        )))] $item)*
+    };
+}
+
+/// Items for systems with Linux's boot clock.
+macro_rules! cfg_boot_clock {
+    ($($item:item)*) => {
+        $(#[cfg(any(target_os = "android", target_os = "linux"))] $item)*
+    };
+}
+
+/// Items for all other systems.
+macro_rules! cfg_no_boot_clock {
+    ($($item:item)*) => {
+        $(#[cfg(not(any(target_os = "android", target_os = "linux")))] $item)*
+    };
+}
+
+pub(crate) use {cfg_boot_clock, cfg_interface_by_index, cfg_linux_sockets, cfg_no_boot_clock};
+
+/// A borrowed socket, as the hook of [`SocketOptions::before_connect`] gets it.
+///
+/// [`SocketOptions::before_connect`]: crate::happy_eyeballs::SocketOptions::before_connect
+#[cfg(unix)]
+pub type BorrowedSocket<'a> = std::os::fd::BorrowedFd<'a>;
+/// A borrowed socket, as the hook of [`SocketOptions::before_connect`] gets it.
+///
+/// [`SocketOptions::before_connect`]: crate::happy_eyeballs::SocketOptions::before_connect
+#[cfg(windows)]
+pub type BorrowedSocket<'a> = std::os::windows::io::BorrowedSocket<'a>;
+
+#[cfg(unix)]
+pub(crate) fn borrow(socket: &Socket) -> BorrowedSocket<'_> {
+    std::os::fd::AsFd::as_fd(socket)
+}
+
+#[cfg(windows)]
+pub(crate) fn borrow(socket: &Socket) -> BorrowedSocket<'_> {
+    std::os::windows::io::AsSocket::as_socket(socket)
+}
 
 /// The index of a network interface by its name; `None` if there is no such interface.
 #[cfg(unix)]
@@ -58,6 +144,141 @@ pub(crate) fn nonblocking_socket(
         socket.set_nonblocking(true)?;
         Ok(socket)
     }
+}
+
+cfg_linux_sockets! {
+    /// A network interface by its name.
+    pub(crate) type Interface = String;
+
+    /// Makes all packets of a socket use this interface: `SO_BINDTODEVICE`.
+    pub(crate) fn bind_to_interface(
+        socket: &Socket,
+        interface: &Interface,
+        _: SocketAddr,
+    ) -> io::Result<()> {
+        socket.bind_device(Some(interface.as_bytes()))
+    }
+}
+
+cfg_interface_by_index! {
+    /// A network interface by its index.
+    pub(crate) type Interface = std::num::NonZeroU32;
+
+    /// Makes all packets of a socket use this interface: `IP_BOUND_IF`.
+    pub(crate) fn bind_to_interface(
+        socket: &Socket,
+        interface: &Interface,
+        addr: SocketAddr,
+    ) -> io::Result<()> {
+        match addr {
+            SocketAddr::V4(_) => socket.bind_device_by_index_v4(Some(*interface)),
+            SocketAddr::V6(_) => socket.bind_device_by_index_v6(Some(*interface)),
+        }
+    }
+}
+
+cfg_no_interface! {
+    /// No interface can be given here.
+    pub(crate) type Interface = std::convert::Infallible;
+
+    pub(crate) fn bind_to_interface(
+        _: &Socket,
+        interface: &Interface,
+        _: SocketAddr,
+    ) -> io::Result<()> {
+        match *interface {}
+    }
+}
+
+cfg_linux_sockets! {
+    /// Sets `SO_MARK`.
+    pub(crate) fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
+        socket.set_mark(mark)
+    }
+
+    /// Sets `TCP_USER_TIMEOUT`.
+    pub(crate) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
+        socket.set_tcp_user_timeout(Some(timeout))
+    }
+}
+
+cfg_other_sockets! {
+    /// Never called: no setting asks for it here.
+    pub(crate) fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Never called: no setting asks for it here.
+    pub(crate) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Sets `TCP_FASTOPEN_CONNECT`.
+#[cfg(target_os = "linux")]
+pub(crate) fn set_fast_open(socket: &Socket) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt::TcpFastOpenConnect};
+    Ok(setsockopt(socket, TcpFastOpenConnect, &true)?)
+}
+
+/// Never called: no setting asks for it here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn set_fast_open(_: &Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Keepalive of a socket; `None` if it is not asked for. Settings that the system does not have are
+/// left out.
+#[cfg_attr(not(unix), allow(unused_variables))]
+pub(crate) fn keepalive(
+    time: Option<Duration>,
+    interval: Option<Duration>,
+    retries: Option<u32>,
+) -> Option<TcpKeepalive> {
+    let mut keepalive = TcpKeepalive::new();
+    let mut is_wanted = false;
+    if let Some(time) = time {
+        keepalive = keepalive.with_time(time);
+        is_wanted = true;
+    }
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "fuchsia",
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+        target_os = "windows",
+    ))]
+    if let Some(interval) = interval {
+        keepalive = keepalive.with_interval(interval);
+        is_wanted = true;
+    }
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "fuchsia",
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+    ))]
+    if let Some(retries) = retries {
+        keepalive = keepalive.with_retries(retries);
+        is_wanted = true;
+    }
+    is_wanted.then_some(keepalive)
 }
 
 /// Whether this process or host has run out of something: descriptors, buffers, memory. std has no

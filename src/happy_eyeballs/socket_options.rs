@@ -6,16 +6,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Socket, TcpKeepalive};
+use socket2::Socket;
 
 use super::{AttemptError, AttemptStage};
+use crate::os;
 
-/// A borrowed socket, as the hook of [`SocketOptions::before_connect`] gets it.
-#[cfg(unix)]
-pub type BorrowedSocket<'a> = std::os::fd::BorrowedFd<'a>;
-/// A borrowed socket, as the hook of [`SocketOptions::before_connect`] gets it.
-#[cfg(windows)]
-pub type BorrowedSocket<'a> = std::os::windows::io::BorrowedSocket<'a>;
+pub use crate::os::BorrowedSocket;
 
 type Hook = dyn Fn(BorrowedSocket<'_>, SocketAddr) -> io::Result<()> + Send + Sync;
 
@@ -24,7 +20,7 @@ type Hook = dyn Fn(BorrowedSocket<'_>, SocketAddr) -> io::Result<()> + Send + Sy
 /// The defaults are the operating system's. An option that decides where packets go (`interface`,
 /// `mark`, the local addresses) or that the caller brought along (`before_connect`) fails its
 /// attempt if it cannot be set, and only that attempt: the race goes on with the next address. An
-/// option that merely tunes is a wish: where the system refuses it, the attempt goes on without.
+/// option that merely tunes is left out where the system refuses it.
 #[derive(Clone, Default)]
 pub struct SocketOptions {
     keepalive_time: Option<Duration>,
@@ -36,23 +32,9 @@ pub struct SocketOptions {
     recv_buffer_size: Option<usize>,
     local_ipv4: Option<Ipv4Addr>,
     local_ipv6: Option<Ipv6Addr>,
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    interface: Option<String>,
-    #[cfg(any(
-        target_os = "illumos",
-        target_os = "ios",
-        target_os = "macos",
-        target_os = "solaris",
-        target_os = "tvos",
-        target_os = "visionos",
-        target_os = "watchos",
-    ))]
-    interface: Option<std::num::NonZeroU32>,
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    interface: Option<os::Interface>,
     mark: Option<u32>,
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     user_timeout: Option<Duration>,
-    #[cfg(target_os = "linux")]
     fast_open: bool,
     before_connect: Option<Arc<Hook>>,
 }
@@ -113,7 +95,7 @@ impl SocketOptions {
     /// The local address of IPv4 connections. Default: the system chooses.
     ///
     /// With a local address for one family and none for the other, addresses of the other family
-    /// are passed over: the caller has said where packets shall come from.
+    /// are skipped.
     #[must_use]
     pub fn local_ipv4(mut self, ip: Ipv4Addr) -> Self {
         self.local_ipv4 = Some(ip);
@@ -124,62 +106,6 @@ impl SocketOptions {
     #[must_use]
     pub fn local_ipv6(mut self, ip: Ipv6Addr) -> Self {
         self.local_ipv6 = Some(ip);
-        self
-    }
-
-    /// The name of the network interface that all packets use: `SO_BINDTODEVICE`. Default: any.
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    #[must_use]
-    pub fn interface(mut self, name: impl Into<String>) -> Self {
-        self.interface = Some(name.into());
-        self
-    }
-
-    /// The index of the network interface that all packets use: `IP_BOUND_IF`. Default: any.
-    #[cfg(any(
-        target_os = "illumos",
-        target_os = "ios",
-        target_os = "macos",
-        target_os = "solaris",
-        target_os = "tvos",
-        target_os = "visionos",
-        target_os = "watchos",
-    ))]
-    #[must_use]
-    pub fn interface(mut self, index: std::num::NonZeroU32) -> Self {
-        self.interface = Some(index);
-        self
-    }
-
-    /// `SO_MARK`, for policy routing and packet filters. Default: none. Needs `CAP_NET_ADMIN`.
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    #[must_use]
-    pub fn mark(mut self, mark: u32) -> Self {
-        self.mark = Some(mark);
-        self
-    }
-
-    /// `TCP_USER_TIMEOUT`: how long sent data may stay unacknowledged. Default: the system's.
-    ///
-    /// It holds for the handshake as well, so a value below the time of one SYN retransmission
-    /// (1 s) makes a single lost packet fatal to the attempt.
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    #[must_use]
-    pub fn user_timeout(mut self, timeout: Duration) -> Self {
-        self.user_timeout = Some(timeout);
-        self
-    }
-
-    /// `TCP_FASTOPEN_CONNECT`: with a cookie from an earlier connection, the first bytes written
-    /// travel in the SYN (RFC 7413). Default: false.
-    ///
-    /// With such a cookie the system reports a connection before the peer has answered, so the race
-    /// ends with the first address that is tried, and a dead peer shows at the first read. Only for
-    /// where a round trip saved is worth more than that.
-    #[cfg(target_os = "linux")]
-    #[must_use]
-    pub fn fast_open(mut self, fast_open: bool) -> Self {
-        self.fast_open = fast_open;
         self
     }
 
@@ -208,17 +134,19 @@ impl SocketOptions {
 
     /// Sets the options that decide which way packets take, the local address last.
     ///
-    /// The socket that learns a source address goes through the same steps, so that it learns the
-    /// address the attempt will have.
+    /// The socket that finds out a source address goes through the same steps, so that it finds the one
+    /// that the attempt will have.
     pub(super) fn route(&self, socket: &Socket, addr: SocketAddr) -> Result<(), AttemptError> {
-        self.bind_interface(socket, addr)
-            .map_err(|e| AttemptError::new(AttemptStage::Interface, e))?;
-        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        let failed_at = |stage| move |error| AttemptError::new(stage, error);
+        if let Some(interface) = &self.interface {
+            os::bind_to_interface(socket, interface, addr)
+                .map_err(failed_at(AttemptStage::Interface))?;
+        }
         if let Some(mark) = self.mark {
-            socket.set_mark(mark).map_err(|e| AttemptError::new(AttemptStage::Mark, e))?;
+            os::set_mark(socket, mark).map_err(failed_at(AttemptStage::Mark))?;
         }
         if let Some(local) = self.local_addr(addr) {
-            socket.bind(&local.into()).map_err(|e| AttemptError::new(AttemptStage::Bind, e))?;
+            socket.bind(&local.into()).map_err(failed_at(AttemptStage::Bind))?;
         }
         Ok(())
     }
@@ -236,51 +164,12 @@ impl SocketOptions {
         }
     }
 
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    fn bind_interface(&self, socket: &Socket, _: SocketAddr) -> io::Result<()> {
-        match &self.interface {
-            Some(name) => socket.bind_device(Some(name.as_bytes())),
-            None => Ok(()),
-        }
-    }
-
-    #[cfg(any(
-        target_os = "illumos",
-        target_os = "ios",
-        target_os = "macos",
-        target_os = "solaris",
-        target_os = "tvos",
-        target_os = "visionos",
-        target_os = "watchos",
-    ))]
-    fn bind_interface(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
-        match (self.interface, addr) {
-            (None, _) => Ok(()),
-            (index, SocketAddr::V4(_)) => socket.bind_device_by_index_v4(index),
-            (index, SocketAddr::V6(_)) => socket.bind_device_by_index_v6(index),
-        }
-    }
-
-    #[cfg(not(any(
-        target_os = "android",
-        target_os = "fuchsia",
-        target_os = "linux",
-        target_os = "illumos",
-        target_os = "ios",
-        target_os = "macos",
-        target_os = "solaris",
-        target_os = "tvos",
-        target_os = "visionos",
-        target_os = "watchos",
-    )))]
-    fn bind_interface(&self, _: &Socket, _: SocketAddr) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Sets the options that only tune. What the system refuses is left out: a connection that is
-    /// not tuned is worth more than none, and the next address would meet the same refusal.
+    /// Sets the options that only tune, as far as the system allows: the next address would meet the same
+    /// refusal.
     pub(super) fn tune(&self, socket: &Socket) {
-        if let Some(keepalive) = self.keepalive() {
+        let keepalive =
+            os::keepalive(self.keepalive_time, self.keepalive_interval, self.keepalive_retries);
+        if let Some(keepalive) = keepalive {
             note_refusal("keepalive", &socket.set_tcp_keepalive(&keepalive));
         }
         if self.nodelay {
@@ -295,76 +184,70 @@ impl SocketOptions {
         if let Some(size) = self.recv_buffer_size {
             note_refusal("recv_buffer_size", &socket.set_recv_buffer_size(size));
         }
-        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-        if self.user_timeout.is_some() {
-            note_refusal("user_timeout", &socket.set_tcp_user_timeout(self.user_timeout));
+        if let Some(timeout) = self.user_timeout {
+            note_refusal("user_timeout", &os::set_user_timeout(socket, timeout));
         }
-        #[cfg(target_os = "linux")]
         if self.fast_open {
-            use nix::sys::socket::{setsockopt, sockopt::TcpFastOpenConnect};
-            let set = setsockopt(socket, TcpFastOpenConnect, &true);
-            note_refusal("fast_open", &set.map_err(io::Error::from));
+            note_refusal("fast_open", &os::set_fast_open(socket));
         }
     }
 
-    fn keepalive(&self) -> Option<TcpKeepalive> {
-        let mut keepalive = TcpKeepalive::new();
-        let mut wanted = false;
-        if let Some(time) = self.keepalive_time {
-            keepalive = keepalive.with_time(time);
-            wanted = true;
-        }
-        // The two below exist where socket2 has them; elsewhere the system's values stand.
-        #[cfg(any(
-            target_os = "android",
-            target_os = "dragonfly",
-            target_os = "freebsd",
-            target_os = "fuchsia",
-            target_os = "illumos",
-            target_os = "ios",
-            target_os = "linux",
-            target_os = "macos",
-            target_os = "netbsd",
-            target_os = "tvos",
-            target_os = "visionos",
-            target_os = "watchos",
-            target_os = "windows",
-        ))]
-        if let Some(interval) = self.keepalive_interval {
-            keepalive = keepalive.with_interval(interval);
-            wanted = true;
-        }
-        #[cfg(any(
-            target_os = "android",
-            target_os = "dragonfly",
-            target_os = "freebsd",
-            target_os = "fuchsia",
-            target_os = "illumos",
-            target_os = "ios",
-            target_os = "linux",
-            target_os = "macos",
-            target_os = "netbsd",
-            target_os = "tvos",
-            target_os = "visionos",
-            target_os = "watchos",
-        ))]
-        if let Some(retries) = self.keepalive_retries {
-            keepalive = keepalive.with_retries(retries);
-            wanted = true;
-        }
-        wanted.then_some(keepalive)
-    }
-
-    #[cfg(unix)]
     pub(super) fn run_hook(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
-        use std::os::fd::AsFd;
-        self.before_connect.as_ref().map_or(Ok(()), |hook| hook(socket.as_fd(), addr))
+        self.before_connect.as_ref().map_or(Ok(()), |hook| hook(os::borrow(socket), addr))
     }
+}
 
-    #[cfg(windows)]
-    pub(super) fn run_hook(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
-        use std::os::windows::io::AsSocket;
-        self.before_connect.as_ref().map_or(Ok(()), |hook| hook(socket.as_socket(), addr))
+os::cfg_linux_sockets! {
+    impl SocketOptions {
+        /// The name of the network interface that all packets use: `SO_BINDTODEVICE`. Default: any.
+        #[must_use]
+        pub fn interface(mut self, name: impl Into<String>) -> Self {
+            self.interface = Some(name.into());
+            self
+        }
+
+        /// `SO_MARK`, for policy routing and packet filters. Default: none. Needs `CAP_NET_ADMIN`.
+        #[must_use]
+        pub fn mark(mut self, mark: u32) -> Self {
+            self.mark = Some(mark);
+            self
+        }
+
+        /// `TCP_USER_TIMEOUT`: how long sent data may stay unacknowledged. Default: the system's.
+        ///
+        /// It holds for the handshake as well, so a value below the time of one SYN retransmission
+        /// (1 s) makes a single lost packet fatal to the attempt.
+        #[must_use]
+        pub fn user_timeout(mut self, timeout: Duration) -> Self {
+            self.user_timeout = Some(timeout);
+            self
+        }
+    }
+}
+
+os::cfg_interface_by_index! {
+    impl SocketOptions {
+        /// The index of the network interface that all packets use: `IP_BOUND_IF`. Default: any.
+        #[must_use]
+        pub fn interface(mut self, index: std::num::NonZeroU32) -> Self {
+            self.interface = Some(index);
+            self
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl SocketOptions {
+    /// `TCP_FASTOPEN_CONNECT`: with a cookie from an earlier connection, the first bytes written
+    /// travel in the SYN (RFC 7413). Default: false.
+    ///
+    /// With such a cookie the system reports a connection before the peer has answered, so the race
+    /// ends with the first address that is tried, and a dead peer shows at the first read. Only for
+    /// where a round trip saved is worth more than that.
+    #[must_use]
+    pub fn fast_open(mut self, fast_open: bool) -> Self {
+        self.fast_open = fast_open;
+        self
     }
 }
 
@@ -380,18 +263,16 @@ impl fmt::Debug for SocketOptions {
             .field("recv_buffer_size", &self.recv_buffer_size)
             .field("local_ipv4", &self.local_ipv4)
             .field("local_ipv6", &self.local_ipv6);
-        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         s.field("interface", &self.interface)
             .field("mark", &self.mark)
-            .field("user_timeout", &self.user_timeout);
-        #[cfg(target_os = "linux")]
-        s.field("fast_open", &self.fast_open);
+            .field("user_timeout", &self.user_timeout)
+            .field("fast_open", &self.fast_open);
         s.field("before_connect", &self.before_connect.as_ref().map(|_| ".."))
             .finish_non_exhaustive()
     }
 }
 
-/// Tells of an option that the system refused.
+/// Reports an option that the system refused.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 fn note_refusal(option: &'static str, result: &io::Result<()>) {
     #[cfg(feature = "tracing")]

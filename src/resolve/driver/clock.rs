@@ -1,152 +1,17 @@
 //! The boot clock, and an alarm on it.
 //!
-//! Time that passes while the machine is suspended counts: a lookup that was out during the night
+//! Time that passes while the machine is suspended counts: a lookup that was pending during the night
 //! has timed out in the morning. `std::time::Instant` is the monotonic clock on Linux, which stands
 //! still in suspend, so the resolver keeps a clock of its own.
 
-use std::time::Instant;
+use crate::os;
 
-/// The resolver's clock. It gives an [`Instant`], for the cores to calculate with; it must not be
-/// compared with one that `Instant::now` gave.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BootClock {
-    origin: Instant,
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    boot_origin: std::time::Duration,
+os::cfg_boot_clock! {
+    mod boot;
+    pub(crate) use boot::{Alarm, BootClock};
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod imp {
-    use std::io;
-    use std::os::fd::{AsFd, AsRawFd};
-    use std::time::{Duration, Instant};
-
-    use mio::unix::SourceFd;
-    use mio::{Interest, Registry, Token};
-    use nix::sys::time::TimeSpec;
-    use nix::sys::timerfd::{self, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-    use nix::time::{ClockId, clock_gettime};
-
-    use super::BootClock;
-
-    impl BootClock {
-        pub(crate) fn new() -> Self {
-            Self { origin: Instant::now(), boot_origin: boot_time() }
-        }
-
-        pub(crate) fn now(&self) -> Instant {
-            self.origin + boot_time().saturating_sub(self.boot_origin)
-        }
-
-        /// For how long in all the machine was suspended since this clock was made.
-        pub(crate) fn suspended_for(&self) -> Duration {
-            (boot_time().saturating_sub(self.boot_origin)).saturating_sub(self.origin.elapsed())
-        }
-
-        fn boot_time_at(&self, at: Instant) -> Duration {
-            self.boot_origin + at.saturating_duration_since(self.origin)
-        }
-    }
-
-    fn boot_time() -> Duration {
-        clock_gettime(ClockId::CLOCK_BOOTTIME)
-            .expect("every Linux that Rust supports has the boot clock")
-            .into()
-    }
-
-    /// A timerfd on the boot clock: it wakes a machine's resolver as soon as it is out of suspend.
-    #[derive(Debug)]
-    pub(crate) struct Alarm {
-        fd: TimerFd,
-        armed: Option<Instant>,
-    }
-
-    impl Alarm {
-        pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
-            let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
-            let fd = TimerFd::new(timerfd::ClockId::CLOCK_BOOTTIME, flags)?;
-            registry.register(&mut SourceFd(&fd.as_fd().as_raw_fd()), token, Interest::READABLE)?;
-            Ok(Self { fd, armed: None })
-        }
-
-        /// Makes the poll return at `deadline`, or before. Returns the poll's timeout; `None` if the
-        /// timerfd ends it.
-        ///
-        /// An alarm that is too early is left as it is: nearly every deadline is later than the one
-        /// before, and a wake for nothing is cheaper than a system call for each.
-        pub(crate) fn arm(
-            &mut self,
-            clock: &BootClock,
-            deadline: Option<Instant>,
-        ) -> Option<Duration> {
-            let deadline = deadline?;
-            if self.armed.is_some_and(|armed| armed <= deadline) {
-                return None;
-            }
-            let at = Expiration::OneShot(TimeSpec::from(clock.boot_time_at(deadline)));
-            match self.fd.set(at, TimerSetTimeFlags::TFD_TIMER_ABSTIME) {
-                Ok(()) => {
-                    self.armed = Some(deadline);
-                    None
-                }
-                Err(_) => Some(deadline.saturating_duration_since(clock.now())),
-            }
-        }
-
-        /// The alarm went off. It need not be read: setting it again makes it ready again.
-        pub(crate) fn handle_event(&mut self) {
-            self.armed = None;
-        }
-    }
+os::cfg_no_boot_clock! {
+    mod monotonic;
+    pub(crate) use monotonic::{Alarm, BootClock};
 }
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod imp {
-    use std::io;
-    use std::time::{Duration, Instant};
-
-    use mio::{Registry, Token};
-
-    use super::BootClock;
-
-    impl BootClock {
-        pub(crate) fn new() -> Self {
-            Self { origin: Instant::now() }
-        }
-
-        /// On Windows and the BSDs std's clock counts suspend, or there is no other.
-        pub(crate) fn now(&self) -> Instant {
-            Instant::now().max(self.origin)
-        }
-    }
-
-    impl BootClock {
-        /// Zero: it is not known here.
-        #[expect(clippy::unused_self, reason = "elsewhere it is")]
-        pub(crate) fn suspended_for(&self) -> Duration {
-            Duration::ZERO
-        }
-    }
-
-    /// Elsewhere the poll's own timeout is the alarm.
-    #[derive(Debug)]
-    pub(crate) struct Alarm;
-
-    impl Alarm {
-        pub(crate) fn new(_: &Registry, _: Token) -> io::Result<Self> {
-            Ok(Self)
-        }
-
-        pub(crate) fn arm(
-            &mut self,
-            clock: &BootClock,
-            deadline: Option<Instant>,
-        ) -> Option<Duration> {
-            Some(deadline?.saturating_duration_since(clock.now()))
-        }
-
-        pub(crate) fn handle_event(&mut self) {}
-    }
-}
-
-pub(crate) use imp::Alarm;
