@@ -296,6 +296,14 @@ pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
         || error.kind() == io::ErrorKind::OutOfMemory
 }
 
+/// The error of a process without a free descriptor.
+#[cfg(all(test, unix))]
+pub(crate) const OUT_OF_DESCRIPTORS: i32 = nix::errno::Errno::EMFILE as i32;
+
+/// The error of a process without a free descriptor: WSAEMFILE.
+#[cfg(all(test, not(unix)))]
+pub(crate) const OUT_OF_DESCRIPTORS: i32 = 10_024;
+
 /// Whether a connect on a nonblocking socket has begun well.
 pub(crate) fn is_in_progress(error: &io::Error) -> bool {
     #[cfg(unix)]

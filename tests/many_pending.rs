@@ -1,6 +1,7 @@
 //! Ten thousand lookups at once under the usual limit of 1,024 open files.
 //!
 //! A process of its own: the limit holds for all of it.
+#![cfg(unix)]
 
 mod support;
 
@@ -15,7 +16,6 @@ const LOOKUPS: usize = 10_000;
 /// How many start at once.
 const WAVE: usize = 100;
 
-#[cfg(unix)]
 #[tokio::test]
 async fn t20_ten_thousand_pending_lookups_all_succeed_and_delay_nobody() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -64,7 +64,6 @@ async fn t20_ten_thousand_pending_lookups_all_succeed_and_delay_nobody() {
     assert_eq!(resolver.stats().open_sockets, 0);
 }
 
-#[cfg(unix)]
 fn assert_ended(results: &[LookupResult]) {
     assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))), "{results:?}");
 }

@@ -153,6 +153,9 @@ fn a_forgery_comes_from_where_the_script_says_and_the_truth_follows() {
     assert!(from.ip() == server.addr().ip() && from.port() != server.addr().port(), "{from}");
     assert_eq!(client.receive_from().1, server.addr());
 
+    if cfg!(windows) {
+        return println!("skipped: the system sends from one loopback address alone");
+    }
     client.ask(1, "peer.test", 1);
     let (_, from) = client.receive_from();
     assert!(from.ip() != server.addr().ip() && from.ip().is_loopback(), "{from}");
@@ -255,6 +258,9 @@ fn the_transports_can_be_absent() {
     let closing = Nameserver::start("$tcp close");
     assert_eq!(connect(&closing).unwrap().read(&mut [0; 1]).unwrap_or(0), 0);
 
+    if cfg!(windows) {
+        return println!("skipped: no error tells of a closed UDP port, as under Wine");
+    }
     let silent = Nameserver::start("$udp refuse");
     let client = Client::new(&silent);
     client.ask(1, "a.test", 1);

@@ -7,7 +7,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -75,14 +75,10 @@ fn ca02_a_stream_dropped_in_flight_closes_its_socket_within_ten_milliseconds() {
     wait_until("the gauge says so too", || resolver.stats().open_sockets == 0);
 }
 
-/// Whether this machine has a UDP socket on this port, as the kernel tells it.
+/// Whether a socket is bound to this port. (The table in /proc is read in pieces, and lacks sockets
+/// while others come and go.)
 fn is_open(port: u16) -> bool {
-    let table = std::fs::read_to_string("/proc/self/net/udp").unwrap();
-    let port = format!(":{port:04X}");
-    table
-        .lines()
-        .skip(1)
-        .any(|line| line.split_whitespace().nth(1).is_some_and(|a| a.ends_with(&port)))
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
 /// curl, among others, waits in its exit for threads in getaddrinfo.
@@ -101,6 +97,12 @@ fn b43_a_process_with_a_thousand_pending_lookups_ends_at_once() {
         return;
     }
     let test = "b43_a_process_with_a_thousand_pending_lookups_ends_at_once";
+    // An emulator runs this program, and the system may not.
+    let list =
+        Command::new(std::env::current_exe().unwrap()).arg("--list").stdout(Stdio::null()).status();
+    if !list.is_ok_and(|status| status.success()) {
+        return println!("skipped: no copy of this process can be started");
+    }
     assert_quick("a process ends", Duration::from_millis(100), || {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture"])

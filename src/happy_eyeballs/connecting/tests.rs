@@ -14,6 +14,7 @@ use futures_util::{StreamExt, stream};
 use super::*;
 use crate::LookupErrorKind;
 use crate::happy_eyeballs::{AttemptStage, ConnectErrorKind, RaceOptions, SocketOptions};
+use crate::os::OUT_OF_DESCRIPTORS as EMFILE;
 use crate::resolve::AddressPolicy;
 
 /// Each row: what the lookup gives, what the network does, what comes of it.
@@ -359,8 +360,6 @@ impl Dial for Script {
         Some(SourceAddress::new(addr.ip()))
     }
 }
-
-const EMFILE: i32 = nix::errno::Errno::EMFILE as i32;
 
 /// A socket, connected or not yet; counted while it is open.
 #[derive(Debug)]

@@ -281,5 +281,5 @@ fn socket_error(error: &io::Error) -> SocketError {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;

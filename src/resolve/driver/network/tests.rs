@@ -34,7 +34,6 @@ fn ports(ip: std::net::IpAddr) -> Vec<u16> {
 /// (`udp_lib_get_port`: `reciprocal_scale(get_random_u32(), remaining) + low`), and goes on from there
 /// only if it is taken. So not 50,000 ports are to be seen, but as many of the range as so many
 /// uniform picks hit. The choice among even and odd ports is TCP's.
-#[cfg(target_os = "linux")]
 #[test]
 fn rv20_ports_are_uniform_over_the_kernels_range() {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
