@@ -8,26 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use super::error::GetError;
 use super::park::block_on;
 use super::queue::{Queue, update_waker};
+use super::request::GetRequest;
 use super::wait_queue::{Ticket, WakeList};
-
-/// Why a get returned no items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum GetError {
-    /// The queue is closed or has no putter left, and all of its items have been taken.
-    #[error("queue is closed and drained")]
-    Closed,
-    /// There is no item for this getter now. Only [`Getter::try_get`] and [`Getter::try_get_one`]
-    /// return it.
-    #[error("queue is empty")]
-    Empty,
-    /// The deadline passed first. Only [`Getter::blocking_get`] and [`Getter::blocking_get_one`]
-    /// return it.
-    #[error("deadline passed before enough items came")]
-    DeadlinePassed,
-}
 
 /// The end of the queue that takes items out.
 ///
@@ -304,16 +289,6 @@ impl<T> Drop for GetOne<'_, T> {
     fn drop(&mut self) {
         self.getter.give_up_ticket();
     }
-}
-
-/// The request of a waiting getter.
-pub(super) struct GetRequest {
-    /// Complete when this many items are granted, or no more can come.
-    pub(super) need: usize,
-    /// Up to this many are granted.
-    pub(super) want: usize,
-    /// Items at the front of the ring that are reserved for it.
-    pub(super) granted: usize,
 }
 
 /// Polls a get that needs at least one item. Returns `Ready(0)` when the queue has ended.

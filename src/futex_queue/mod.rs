@@ -147,14 +147,16 @@
 //! no end. Each of those is a test here; the ring is std's `VecDeque`, `min` is part of each
 //! request, and leaving the wait queue is part of drop.
 
+mod error;
 mod get;
 #[cfg(all(test, outrace_loom))]
 mod models;
 mod offer;
 mod park;
 mod put;
-mod put_request;
+mod put_future;
 mod queue;
+mod request;
 mod sync;
 #[cfg(all(test, not(outrace_loom)))]
 mod tests;
@@ -162,10 +164,11 @@ mod wait_queue;
 
 use std::sync::Arc;
 
-pub use get::{Get, GetError, GetOne, Getter};
+pub use error::{GetError, PutError, Unsent};
+pub use get::{Get, GetOne, Getter};
 pub use offer::OfferOutcome;
-pub use put::{PutError, Putter, Unsent};
-pub use put_request::{Put, PutOne};
+pub use put::Putter;
+pub use put_future::{Put, PutOne};
 
 /// A queue that holds up to `capacity` items, with one handle on each end.
 ///

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::put::Putter;
-use super::put_request::PutRequest;
 use super::queue::update_waker;
+use super::request::PutRequest;
 use super::wait_queue::WakeList;
 
 /// What became of an [`offer`](Putter::offer).

@@ -1,7 +1,7 @@
 //! The putters' end: futures, blocking calls, calls that never wait, and the last item.
 //!
 //! Its calls for a thread that must not wait even for the lock are in `offer.rs`, its futures in
-//! `put_request.rs`.
+//! `put_future.rs`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,45 +9,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use super::error::{PutError, Unsent};
 use super::park::block_on;
-use super::put_request::{Items, PendingPut, Put, PutOne};
+use super::put_future::{PendingPut, Put, PutOne};
 use super::queue::{Queue, update_waker};
+use super::request::Items;
 use super::wait_queue::{Ticket, WakeList};
-
-/// Why a put ended before its items were in the queue. The caller has the items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum PutError {
-    /// The queue is closed, or no getter is left.
-    #[error("queue is closed")]
-    Closed,
-    /// The queue is canceled, and the put was a cancelable one.
-    #[error("queue is canceled")]
-    Canceled,
-    /// There is no room now, or other putters wait for it. Only [`Putter::try_put_one`] returns it.
-    #[error("queue is full")]
-    Full,
-    /// The deadline passed first. Only the blocking methods return it.
-    #[error("deadline passed before there was room")]
-    DeadlinePassed,
-}
-
-/// An item that was not put into the queue, and why.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("item was not put")]
-pub struct Unsent<T> {
-    /// The item, for the caller to keep.
-    pub item: T,
-    /// Why it came back.
-    #[source]
-    pub cause: PutError,
-}
-
-impl<T> fmt::Debug for Unsent<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unsent").field("cause", &self.cause).finish_non_exhaustive()
-    }
-}
 
 /// The end of the queue that puts items in.
 ///

@@ -15,9 +15,8 @@ use std::mem;
 use std::sync::{PoisonError, TryLockError};
 use std::task::Waker;
 
-use super::get::GetRequest;
-use super::put::PutError;
-use super::put_request::{Items, LentItems, PutRequest};
+use super::error::PutError;
+use super::request::{GetRequest, Items, LentItems, PutRequest};
 use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use super::wait_queue::{Ticket, WaitQueue, Waiter, WakeList};
 

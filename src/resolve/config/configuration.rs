@@ -13,8 +13,9 @@ use super::files::{FromFile, fingerprint, read_hosts, read_resolv_conf};
 use super::hosts::Hosts;
 use super::reload::{CHECK_INTERVAL, Fingerprint, MIN_SUSPENSION, Trust, Watch};
 use super::resolv_conf::ResolvConf;
-use super::settings::{LookupConfig, Settings};
+use super::settings::Settings;
 use crate::resolve::diagnostic::Diagnostic;
+use crate::resolve::names::local::LookupConfig;
 use crate::resolve::stub::StubConfig;
 use crate::trace;
 

@@ -9,6 +9,7 @@ use super::hosts::Hosts;
 use super::resolv_conf::ResolvConf;
 use crate::HostName;
 use crate::resolve::diagnostic::Diagnostic;
+use crate::resolve::names::local::LookupConfig;
 use crate::resolve::stub::query::QueryConfig;
 use crate::resolve::stub::{Pairing, StubConfig};
 use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
@@ -64,17 +65,6 @@ impl Default for Settings {
             address_policy: AddressPolicy::default(),
         }
     }
-}
-
-/// The part of the configuration that callers of lookups use.
-#[derive(Debug, Default)]
-pub(crate) struct LookupConfig {
-    pub(crate) hosts: Arc<Hosts>,
-    pub(crate) search: Arc<[HostName]>,
-    pub(crate) ndots: u8,
-    pub(crate) no_aaaa: bool,
-    pub(crate) no_tld_query: bool,
-    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl Settings {

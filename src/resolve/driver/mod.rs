@@ -5,4 +5,5 @@ pub(crate) mod handle;
 mod network;
 mod random;
 pub(crate) mod result_sink;
+pub(crate) mod shared;
 mod thread;

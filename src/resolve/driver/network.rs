@@ -12,7 +12,7 @@ use crate::os::{is_out_of_resources, nonblocking_socket};
 use crate::resolve::stub::Transmit;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{IdMap, SocketId};
-use crate::resolve::stub::sockets::SocketError;
+use crate::resolve::stub::socket_error::SocketError;
 
 /// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.
 const MAX_MESSAGE: usize = 65_535;

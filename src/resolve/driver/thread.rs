@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use super::clock::Alarm;
-use super::handle::{Command, DriverShared, RoomWaker};
 use super::network::{Network, SocketEvent};
 use super::result_sink::ResultSink;
+use super::shared::{Command, DriverShared, RoomWaker};
 use crate::futex_queue::OfferOutcome;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{IdMap, Ids, LookupId};

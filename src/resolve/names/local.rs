@@ -5,9 +5,21 @@ use std::sync::Arc;
 
 use super::search::{Candidates, candidates};
 use super::special_names::{self, Special};
-use crate::resolve::config::settings::LookupConfig;
+use crate::resolve::config::hosts::Hosts;
+use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::{AddressFamily, AddressPolicy, LookupError, LookupErrorKind, LookupOptions};
 use crate::{Host, HostName, LookupResult, Target};
+
+/// The part of the configuration that callers of lookups use.
+#[derive(Debug, Default)]
+pub(crate) struct LookupConfig {
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) search: Arc<[HostName]>,
+    pub(crate) ndots: u8,
+    pub(crate) no_aaaa: bool,
+    pub(crate) no_tld_query: bool,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
 
 /// What a lookup comes to before the cache and the nameservers.
 #[derive(Clone, Debug)]

@@ -10,12 +10,12 @@ use std::time::Duration;
 use super::message::{Query, Response, framed};
 use super::random::Random;
 use super::world::{Connect, Event, Nameserver, Reaction, Record, World, config};
-use crate::resolve::config::settings::LookupConfig;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::fuzzing::{Input, any_response, changed};
+use crate::resolve::names::local::LookupConfig;
 use crate::resolve::names::local::{Local, local};
 use crate::resolve::stub::ids::LookupId;
-use crate::resolve::stub::sockets::SocketError;
+use crate::resolve::stub::socket_error::SocketError;
 use crate::resolve::stub::{Pairing, StubConfig};
 use crate::resolve::{
     AddressFamily, AddressPolicy, CacheOptions, LookupOptions, NameserverStrategy,

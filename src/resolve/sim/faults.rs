@@ -9,7 +9,7 @@ use super::random::Random;
 use super::world::{Connect, Nameserver, Reaction};
 use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
 use crate::resolve::stub::lookup::MAX_ALIAS_QUERIES;
-use crate::resolve::stub::sockets::SocketError;
+use crate::resolve::stub::socket_error::SocketError;
 
 /// What no valid answer ever holds: an address from here was taken from a forged message.
 const FORGED_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);

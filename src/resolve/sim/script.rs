@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::message::{Query, Response, framed};
 use super::world::{Connect, Nameserver, Reaction};
 use crate::resolve::error::{RecordType, Transport};
-use crate::resolve::stub::sockets::SocketError;
+use crate::resolve::stub::socket_error::SocketError;
 
 /// From a query to its response, unless the script says otherwise.
 const ROUND_TRIP: Duration = Duration::from_millis(1);

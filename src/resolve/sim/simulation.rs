@@ -10,9 +10,8 @@ use super::faults::{Faults, WRONG_ID, is_of, made_at, truth};
 use super::random::Random;
 use super::world::{Event, Nameserver, World, config};
 use crate::resolve::config::hosts::Hosts;
-use crate::resolve::config::settings::LookupConfig;
 use crate::resolve::error::RecordType;
-use crate::resolve::names::local::{Ask, Local, local};
+use crate::resolve::names::local::{Ask, Local, LookupConfig, local};
 use crate::resolve::stub::Pairing;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::{

@@ -16,7 +16,7 @@ use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{Ids, LookupId, SocketId};
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::query::QueryConfig;
-use crate::resolve::stub::sockets::SocketError;
+use crate::resolve::stub::socket_error::SocketError;
 use crate::resolve::stub::{Pairing, Stub, StubConfig, Transmit};
 use crate::resolve::wire::query_name::QueryName;
 use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};

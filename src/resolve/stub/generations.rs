@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::ids::{LookupId, SocketId};
 use super::lookup::Lookup;
-use super::sockets::SocketError;
+use super::socket_error::SocketError;
 use super::{Stub, Transmit};
 use crate::resolve::error::RecordType;
 use crate::resolve::wire::query_name::QueryName;

@@ -20,6 +20,7 @@ pub(crate) mod lookup;
 pub(crate) mod nameserver;
 mod queries;
 pub(crate) mod query;
+pub(crate) mod socket_error;
 pub(crate) mod sockets;
 mod tcp;
 mod udp;

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::ids::{QueryId, SocketId};
 use super::query::{QuerySend, SentQuery};
-use super::sockets::{OutstandingQuery, Slot, SocketError};
+use super::socket_error::SocketError;
+use super::sockets::{OutstandingQuery, Slot};
 use super::{AwaitedResponse, Step, Stub, Timer, Transmit};
 use crate::resolve::error::Transport;
 use crate::resolve::stats::add;

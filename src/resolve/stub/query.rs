@@ -15,7 +15,7 @@ mod server_state;
 use std::time::{Duration, Instant};
 
 use super::nameserver::Nameserver;
-use super::sockets::SocketError;
+use super::socket_error::SocketError;
 use crate::resolve::NameserverStrategy;
 use crate::resolve::error::{FailureCause, Rcode, RecordType, Transport};
 use crate::resolve::wire::answer::Outcome;

@@ -1,10 +1,7 @@
 //! Which outstanding query is on which UDP socket, under which id.
 
-use std::io;
-
 use super::ids::{IdMap, Ids, QueryId, SocketId};
 use super::query::{MAX_QUESTIONS, SentQuery};
-use crate::resolve::error::FailureCause;
 use crate::resolve::wire::message::Response;
 
 /// A query that was sent, or is about to be, and has no response yet (RFC 7766 section 3: outstanding).
@@ -26,25 +23,6 @@ impl OutstandingQuery {
     pub(crate) fn new(query: QueryId, sent: SentQuery) -> Self {
         let (is_out, rank, is_settled) = (false, ResponseRank::default(), false);
         Self { id: 0, query, sent, is_out, rank, is_settled }
-    }
-}
-
-/// Why a socket or connection cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SocketError {
-    /// This process or host is out of descriptors, buffers or memory: no nameserver is to blame, and
-    /// it may soon be over.
-    OutOfResources,
-    /// Refused, unreachable, closed.
-    Failed(io::ErrorKind),
-}
-
-impl From<SocketError> for FailureCause {
-    fn from(error: SocketError) -> Self {
-        match error {
-            SocketError::OutOfResources => Self::OutOfResources,
-            SocketError::Failed(kind) => Self::Socket(kind),
-        }
     }
 }
 

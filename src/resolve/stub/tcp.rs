@@ -8,7 +8,8 @@ use crate::resolve::stub::connection::Connection;
 use crate::resolve::stub::ids::QueryId;
 use crate::resolve::stub::ids::SocketId;
 use crate::resolve::stub::query::SentQuery;
-use crate::resolve::stub::sockets::{OutstandingQuery, SocketError};
+use crate::resolve::stub::socket_error::SocketError;
+use crate::resolve::stub::sockets::OutstandingQuery;
 use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {

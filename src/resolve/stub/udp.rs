@@ -6,7 +6,8 @@ use super::{Step, Stub, Transmit};
 use crate::resolve::stub::ids::QueryId;
 use crate::resolve::stub::ids::SocketId;
 use crate::resolve::stub::query::SentQuery;
-use crate::resolve::stub::sockets::{OutstandingQuery, ResponseRank, SocketError};
+use crate::resolve::stub::socket_error::SocketError;
+use crate::resolve::stub::sockets::{OutstandingQuery, ResponseRank};
 use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {

@@ -1,7 +1,6 @@
 //! The order of sources, without a resolver.
 
 use super::*;
-use crate::resolve::config::hosts::Hosts;
 
 /// A machine whose hosts file has `lines`, and whose search list is `example`.
 fn machine(lines: &str) -> LookupConfig {

@@ -13,7 +13,7 @@ use crate::resolve::sim::random::Random;
 use crate::resolve::sim::world::{Connect, Event, Nameserver, Reaction, World, config};
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
-use crate::resolve::stub::sockets::SocketError;
+use crate::resolve::stub::socket_error::SocketError;
 
 const LOOKUPS: u64 = 2_000;
 

@@ -1,16 +1,17 @@
-//! The futures of [`Putter`], and the request with which a put waits.
+//! The futures of [`Putter`].
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use super::error::{PutError, Unsent};
 use super::park::block_on;
-use super::put::{PutError, Putter, Unsent};
+use super::put::Putter;
 use super::queue::update_waker;
+use super::request::{Items, PutRequest};
 use super::wait_queue::{Ticket, WakeList};
 
 /// The future of [`Putter::put`], [`Putter::put_all`] and their uncancelable forms.
@@ -179,89 +180,6 @@ impl<'a, T> PendingPut<'a, T> {
             let (removed, woken) = self.putter.queue.remove_put(ticket);
             items.take_back(removed.request.lent);
             woken.fire();
-        }
-    }
-}
-
-/// The request of a waiting putter.
-pub(super) struct PutRequest<T> {
-    pub(super) lent: LentItems<T>,
-    /// Complete when this many items have moved.
-    pub(super) min: usize,
-    pub(super) moved: usize,
-    pub(super) cancelable: bool,
-    /// The result, apart from the number of items that moved.
-    pub(super) outcome: Result<(), PutError>,
-}
-
-impl<T> PutRequest<T> {
-    /// The request of an offer: it keeps its items, and waits to be woken for room.
-    pub(super) const fn without_items() -> Self {
-        Self { lent: LentItems::None, min: 0, moved: 0, cancelable: true, outcome: Ok(()) }
-    }
-}
-
-/// Items that a waiting putter lends to the queue, so that getters can take them directly.
-pub(super) enum LentItems<T> {
-    /// The putter keeps its items, is woken for room, and keeps its turn until it offers again.
-    None,
-    One(T),
-    Many(VecDeque<T>),
-}
-
-/// The items of a put while they are in the caller's hands.
-pub(super) trait Items<T> {
-    fn count(&self) -> usize;
-    /// Moves the first `n` items to the end of the ring.
-    fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize);
-    /// Lends the remaining items to the queue.
-    fn lend(&mut self) -> LentItems<T>;
-    /// Takes back the items that the queue did not use.
-    fn take_back(&mut self, lent: LentItems<T>);
-}
-
-impl<T> Items<T> for VecDeque<T> {
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize) {
-        if n == self.len() {
-            ring.append(self);
-        } else {
-            ring.extend(self.drain(..n));
-        }
-    }
-
-    fn lend(&mut self) -> LentItems<T> {
-        LentItems::Many(mem::take(self))
-    }
-
-    fn take_back(&mut self, lent: LentItems<T>) {
-        if let LentItems::Many(items) = lent {
-            *self = items;
-        }
-    }
-}
-
-impl<T> Items<T> for Option<T> {
-    fn count(&self) -> usize {
-        usize::from(self.is_some())
-    }
-
-    fn move_to(&mut self, ring: &mut VecDeque<T>, n: usize) {
-        if n > 0 {
-            ring.extend(self.take());
-        }
-    }
-
-    fn lend(&mut self) -> LentItems<T> {
-        self.take().map_or(LentItems::None, LentItems::One)
-    }
-
-    fn take_back(&mut self, lent: LentItems<T>) {
-        if let LentItems::One(item) = lent {
-            *self = Some(item);
         }
     }
 }
