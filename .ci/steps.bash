@@ -50,3 +50,18 @@ install() {
   if [[ -n $policy_is_ours ]]; then rm "$policy"; fi
   return "$outcome"
 }
+
+# not_checked REASON: ends a script whose tool cannot be had. The log says so, and nothing is claimed.
+not_checked() {
+  printf 'NOT CHECKED: %s: %s\n' "$0" "$1"
+  exit 0
+}
+
+# python_tool PACKAGE==VERSION: a program that is published as a Python package, installed below
+# target/; its folder is $tools.
+python_tool() {
+  tools=$PWD/target/tools/bin
+  [[ -x $tools/pip ]] || python3 -m venv target/tools || not_checked "there is no python3 with venv"
+  timeout 300 "$tools/pip" install --quiet --disable-pip-version-check "$1" ||
+    not_checked "$1 cannot be installed"
+}

@@ -165,6 +165,7 @@ cfg_interface_by_index! {
     pub(crate) type Interface = std::num::NonZeroU32;
 
     /// Makes all packets of a socket use this interface: `IP_BOUND_IF`.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "elsewhere it is a name")]
     pub(crate) fn bind_to_interface(
         socket: &Socket,
         interface: &Interface,
@@ -181,6 +182,7 @@ cfg_no_interface! {
     /// No interface can be given here.
     pub(crate) type Interface = std::convert::Infallible;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "elsewhere it is a name")]
     pub(crate) fn bind_to_interface(
         _: &Socket,
         interface: &Interface,

@@ -72,7 +72,7 @@ impl<S: Stream<Item = LookupResult>> Future for AddressCollector<S> {
         };
         let gate = this.gate.take().expect("seen above");
         Poll::Ready(match outcome {
-            _ if !gate.is_empty() => Ok(gate.into_ranked().collect()),
+            _ if gate.len() > 0 => Ok(gate.into_ranked().collect()),
             Ok(()) => Err(LookupErrorKind::NoAddress.into()),
             Err(error) => Err(error),
         })

@@ -166,10 +166,6 @@ impl AddressGate {
         Some(self.first_address? + self.resolution_delay)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.addresses.is_empty()
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.addresses.len()
     }
@@ -208,6 +204,7 @@ impl AddressGate {
     }
 
     /// All addresses by rank, not interleaved.
+    #[allow(dead_code, reason = "the collector uses it, with feature `hyper`")]
     pub(crate) fn into_ranked(mut self) -> impl ExactSizeIterator<Item = SocketAddr> {
         self.sort();
         self.addresses.into_iter().map(|address| address.addr)

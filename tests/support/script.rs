@@ -122,7 +122,7 @@ pub struct Asks {
 }
 
 /// One thing that a nameserver does about a query.
-#[expect(clippy::large_enum_variant, reason = "a script has few, and they are to be read as data")]
+#[allow(clippy::large_enum_variant, reason = "a script has few, and they are to be read as data")]
 #[derive(Clone, Debug)]
 pub enum Step {
     Delay(Duration),

@@ -21,11 +21,9 @@ impl BootClock {
     pub(crate) fn now(&self) -> Instant {
         Instant::now().max(self.origin)
     }
-}
 
-impl BootClock {
     /// Zero: it is not known here.
-    #[expect(clippy::unused_self, reason = "elsewhere it is")]
+    #[expect(clippy::unused_self, reason = "elsewhere it is used")]
     pub(crate) fn suspended_for(&self) -> Duration {
         Duration::ZERO
     }
@@ -35,6 +33,7 @@ impl BootClock {
 #[derive(Debug)]
 pub(crate) struct Alarm;
 
+#[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "elsewhere they are needed")]
 impl Alarm {
     pub(crate) fn new(_: &Registry, _: Token) -> io::Result<Self> {
         Ok(Self)
