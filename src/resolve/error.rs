@@ -8,15 +8,16 @@ use std::time::Duration;
 use super::DeniedAddresses;
 use crate::{HostName, TargetError};
 
-/// Why a lookup did not bring what it was asked for.
+/// Why a lookup did not return what it was asked for.
 ///
-/// A value knows the name that was asked for, the cause ([`kind`](Self::kind)), and for each question that failed what each
-/// nameserver did and how long it took ([`failures`](Self::failures)). Addresses that came before the error stay valid.
+/// It has the name that was looked up, the cause ([`kind`](Self::kind)), and for each question that
+/// failed what each nameserver did and how long it took ([`failures`](Self::failures)). Addresses that
+/// came before the error stay valid.
 #[derive(Clone, PartialEq, Eq)]
-pub struct LookupError(Box<Inner>);
+pub struct LookupError(Box<ErrorFields>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Inner {
+struct ErrorFields {
     kind: LookupErrorKind,
     name: Option<HostName>,
     failures: Vec<QueryFailure>,
@@ -29,16 +30,17 @@ struct Inner {
 pub enum LookupErrorKind {
     /// The text is no host name, address or port; nothing was sent.
     InvalidTarget(TargetError),
-    /// The name does not exist: NXDOMAIN (RFC 8020), or a name that must not be asked for, such as `x.invalid` (RFC 6761).
+    /// The name does not exist: NXDOMAIN (RFC 8020), or a special-use name that must not be asked for,
+    /// such as `x.invalid` (RFC 6761).
     NotFound,
     /// The name exists, but has no address of the family asked for: NODATA (RFC 2308 section 2.2).
     NoAddress,
-    /// Addresses came, and the [`AddressPolicy`](super::AddressPolicy) denied all of them, whatever became of the other
+    /// The [`AddressPolicy`](super::AddressPolicy) denied every address, whatever became of the other
     /// family: see [`LookupError::denied`].
     PolicyDenied,
     /// No nameserver gave a valid answer in time.
     Timeout,
-    /// Every nameserver answered, and none with an answer: SERVFAIL, REFUSED and the like.
+    /// Every nameserver responded, and none with an answer: SERVFAIL, REFUSED and the like.
     ServerFailure,
     /// No nameserver could be reached: no route, or nothing listens there.
     Unreachable,
@@ -48,13 +50,12 @@ pub enum LookupErrorKind {
     Resources,
     /// The lookup was canceled.
     Canceled,
-    /// The resolver has shut down, its thread has died, or the lookup was started in the process that this
-    /// one was forked off.
+    /// The resolver thread has panicked, or the lookup was started in the parent of this forked child.
     ResolverGone,
 }
 
 impl LookupErrorKind {
-    /// Whether the same lookup may succeed later without anything being changed.
+    /// Whether the same lookup may succeed later although nothing was changed here.
     pub fn is_temporary(self) -> bool {
         matches!(
             self,
@@ -89,7 +90,7 @@ impl LookupError {
         name: Option<HostName>,
         failures: Vec<QueryFailure>,
     ) -> Self {
-        Self(Box::new(Inner { kind, name, failures, denied: None }))
+        Self(Box::new(ErrorFields { kind, name, failures, denied: None }))
     }
 
     pub(crate) fn with_denied(mut self, denied: Option<DeniedAddresses>) -> Self {
@@ -106,23 +107,23 @@ impl LookupError {
         self.0.kind
     }
 
-    /// Whether the same lookup may succeed later without anything being changed.
+    /// Whether the same lookup may succeed later although nothing was changed here.
     pub fn is_temporary(&self) -> bool {
         self.0.kind.is_temporary()
     }
 
-    /// The name that was asked for, as the caller gave it; `None` if it was invalid.
+    /// The name that was looked up, as the caller gave it; `None` if it was invalid.
     pub fn name(&self) -> Option<&HostName> {
         self.0.name.as_ref()
     }
 
-    /// What each nameserver did with each question that failed, in the order in which it happened.
+    /// The failure of each question at each nameserver, in the order in which they happened.
     pub fn failures(&self) -> &[QueryFailure] {
         &self.0.failures
     }
 
-    /// What the [`AddressPolicy`](super::AddressPolicy) denied, of whatever kind this error is: with another than
-    /// [`PolicyDenied`](LookupErrorKind::PolicyDenied), some addresses were let through and came.
+    /// The addresses that the [`AddressPolicy`](super::AddressPolicy) denied, whatever the kind of this
+    /// error. If it is not [`PolicyDenied`](LookupErrorKind::PolicyDenied), other addresses were allowed.
     pub fn denied(&self) -> Option<DeniedAddresses> {
         self.0.denied
     }
@@ -176,17 +177,17 @@ impl std::error::Error for LookupError {
     }
 }
 
-/// What one nameserver did with one question.
+/// The failure of one question at one nameserver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueryFailure {
     /// What was asked.
     pub question: Question,
-    /// Who was asked.
+    /// The nameserver.
     pub nameserver: SocketAddr,
-    /// By which transport.
+    /// The transport.
     pub transport: Transport,
-    /// What happened.
+    /// The cause.
     pub cause: FailureCause,
     /// From the first query to this nameserver until the cause was known.
     pub elapsed: Duration,
@@ -208,6 +209,7 @@ impl fmt::Display for QueryFailure {
 
 /// A name and a record type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Question {
     /// The owner name, absolute, without its final dot.
     pub name: HostName,
@@ -258,7 +260,7 @@ impl fmt::Display for RecordType {
     }
 }
 
-/// How a query travels.
+/// The transport of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {
@@ -277,7 +279,7 @@ impl fmt::Display for Transport {
     }
 }
 
-/// What a nameserver did instead of answering.
+/// Why a nameserver gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureCause {
@@ -285,7 +287,8 @@ pub enum FailureCause {
     Timeout,
     /// The response carried this code.
     Rcode(Rcode),
-    /// A referral from a nameserver that does not recurse: no answer, no authority, recursion not available.
+    /// A referral from a nameserver that does not recurse: no answer, no authority, recursion not
+    /// available.
     LameReferral,
     /// An alias chain that loops.
     AliasLoop,

@@ -1,7 +1,7 @@
 //! [`IpPrefix`]: a network, as in `10.0.0.0/8`.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A network: an address and how many bits of it count, as in `10.0.0.0/8` or `fd00::/8`.
@@ -56,6 +56,16 @@ impl IpPrefix {
             return Err(IpPrefixError::HostBits);
         }
         Ok(prefix)
+    }
+
+    /// A prefix of the crate's own tables.
+    pub(crate) const fn of_v4(address: Ipv4Addr, length: u8) -> Self {
+        Self { address: IpAddr::V4(address), length }
+    }
+
+    /// A prefix of the crate's own tables.
+    pub(crate) const fn of_v6(address: Ipv6Addr, length: u8) -> Self {
+        Self { address: IpAddr::V6(address), length }
     }
 
     /// Whether `ip` is of this network. An IPv4 address is of no IPv6 network, nor the reverse.

@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::special_purpose::*;
 use super::*;
 
 #[track_caller]
@@ -233,20 +236,27 @@ fn a_clone_goes_its_own_way() {
     assert_eq!(reason(&wider, "10.0.0.1"), None);
 }
 
+fn bits(net: IpPrefix) -> u128 {
+    match net.address() {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
 /// All IPv6 addresses that have `ip` inside, in a form with one reading.
 fn plain_forms(ip: Ipv4Addr) -> Vec<Ipv6Addr> {
     let low = u128::from(ip.to_bits());
-    let below = |net: Ipv6Addr| Ipv6Addr::from_bits(net.to_bits() | low);
+    let below = |net: IpPrefix| Ipv6Addr::from_bits(bits(net) | low);
     let public_64 = Ipv6Addr::new(0x2606, 0x4700, 0, 0, 0, 0, 0, 0).to_bits();
     // The other end of the tunnel is a public address.
-    let (public, teredo) = (u128::from(Ipv4Addr::new(8, 8, 8, 8).to_bits()), TEREDO.to_bits());
+    let (public, teredo) = (u128::from(Ipv4Addr::new(8, 8, 8, 8).to_bits()), bits(TEREDO));
     let turned = |ip: u128| !ip & 0xffff_ffff;
     vec![
         below(MAPPED),
         below(COMPATIBLE),
         below(TRANSLATED),
         below(NAT64),
-        Ipv6Addr::from_bits(SIX_TO_FOUR.to_bits() | low << 80 | 0x1_0001),
+        Ipv6Addr::from_bits(bits(SIX_TO_FOUR) | low << 80 | 0x1_0001),
         Ipv6Addr::from_bits(teredo | low << 64 | turned(public)),
         Ipv6Addr::from_bits(teredo | public << 64 | turned(low)),
         Ipv6Addr::from_bits(public_64 | 0x5efe << 32 | low),
@@ -259,17 +269,19 @@ fn local_nat64_forms(ip: Ipv4Addr) -> Vec<Ipv6Addr> {
     let low = u128::from(ip.to_bits());
     let around_the_zero_octet = |length: u32| {
         let joined = low << (128 - 32 - length);
-        LOCAL_NAT64.to_bits() | joined >> 64 << 64 | (joined >> 8) & ((1 << 56) - 1)
+        bits(LOCAL_NAT64) | joined >> 64 << 64 | (joined >> 8) & ((1 << 56) - 1)
     };
     let mut forms: Vec<_> = [48, 56, 64].map(around_the_zero_octet).into();
-    forms.push(LOCAL_NAT64.to_bits() | low);
+    forms.push(bits(LOCAL_NAT64) | low);
     forms.into_iter().map(Ipv6Addr::from_bits).collect()
 }
 
 /// Half of them from ranges of the ready-made set. Not `::` and `::1`, which are no IPv4 inside IPv6.
 fn any_v4() -> impl Strategy<Value = Ipv4Addr> {
-    let special = (prop::sample::select(DENIED_V4), any::<u32>())
-        .prop_map(|((net, len, _), bits)| net.to_bits() | bits.checked_shr(len).unwrap_or(0));
+    let special = (prop::sample::select(DENIED_V4), any::<u32>()).prop_map(|((net, _), host)| {
+        let first = u32::try_from(bits(net)).expect("32 bits");
+        first | host.checked_shr(net.length().into()).unwrap_or(0)
+    });
     prop_oneof![any::<u32>(), special].prop_map(|bits| Ipv4Addr::from_bits(bits.max(2)))
 }
 
