@@ -35,7 +35,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use tower_service::Service;
 
 const NAMESERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53);
-/// Whoever takes longer has failed.
+/// A contestant that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const OTHER_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -217,7 +217,7 @@ fn active_opens() -> u64 {
 async fn measure(scenario: &Scenario, contestant: &Contestant, port: u16) -> (Vec<Duration>, u64) {
     let before = active_opens();
     let connects = (0..scenario.count).map(|i| {
-        // A name of its own each time, so that nobody's cache answers.
+        // A name of its own each time, so that no cache answers.
         let host = format!("n{i}-{}.{}", active_opens(), scenario.zone);
         contestant.clone().connect(host, port)
     });

@@ -25,15 +25,15 @@ use crate::{ConnectError, LookupStream, Resolver, Target};
 ///
 /// Takes the place of hyper-util's `HttpConnector`: in its legacy `Client`, under hyper-rustls'
 /// `HttpsConnector`, in tonic's `connect_with_connector`, and within tower's layers. Like
-/// `HttpConnector` it takes only `http` URIs unless told otherwise ([`enforce_http`]), connects to
+/// `HttpConnector` it takes only `http` URIs unless set otherwise ([`enforce_http`]), connects to
 /// port 80, or 443 for `https`, where the URI has none, and never looks up an IP address.
 ///
 /// A response of hyper-util's `Client` carries hyper-util's `HttpInfo` in its extensions, as with
 /// `HttpConnector`, and [`ConnectInfo`](crate::happy_eyeballs::ConnectInfo) beside it.
 ///
 /// With an [`AddressPolicy`](crate::resolve::AddressPolicy) in the resolver it dials nothing that the
-/// policy denies, whether a URI, a redirect or an answer of DNS leads there:
-/// [`is_denied`](ConnectError::is_denied) tells such an error.
+/// policy denies, whether a URI, a redirect or an answer of DNS leads there; see
+/// [`ConnectError::is_denied`].
 ///
 /// Clones share the resolver and the options, and cost two reference counts.
 ///
@@ -80,8 +80,8 @@ impl Connector {
 
     /// Whether a URI with a scheme other than `http` is an error (default: true).
     ///
-    /// It is there against requests that someone believes to be encrypted. A connector under a TLS
-    /// layer needs `false`.
+    /// It guards against plain requests to a URI that asks for encryption. A connector under a TLS layer
+    /// needs `false`.
     #[must_use]
     pub fn enforce_http(mut self, enforce: bool) -> Self {
         self.enforce_http = enforce;
@@ -133,7 +133,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// A connection on its way: the future of [`Connector`].
+/// The future of [`Connector`].
 ///
 /// # Cancel safety
 ///

@@ -1,17 +1,16 @@
 //! Connection racing (RFC 8305) over addresses as they stream in.
 //!
-//! An address is dialled while the lookup still runs, the next one when the first has not answered
-//! within the Connection Attempt Delay, and the first connection wins; the others are closed before
-//! it is handed over. What decides all this is `race`, a state machine without sockets or a
-//! clock; what runs it is [`Connecting`], one future without a task of its own.
+//! The first address is dialled while the lookup still runs, the next one when the first has not
+//! answered within the Connection Attempt Delay. The first connection wins, and the others are closed
+//! before the caller has it. A race is one future, [`Connecting`], without a task of its own.
 //!
-//! [`connect`] is all that most programs need. [`connect_with`] takes options, and
-//! [`connect_results`] takes addresses from anything that streams them.
+//! [`connect`] is all that most programs need. [`connect_with`] takes a resolver and options, and
+//! [`connect_results`] takes addresses from any stream.
 //!
 //! # What it does not do
 //!
-//! The race ends when TCP is established. It cannot see that a host accepts connections and never
-//! answers, and it does not race TLS or QUIC handshakes.
+//! The race ends with the TCP handshake. It does not notice a host that accepts connections and never
+//! responds, and it does not race TLS or QUIC handshakes.
 
 mod attempt;
 #[cfg(feature = "hyper")]
@@ -66,12 +65,12 @@ pub struct ConnectOptions {
     pub(crate) socket: SocketOptions,
     pub(crate) lookup: LookupOptions,
     pub(crate) policy: AddressPolicy,
-    /// What is known of this host's own addresses, shared by all connects with these options.
+    /// This host's own addresses, shared by all connects with these options.
     pub(crate) sources: Arc<SourceCache>,
 }
 
 impl ConnectOptions {
-    /// The delays and limits of the race, and how long all of it may take. Default: RFC 8305's.
+    /// The delays, limits and timeout of the race. Default: those of RFC 8305, and no timeout.
     #[must_use]
     pub fn race(mut self, config: RaceOptions) -> Self {
         self.race = config;
@@ -86,30 +85,30 @@ impl ConnectOptions {
         self
     }
 
-    /// How this lookup differs from what the resolver usually does. Default: not at all.
+    /// The options of the lookup. Default: those of the resolver.
     #[must_use]
     pub fn lookup(mut self, options: LookupOptions) -> Self {
         self.lookup = options;
         self
     }
 
-    /// Dials only what `policy` lets through. Default: everything that the lookup brings.
+    /// Restricts the addresses that are dialled. Default: every address of the lookup.
     ///
     /// A resolver may have a policy of its own
-    /// ([`ResolverBuilder::address_policy`](crate::ResolverBuilder::address_policy)), which keeps
-    /// addresses from everybody who asks it. This one is about one race, wherever its addresses
-    /// come from, and the error of the race names each address that it denied.
+    /// ([`ResolverBuilder::address_policy`](crate::ResolverBuilder::address_policy)), which holds for
+    /// all of its lookups. This one holds for one race, wherever its addresses come from, and the error
+    /// of the race has each address that it denied.
     ///
-    /// It sees each address when it arrives and before anything is done with it, in the form in
-    /// which it would be dialled: an IPv4-mapped IPv6 address is an IPv4 address here. It does
-    /// not know literals and the hosts file from other sources, so it always applies to them.
+    /// It checks each address when it arrives, in the form in which it would be dialled: an IPv4-mapped
+    /// IPv6 address is an IPv4 address here. It cannot distinguish literals and the hosts file from
+    /// other sources, so it applies to them always.
     #[must_use]
     pub fn policy(mut self, policy: AddressPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Whether `addr` may be dialled, and can be.
+    /// Whether `addr` may and can be dialled.
     fn check(&self, addr: SocketAddr) -> Result<(), SkipReason> {
         self.policy.check(addr.ip()).map_err(SkipReason::Denied)?;
         if self.socket.can_reach(addr) { Ok(()) } else { Err(SkipReason::NoLocalAddress) }
@@ -131,7 +130,7 @@ impl fmt::Debug for ConnectOptions {
 ///
 /// Uses the resolver of this process and the default [`ConnectOptions`]: there is no deadline but
 /// those of the lookup and of the operating system. Wrap it in [`tokio::time::timeout`], or set
-/// [`RaceOptions::connect_timeout`] with [`connect_with`], which then says what was tried.
+/// [`RaceOptions::connect_timeout`] with [`connect_with`], whose error then has every attempt.
 ///
 /// # Errors
 ///
@@ -149,7 +148,7 @@ pub async fn connect(target: impl IntoTarget) -> Result<TcpStream, ConnectError>
     connect_with(target, &Resolver::system(), &DEFAULTS).await.map(|(stream, _)| stream)
 }
 
-/// Connects to `target` with a resolver and options, and tells how it came about.
+/// Connects to `target` with a resolver and options. Returns the connection and the record of its race.
 ///
 /// # Errors
 ///
@@ -175,13 +174,12 @@ pub async fn connect_with(
     connect_results(results, options).await
 }
 
-/// Races the addresses of `results`, which any resolver may bring.
+/// Races the addresses of `results`, a stream that any resolver may make.
 ///
-/// The race, and with it [`RaceOptions::connect_timeout`], begins with this call. Results are taken until
-/// [`LookupResult::End`] or the end of the stream, whichever comes first; after that, or once the
-/// race is over, the stream is dropped. [`ConnectOptions::lookup`] means nothing here, and no
-/// resolver has judged these addresses unless they come from one with an
-/// [`AddressPolicy`]: [`ConnectOptions::policy`] does.
+/// The race, and with it [`RaceOptions::connect_timeout`], starts with this call. Results are taken
+/// until [`LookupResult::End`] or the end of the stream; then, or when the race is over, the stream is
+/// dropped. [`ConnectOptions::lookup`] has no effect here, and no address has been checked unless the
+/// resolver has an [`AddressPolicy`]: use [`ConnectOptions::policy`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -214,7 +212,7 @@ where
     Connecting::new(results, Arc::new(options.clone()))
 }
 
-/// Why a URI is none to connect to.
+/// Why a URI cannot be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UriError {

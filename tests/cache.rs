@@ -37,7 +37,7 @@ fn questions(nameserver: &Nameserver) -> usize {
 }
 
 #[tokio::test]
-async fn cc01_a_known_name_is_answered_where_it_is_asked_and_asks_nobody() {
+async fn cc01_a_known_name_is_answered_where_it_is_asked_without_a_query() {
     let nameserver = Nameserver::start(SCRIPT);
     let resolver = builder(&nameserver).build();
     let first = all(resolver.lookup("www.example.test:80")).await;
@@ -103,7 +103,7 @@ async fn t05_a_thousand_equal_lookups_are_one_pair_of_queries() {
 }
 
 #[tokio::test]
-async fn whoever_joins_is_given_what_has_come_and_then_the_rest() {
+async fn a_coalesced_lookup_is_given_what_has_come_and_then_the_rest() {
     let nameserver = Nameserver::start(SCRIPT);
     let resolver = builder(&nameserver).build();
     let mut first = resolver.lookup("halves.example.test:80");

@@ -151,7 +151,7 @@ async fn he85_he86_a_slow_address_is_not_aborted_by_a_delay() {
 async fn the_deadline_ends_everything_and_tells_what_was_tried() {
     let web = Web::start([(V4_1, Behaviour::BlackHole), (V4_2, Behaviour::BlackHole)]);
     let addrs = [V4_1, V4_2].map(|ip| SocketAddr::new(ip, web.port()));
-    let config = RaceOptions::default().connect_timeout(Some(Duration::from_millis(300)));
+    let config = RaceOptions::default().connect_timeout(Duration::from_millis(300));
     let options = ConnectOptions::default().race(config);
     let begin = Instant::now();
     let error = connect_results(known(addrs), &options).await.unwrap_err();
@@ -386,4 +386,18 @@ async fn a_race_is_ready_once() {
     assert!(first.is_ok());
     let mut context = Context::from_waker(Waker::noop());
     assert!(matches!(race.as_mut().poll(&mut context), Poll::Pending), "never a second result");
+}
+
+/// Time zero is the call, not the first poll: what passes between them counts.
+#[tokio::test(start_paused = true)]
+async fn the_times_of_a_race_count_from_the_call() {
+    let web = Web::start([(V4_1, Behaviour::Serve)]);
+    let addr = SocketAddr::new(V4_1, web.port());
+    let race = connect_results(known([addr]), &ConnectOptions::default());
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let (_, info) = race.await.unwrap();
+    let from = Duration::from_secs(5);
+    assert!(info.first_address_after() >= from, "{info:?}");
+    assert!(info.first_attempt_after() >= info.first_address_after(), "{info:?}");
+    assert!(info.connected_after() >= info.first_attempt_after(), "{info:?}");
 }

@@ -1,4 +1,4 @@
-//! What is left of lookups that nobody answers: nothing. One test alone, as it counts the files, the
+//! Nothing is left of unanswered lookups. One test alone, as it counts the files, the
 //! threads and the memory of the whole process.
 #![cfg(target_os = "linux")]
 
@@ -18,7 +18,7 @@ const PENDING: usize = 1_000;
 
 #[test]
 fn b37_b44_ca06_timeouts_and_a_resolver_that_is_dropped_leave_nothing() {
-    // Nobody reads it: its buffer fills, and what comes is lost.
+    // It is not read: its buffer fills, and further datagrams are lost.
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let before = (open_files(), resolver_threads());
     assert_eq!(before.1, 0);

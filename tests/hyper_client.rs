@@ -51,7 +51,7 @@ async fn a_page_comes_from_an_ip_literal() {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert!(String::from_utf8_lossy(&body).contains(host.trim_matches(['[', ']'])));
     }
-    assert!(world.journal().queries().is_empty(), "nobody was asked for an address");
+    assert!(world.journal().queries().is_empty(), "no nameserver was asked for an address");
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ fn ca08_another_runtime_goes_on_when_one_dies() {
 }
 
 #[tokio::test]
-async fn ca11_a_slow_consumer_gets_everything_and_delays_nobody() {
+async fn ca11_a_slow_consumer_gets_everything_and_delays_no_other() {
     let nameserver = Nameserver::start(SCRIPT);
     let resolver = Resolver::builder()
         .without_system_configuration()

@@ -17,7 +17,7 @@ const LOOKUPS: usize = 10_000;
 const WAVE: usize = 100;
 
 #[tokio::test]
-async fn t20_ten_thousand_pending_lookups_all_succeed_and_delay_nobody() {
+async fn t20_ten_thousand_pending_lookups_all_succeed_and_delay_no_other() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit to read");

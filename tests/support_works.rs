@@ -421,7 +421,7 @@ impl Client {
         client
     }
 
-    /// Takes datagrams from whoever sends them.
+    /// Takes datagrams from every sender.
     fn unconnected(server: &Nameserver) -> Self {
         let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -100,7 +100,7 @@ async fn su04_a_name_collision_is_a_warning_when_a_nameserver_says_so() {
     let nameserver = Nameserver::start("crm.corp. A -> answer 127.0.53.53");
     let resolver =
         Resolver::builder().without_system_configuration().nameservers([nameserver.addr()]).build();
-    // Whoever writes that address gets what was asked for.
+    // That address as a literal is returned as it is.
     let _: Vec<_> = resolver.lookup("127.0.53.53:80").collect().await;
     assert!(!lines.has(&["WARN"]), "{:?}", lines.0);
     let _: Vec<_> = resolver.lookup("crm.corp:80").collect().await;

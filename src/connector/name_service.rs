@@ -13,14 +13,13 @@ use crate::{HostName, LookupError, LookupOptions, LookupStream, Resolver, Target
 
 /// For `HttpConnector::new_with_resolver(resolver)`.
 ///
-/// `HttpConnector` takes all addresses at once, so nothing is raced while the lookup runs. What can
-/// be had is had: the addresses come in the order of RFC 6724, and once the first of them is there,
-/// the rest is waited for no longer than the Resolution Delay (50 ms). [`Connector`](crate::Connector)
-/// does better.
+/// `HttpConnector` takes all addresses at once, so nothing is raced while the lookup runs. Within that
+/// limit, the addresses come in the order of RFC 6724, and once the first has arrived, the others are
+/// waited for no longer than the Resolution Delay (50 ms). [`Connector`](crate::Connector) does better.
 ///
 /// An [`AddressPolicy`](crate::resolve::AddressPolicy) of the resolver covers the names of this client,
-/// and not the IP literals: `HttpConnector` dials those without asking. [`Connector`](crate::Connector)
-/// looks them up, and so has them judged.
+/// and not IP literals, which `HttpConnector` dials without a resolver. [`Connector`](crate::Connector)
+/// looks them up, and so has them checked.
 ///
 /// ```
 /// use hyper_util::client::legacy::connect::HttpConnector;
@@ -43,13 +42,13 @@ impl Service<Name> for Resolver {
     }
 }
 
-/// Looks a host up that came without a port.
+/// Looks up a host without a port.
 pub(super) fn lookup_host(resolver: &Resolver, host: &str) -> LookupStream {
     let target = host.parse::<HostName>().map(Target::from).map_err(TargetError::from);
     resolver.lookup_with(Parsed(target), &LookupOptions::default())
 }
 
-/// A target, or why the text was none: the lookup tells either.
+/// A target, or why the text is none, which the lookup reports.
 struct Parsed(Result<Target, TargetError>);
 
 impl TryFrom<Parsed> for Target {
@@ -60,7 +59,7 @@ impl TryFrom<Parsed> for Target {
     }
 }
 
-/// A lookup for `HttpConnector` on its way.
+/// A lookup for `HttpConnector`.
 ///
 /// # Cancel safety
 ///

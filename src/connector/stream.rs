@@ -1,4 +1,4 @@
-//! [`RacedStream`]: a `TcpStream` that knows how it came about.
+//! [`RacedStream`]: a `TcpStream` with the record of its race.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -27,12 +27,12 @@ impl RacedStream {
         &self.stream
     }
 
-    /// How it came about.
+    /// The record of its race.
     pub fn info(&self) -> &ConnectInfo {
         &self.info
     }
 
-    /// The connection and how it came about.
+    /// The connection and the record of its race.
     pub fn into_parts(self) -> (TcpStream, ConnectInfo) {
         (self.stream, self.info)
     }

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{LookupError, LookupErrorKind, TargetError};
 
-/// Why no connection came about.
+/// Why a race has no connection.
 ///
 /// Keeps every connection attempt in the order in which they started, and the lookup's outcome.
-/// `{}` gives one line for a log; `{:#}` adds a line for each attempt, each address passed over and
-/// the lookup. [`source`](std::error::Error::source) is the decisive error: the one failure of all
+/// `{}` gives one line for a log; `{:#}` adds a line for each attempt, each skipped address and the
+/// lookup. [`source`](std::error::Error::source) is the decisive error: the one failure of all
 /// that says most about the cause (see [`decisive`](Self::decisive)), or the lookup's. Cheap to
 /// clone.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct ConnectError(Arc<Report>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// The text or URI names no host and port to connect to; nothing was looked up.
+    /// The text or URI has no host and port to connect to; nothing was looked up.
     InvalidTarget,
     /// The lookup gave no address.
     Dns(LookupErrorKind),
@@ -42,7 +42,7 @@ pub enum ConnectErrorKind {
     Resources,
     /// A host answered that nothing listens there.
     Refused,
-    /// There is no route to the address, or a router said so.
+    /// There is no route to the address, as this host or a router reported.
     Unreachable,
     /// The operating system gave up on the address: no answer to any SYN.
     NoAnswer,
@@ -50,7 +50,7 @@ pub enum ConnectErrorKind {
     Io(io::ErrorKind),
 }
 
-/// What a race leaves behind when it ends without a winner.
+/// The record of a race without a winner.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) end: End,
@@ -146,7 +146,7 @@ impl ConnectError {
         &self.0.skipped
     }
 
-    /// How many addresses were let go because the lookup gave more than a race keeps (256 of each
+    /// How many addresses were ignored because the lookup brought more than a race keeps (256 of each
     /// family).
     pub fn ignored(&self) -> usize {
         self.0.ignored

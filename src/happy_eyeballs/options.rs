@@ -1,4 +1,4 @@
-//! [`RaceOptions`]: the delays and limits of a race.
+//! [`RaceOptions`]: the delays, limits and order of a race.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::order::PolicyTable;
 ///
 /// let config = RaceOptions::default()
 ///     .connection_attempt_delay(Duration::from_millis(150))
-///     .connect_timeout(Some(Duration::from_secs(10)));
+///     .connect_timeout(Duration::from_secs(10));
 /// # let _ = config;
 /// ```
 ///
@@ -56,8 +56,8 @@ pub enum AddressOrder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailFast {
-    /// At once. The floor of 10 ms between two attempts is then read as what it is for, not to send
-    /// into a network that has not answered yet.
+    /// At once. The floor of 10 ms between two attempts is then taken as what it is for: not to send into
+    /// a network that has not responded yet.
     #[default]
     Immediately,
     /// At once, but not within 10 ms of the start of the attempt that failed: section 5 of RFC 8305
@@ -144,23 +144,23 @@ impl RaceOptions {
     /// the other may still come.
     ///
     /// Default 64. Range 1 and up. A DNS response can list 4096 addresses, and each could be some
-    /// third party's that is to be flooded: without a limit, whoever answers a lookup decides how
-    /// many packets this host sends, and to whom. More addresses than fit a DNS response over UDP
-    /// are not a service's set of servers.
+    /// third party's that is to be flooded: without a limit, the zone decides how many packets this host
+    /// sends, and where to. More addresses than fit a DNS response over UDP are not a service's set of
+    /// servers.
     #[must_use]
     pub fn max_connection_attempts(mut self, count: u32) -> Self {
         self.max_connection_attempts = count.max(1);
         self
     }
 
-    /// How long all of it may take, from the start of the lookup to the connection.
+    /// How long the whole race may take, from the start of the lookup to the connection.
     ///
     /// Default `None`: as long as the lookup takes and the system keeps trying, which is about two
     /// minutes for an address that never answers on Linux. It is one deadline over the whole race
     /// and is not divided by the number of addresses.
     #[must_use]
-    pub fn connect_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.connect_timeout = timeout;
+    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.connect_timeout = timeout.into();
         self
     }
 

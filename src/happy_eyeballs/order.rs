@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The address family of an endpoint, which is what its packets are.
+/// The address family of an endpoint, as its packets are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Family {
     /// IPv4.
@@ -86,8 +86,8 @@ pub(crate) struct Rank {
     /// Rule 8: prefer smaller scope. "If Scope(DA) < Scope(DB), then prefer DA."
     scope: u8,
     /// Rule 9 applies "When DA and DB belong to the same address family" only. Families that tie up
-    /// to here (no table of the RFC lets them) are therefore parted first: the one whose address
-    /// came first leads.
+    /// to here (no table of the RFC makes them) are therefore ordered first: the one whose address
+    /// arrived first leads.
     late_family: bool,
     /// Rule 9: use longest matching prefix. "If CommonPrefixLen(SourceAddress(DA), DA) >
     /// CommonPrefixLen(SourceAddress(DB), DB), then prefer DA." Always 0 for IPv4: there it would let the
@@ -98,9 +98,9 @@ pub(crate) struct Rank {
 }
 
 impl Rank {
-    /// Ranks the `arrival`th address of a lookup. `source` is what the system would send from, and
-    /// `None` says that it has no route. `late_family` says that the first address of the lookup was
-    /// of the other family.
+    /// Ranks the `arrival`th address of a lookup. `source` is the address that the system would send
+    /// from; `None` if it has no route. `late_family` is whether the first address of the lookup was of
+    /// the other family.
     pub(crate) fn rfc6724(
         table: &PolicyTable,
         addr: IpAddr,

@@ -39,12 +39,12 @@ pub(crate) enum Output {
 /// [`poll_output`](Self::poll_output) until it gives `None`. Then
 /// [`poll_timeout`](Self::poll_timeout), and [`handle_timeout`](Self::handle_timeout) at that time,
 /// unless something else happens earlier. Nothing is decided before `poll_output`: what is ready in
-/// the same instant counts together, so that a connection beats an answer, and an answer beats a
-/// timer.
+/// the same instant counts together, so that a connection takes precedence over an answer, and an
+/// answer over a timer.
 ///
 /// # Outputs
 ///
-/// Each `Start` ends in exactly one way: the caller says that it failed, or a `Cancel` or `Won` names
+/// Each `Start` ends in exactly one way: the caller hands in its failure, or a `Cancel` or `Won` names
 /// it. Exactly one of `Won`, `Lost` and `TimedOut` is the last output; `Cancel` of every other attempt
 /// alive comes before it, and nothing after it. What is handed in later is ignored, and so is anything
 /// about an attempt that is not alive.
@@ -136,7 +136,7 @@ impl Race {
         self.gate.handle_end();
     }
 
-    /// An attempt has reached what the caller calls connected.
+    /// An attempt has connected.
     ///
     /// RFC 8305 section 5: "Once one of the connection attempts succeeds [..], all other connections
     /// attempts that have not yet succeeded SHOULD be canceled." Of two in the same instant, the first
@@ -150,8 +150,8 @@ impl Race {
 
     /// The network has answered that an attempt fails: refused, reset, unreachable, timed out.
     ///
-    /// If it was the latest, the next starts at once; the RFC is silent, and to wait on would only
-    /// cost the user time. If a later one is under way, that one's delay goes on.
+    /// If it was the latest, the next starts at once: RFC 8305 is silent, and waiting would only cost
+    /// time. If a later one is alive, its delay goes on.
     pub(crate) fn handle_failed(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
         if !self.remove_alive(id) || self.pacing.latest != Some(id) {
@@ -188,7 +188,7 @@ impl Race {
         self.advance(now);
     }
 
-    /// What to do next; `None`: nothing until something is handed in or
+    /// What to do next; `None` if there is nothing to do until something is handed in or
     /// [`poll_timeout`](Self::poll_timeout) comes.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         if self.conclusion.is_none() {
@@ -210,7 +210,7 @@ impl Race {
         Some(last)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout); `None`: only an event can change
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None` if only an event can change
     /// anything. To be asked when [`poll_output`](Self::poll_output) has nothing more.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         if self.conclusion.is_some() {
@@ -298,7 +298,7 @@ impl Pacing {
     ///
     /// The delay grows as draft-ietf-happy-happyeyeballs-v3 section 6 has it, "for each additional
     /// connection attempt that is started while earlier attempts are still in progress". One that
-    /// starts because the latest has failed is none of these.
+    /// starts because the latest has failed does not count.
     fn begin(&mut self, id: AttemptId, options: &RaceOptions, now: Instant) {
         if !self.hurried {
             let grown = self.delay.saturating_mul(options.connection_attempt_delay_growth);

@@ -1,4 +1,4 @@
-//! Which address this host would send from, learnt without sending a packet.
+//! Which address this host would send from, found out without sending a packet.
 //!
 //! RFC 6724 sorts destinations by the source address the system would choose for each. To ask for
 //! it, "connect" a UDP socket: the system looks up the route, picks the source address and tells it;
@@ -41,7 +41,8 @@ const LIFETIME: Duration = Duration::from_secs(1);
 const MAX_KNOWN: usize = 1024;
 
 impl SourceCache {
-    /// What the system would send from towards `destination`; `None` if it has no route there.
+    /// The address that the system would send from towards `destination`; `None` if it has no route
+    /// there.
     ///
     /// The socket that asks goes through the same steps as that of a connection attempt, so that a
     /// local address, an interface or a mark counts here as it will there.
@@ -164,7 +165,8 @@ mod tests {
 
     type Row = (u64, &'static str, io::Result<SocketAddr>, Option<SocketAddr>, bool);
 
-    /// Each row: when, where to, what the system would say, what is told, whether it was asked.
+    /// Each row: when, the destination, what the system would answer, what is returned, whether the system
+    /// was asked.
     #[test]
     fn a_source_is_remembered_for_its_network_and_for_a_second() {
         let exhausted = || io::Error::from_raw_os_error(crate::os::OUT_OF_DESCRIPTORS);
@@ -184,7 +186,7 @@ mod tests {
             (1001, "203.0.113.1:80", Err(exhausted()), None, true),
             (1001, "203.0.113.1:80", Ok(here), Some(here), true),
         ];
-        for (at, destination, answer, told, asked) in rows {
+        for (at, destination, answer, expected, asked) in rows {
             let was_asked = Cell::new(false);
             let source = sources.towards_by(
                 destination.parse().unwrap(),
@@ -194,8 +196,8 @@ mod tests {
                     answer
                 },
             );
-            let told = told.map(|addr| SourceAddress::new(addr.ip()));
-            assert_eq!((source, was_asked.get()), (told, asked), "{destination} at {at} ms");
+            let expected = expected.map(|addr| SourceAddress::new(addr.ip()));
+            assert_eq!((source, was_asked.get()), (expected, asked), "{destination} at {at} ms");
         }
     }
 

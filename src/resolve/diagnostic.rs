@@ -1,4 +1,4 @@
-//! [`Diagnostic`]: what was wrong in a configuration file, and what came of it.
+//! [`Diagnostic`]: a fault in a configuration file, and its consequence.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use crate::zone::ScopedIpError;
 
 /// A part of the configuration that could not be used, in words a person can act on.
 ///
-/// A file is never refused as a whole: what is wrong costs the word or the line it stands in, and
+/// A file is never refused as a whole: a fault costs the word or the line it stands in, and
 /// leaves one of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {

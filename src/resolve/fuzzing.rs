@@ -67,7 +67,7 @@ pub fn resolv_conf(bytes: &[u8]) {
     let conf = resolv_conf::parse(file, &env);
     assert!((1..=3).contains(&conf.nameservers.len()), "no nameserver, or too many");
     let usable = |addr: &SocketAddr| addr.port() == 53 && !addr.ip().is_unspecified();
-    assert!(conf.nameservers.iter().all(usable), "a nameserver nobody can ask");
+    assert!(conf.nameservers.iter().all(usable), "a nameserver that cannot be asked");
     assert!(conf.options.ndots <= 15 && (1..=5).contains(&conf.options.attempts));
     assert!((1..=30).contains(&conf.options.timeout.as_secs()));
     conf.diagnostics.iter().for_each(printable_diagnostic);

@@ -34,7 +34,7 @@ mod unix {
 
     /// `OUTRACE_FORKS` sets another number.
     const FORKS: u64 = 200;
-    /// Lookups that nobody answers, under way in the parent at each fork.
+    /// Unanswered lookups, pending in the parent at each fork.
     const PENDING: usize = 20;
     /// What a lookup in the child may take.
     const LIMIT: Duration = Duration::from_secs(1);

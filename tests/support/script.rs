@@ -67,7 +67,7 @@ use domain::base::{Name, Rtype};
 
 use super::Transport;
 
-/// The address in a forgery that says nothing else: whoever gets it has taken a forged answer.
+/// The address in a forgery that says nothing else: a lookup that returns it has taken a forged answer.
 pub const FORGED_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
 /// The same for AAAA.
 pub const FORGED_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 0, 0, 0, 0, 0x66);

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-/// Far above what a loaded machine needs: whoever waits so long waits for what will not come.
+/// Far above what a loaded machine needs: after so long the event will not come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A value that threads and tasks can wait for.
@@ -32,7 +32,7 @@ impl<T> Watched<T> {
         read(&self.lock().value)
     }
 
-    /// Changes the value and wakes whoever waits for it.
+    /// Changes the value and wakes the threads that wait for it.
     pub fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let mut state = self.lock();
         let result = change(&mut state.value);

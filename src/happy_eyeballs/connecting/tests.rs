@@ -32,13 +32,13 @@ fn check(rows: &[(&str, &str, &str, &str)]) {
 fn check_with(config: &RaceOptions, rows: &[(&str, &str, &str, &str)]) {
     for &(rule, lookup, network, expected) in rows {
         let options = ConnectOptions::default().race(config.clone());
-        let (told, open) = virtual_time(async {
+        let (outcome_text, open) = virtual_time(async {
             let script = Script::new(network, options);
             let open = Rc::clone(&script.open);
             let result = drive(Driver::new(results(lookup), script)).await;
             (tell(&result.map(|(stream, info)| (stream.addr, info))), open.get())
         });
-        assert_eq!(told, expected, "{rule}: {lookup} | {network}");
+        assert_eq!(outcome_text, expected, "{rule}: {lookup} | {network}");
         assert_eq!(open, 0, "{rule}: no socket is left");
     }
 }
@@ -167,7 +167,7 @@ fn a_race_ends_with_its_cause() {
             "6a@0+0:noroute 4a@0+5:refused = refused@5",
         ),
     ]);
-    let config = RaceOptions::default().connect_timeout(Some(Duration::from_millis(250)));
+    let config = RaceOptions::default().connect_timeout(Duration::from_millis(250));
     check_with(
         &config,
         &[
@@ -213,7 +213,7 @@ fn he56_drop_closes_every_attempt() {
         let waited = tokio::time::timeout(Duration::from_secs(5), race).await;
         assert!(waited.is_err());
         assert_eq!(open.get(), 0, "all four are closed");
-        assert_eq!(now() - begin, Duration::from_secs(5), "and nobody waited for it");
+        assert_eq!(now() - begin, Duration::from_secs(5), "and the race did not wait for it");
     });
 }
 
@@ -253,12 +253,12 @@ fn an_address_that_must_not_be_dialled_takes_no_turn() {
     ];
     for (rule, lookup, network, expected) in rows {
         let options = options.clone();
-        let told = virtual_time(async {
+        let outcome_text = virtual_time(async {
             let script = Script::new(network, options);
             let result = drive(Driver::new(results(lookup), script)).await;
             tell(&result.map(|(stream, info)| (stream.addr, info)))
         });
-        assert_eq!(told, expected, "{rule}");
+        assert_eq!(outcome_text, expected, "{rule}");
     }
 }
 
@@ -342,7 +342,7 @@ impl Dial for Script {
                 let error = io::Error::from_raw_os_error(EMFILE);
                 return Err(AttemptError::new(AttemptStage::Socket, error));
             }
-            None => panic!("nobody expected {addr} to be dialled"),
+            None => panic!("{addr} was not expected to be dialled"),
         };
         self.open.set(self.open.get() + 1);
         let socket = Some(Open { addr, open: Rc::clone(&self.open) });
@@ -464,7 +464,7 @@ fn tell(result: &Result<(SocketAddr, ConnectInfo), ConnectError>) -> String {
             (error.attempts(), format!("{kind}@{}", error.elapsed().as_millis()))
         }
     };
-    let mut told = String::new();
+    let mut outcome_text = String::new();
     for attempt in attempts {
         let outcome = match &attempt.outcome {
             AttemptOutcome::Won => "won",
@@ -478,7 +478,7 @@ fn tell(result: &Result<(SocketAddr, ConnectInfo), ConnectError>) -> String {
         };
         let (start, life) = (attempt.started.as_millis(), attempt.lived.as_millis());
         let name = name_of(attempt.addr);
-        write!(told, "{name}@{start}+{life}:{outcome} ").expect("a String takes all");
+        write!(outcome_text, "{name}@{start}+{life}:{outcome} ").expect("a String takes all");
     }
-    told + "= " + &end
+    outcome_text + "= " + &end
 }

@@ -141,7 +141,7 @@ fn a_function_is_asked_about_the_address_inside_as_well() {
     for ip in ["127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"] {
         assert_eq!(reason(&v4_only_loopback, ip), Some(DenyReason::Custom), "{ip}");
     }
-    assert_eq!(reason(&v4_only_loopback, "::1"), None, "nobody said so");
+    assert_eq!(reason(&v4_only_loopback, "::1"), None, "no rule denies it");
 }
 
 #[test]
@@ -209,8 +209,8 @@ fn what_was_denied_is_told_in_a_bounded_way() {
         assert!(!policy.lets_through(Ipv4Addr::new(10, 0, 0, last).into(), &mut denied));
     }
     assert!(policy.lets_through(Ipv4Addr::new(8, 8, 8, 8).into(), &mut denied));
-    let told = denied.unwrap().to_string();
-    assert_eq!(told, "256 addresses, the first 10.0.0.0 (private address)");
+    let shown = denied.unwrap().to_string();
+    assert_eq!(shown, "256 addresses, the first 10.0.0.0 (private address)");
     let mut denied = None;
     policy.lets_through(Ipv4Addr::LOCALHOST.into(), &mut denied);
     assert_eq!(denied.unwrap().to_string(), "127.0.0.1 (loopback address)");

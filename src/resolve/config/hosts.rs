@@ -62,7 +62,7 @@ fn as_u32(count: usize) -> u32 {
     u32::try_from(count).expect("a file of less than 4 GiB counts less than 4 Gi of anything")
 }
 
-/// What a hosts file knows about a name.
+/// The entry of a hosts file for a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostsEntry {
     /// The first name on the first line that has the name.
@@ -100,7 +100,7 @@ impl Hosts {
         hosts
     }
 
-    /// What the file knows about `name`.
+    /// The entry for `name`.
     pub(crate) fn lookup(&self, name: &HostName) -> Option<HostsEntry> {
         let mut mention = self.index.get(self.slot_of(name.without_final_dot())?).copied()?;
         if mention == NONE {
@@ -126,7 +126,7 @@ impl Hosts {
         self.mentions.is_empty()
     }
 
-    /// What was wrong in the file.
+    /// The faults in the file.
     pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }

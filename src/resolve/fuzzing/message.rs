@@ -39,7 +39,7 @@ pub fn message(bytes: &[u8]) -> Case {
         Case { octets: built.octets, asked, parsed, without_edns: built.without_edns }
     } else {
         let octets = input.take(usize::MAX).to_vec();
-        // Whoever sends raw bytes is to be heard: it is asked what they answer.
+        // Raw bytes are asked the question that they answer.
         let parsed = Message::parse(&octets);
         if let Some(message) = parsed.as_ref().filter(|_| !is(4)) {
             asked.id = message.id;

@@ -22,7 +22,7 @@ use crate::resolve::{
 };
 use crate::{HostName, LookupResult, Target};
 
-/// What nobody can guess is the same in every run, so that an input is the whole of it.
+/// Random numbers are the same in every run, so that the input alone decides.
 fn world(
     config: StubConfig,
     cache: Option<CacheOptions>,

@@ -190,15 +190,15 @@ impl Checks {
         }
     }
 
-    /// A query went out: somebody waits for it, and it was not sent too often.
+    /// A query was sent: a lookup waits for it, and it was not sent too often.
     pub(super) fn sent(&mut self, stub: &Stub, server: usize, socket: SocketId, query: &Query) {
         self.reference.sent(socket, query);
         let Query { name, record_type, .. } = query;
-        let Some(flight) = stub.query_in_flight(&query.wire_name, *record_type) else {
-            panic!("{name} {record_type} was sent, and nobody waits for it");
+        let Some(query_id) = stub.query_in_flight(&query.wire_name, *record_type) else {
+            panic!("{name} {record_type} was sent, and no lookup waits for it");
         };
         let is_tcp = query.transport == Transport::Tcp;
-        let sends = self.sends.entry((flight, *record_type, server, is_tcp)).or_default();
+        let sends = self.sends.entry((query_id, *record_type, server, is_tcp)).or_default();
         *sends += 1;
         assert!(*sends <= MAX_SENDS, "{name} {record_type} sent a fourth time");
     }
@@ -254,12 +254,8 @@ impl Checks {
         assert_eq!(stub.holdings().timers, stub.timers_in_use(), "timers, and what they are for");
         let open = stub.open_questions();
         let distinct: HashSet<_> = open.iter().collect();
-        assert_eq!(open.len(), distinct.len(), "an identical question is out twice");
-        assert_eq!(
-            open.len(),
-            stub.holdings().in_flight,
-            "questions that are out, and their flights"
-        );
+        assert_eq!(open.len(), distinct.len(), "an identical question is in flight twice");
+        assert_eq!(open.len(), stub.holdings().in_flight, "open questions, and those in flight");
     }
 
     /// All is over: nothing is left behind.

@@ -179,7 +179,7 @@ impl Faults {
             response.answers.clear();
             response = response.address(&query.name, Self::forged_ip(query));
         } else if self.random.percent(10) {
-            // An address that nobody asked about, in a valid response.
+            // The address of another name, in a valid response.
             response = response.address("bank.example", Self::forged_ip(query));
         }
         Some(response.bytes())

@@ -138,7 +138,7 @@ fn cache_options(random: &mut Random) -> CacheOptions {
         .finish_dropped(random.percent(30))
 }
 
-/// The configuration changes, the machine sleeps, somebody wants the cache empty.
+/// The configuration changes, the machine is suspended, the cache is cleared.
 fn add_changes(world: &mut World, random: &mut Random, span: u64, nameservers: &[SocketAddr]) {
     for _ in 0..=random.index(4) {
         let at = random.millis(0..span);

@@ -363,7 +363,7 @@ impl World {
         consumer.has_ended = true;
     }
 
-    /// What the resolver thread does when it is told that the configuration has changed.
+    /// What the resolver thread does when the configuration has changed.
     fn start_generation(&mut self, nameservers: Vec<SocketAddr>) {
         if let Some(cache) = &self.cache {
             cache.clear();
@@ -416,7 +416,7 @@ impl World {
                 }
             }
             Transmit::SendUdp { socket } => {
-                // A socket that could not be opened: the core has not been told yet, or has.
+                // The socket may be one that could not be opened.
                 if let Some(&server) = self.udp.get(&socket) {
                     self.send(server, socket, Query::read(buf, Transport::Udp));
                 }

@@ -32,7 +32,7 @@ impl QueryName {
     /// a byte other than a letter, a digit, a hyphen or an underscore.
     pub(crate) fn to_host_name(&self) -> Option<HostName> {
         // The check stands before the conversion to text, in which a dot inside a label could not
-        // be told from the dot between two.
+        // be distinguished from the dot between two.
         if !is_host_name(self.labels()) {
             return None;
         }

@@ -32,7 +32,7 @@ pub(super) struct Tcp {
 #[derive(Debug)]
 enum Listening {
     Listener(TcpListener),
-    /// Bound, and not listening: connects are refused, and nobody else gets the port.
+    /// Bound, and not listening: connects are refused, and no other socket gets the port.
     Refusing(#[expect(dead_code, reason = "held for its port")] socket2::Socket),
     BlackHole(#[expect(dead_code, reason = "held for its backlog")] BlackHole),
 }
@@ -64,7 +64,7 @@ impl Tcp {
             }
             TcpService::Serve | TcpService::CloseAtOnce | TcpService::Mute => {
                 let mut listener = TcpListener::from_std(listening(addr, 1024)?);
-                // A mute nameserver's kernel completes the handshake; nobody accepts.
+                // A mute nameserver's kernel completes the handshake; nothing accepts.
                 if service != TcpService::Mute {
                     poll.registry().register(&mut listener, super::TCP, Interest::READABLE)?;
                 }

@@ -186,7 +186,7 @@ fn pacing() {
         scenario("he49: both of two fail", "0 4a 6a end", "6a fail 250; 4a fail 250", "0 6a; 150 4a; 400 lost")
             .with(|config| config.connection_attempt_delay(150 * MS)),
         scenario("he57: the deadline in the instant of the timer", "0 6a 4a end", "", "0 6a; 250 cancel 6a; 250 timed out")
-            .with(|config| config.connect_timeout(Some(250 * MS))),
+            .with(|config| config.connect_timeout(250 * MS)),
     ]);
 }
 
@@ -347,21 +347,21 @@ fn limits() {
         scenario("co01: not even half of one", "0 4a; 100 6a", "4a fail 1", "50 4a; 51 lost")
             .with(|config| config.max_connection_attempts(1)),
         scenario("he20: the deadline before the Resolution Delay", "0 4a; 100 6a end", "", "49 timed out")
-            .with(|config| config.connect_timeout(Some(49 * MS))),
+            .with(|config| config.connect_timeout(49 * MS)),
         scenario("he21: the deadline during the lookup", "40 4a; 45 6a end", "", "30 timed out")
-            .with(|config| config.connect_timeout(Some(30 * MS))),
+            .with(|config| config.connect_timeout(30 * MS)),
         scenario("he52: the time is not divided among addresses", "0 6a 6b 6c end", "6a ok 11999",
             "0 6a; 250 6b; 500 6c; 11999 cancel 6b; 11999 cancel 6c; 11999 won 6a")
-            .with(|config| config.connect_timeout(Some(12000 * MS))),
+            .with(|config| config.connect_timeout(12000 * MS)),
         scenario("he52: until it is over", "0 6a 6b 6c end", "",
             "0 6a; 250 6b; 500 6c; 12000 cancel 6a; 12000 cancel 6b; 12000 cancel 6c; 12000 timed out")
-            .with(|config| config.connect_timeout(Some(12000 * MS))),
+            .with(|config| config.connect_timeout(12000 * MS)),
         scenario("a success in the instant of the deadline counts", "0 6a end", "6a ok 100", "0 6a; 100 won 6a")
-            .with(|config| config.connect_timeout(Some(100 * MS))),
+            .with(|config| config.connect_timeout(100 * MS)),
         scenario("so does the last failure", "0 6a end", "6a fail 100", "0 6a; 100 lost")
-            .with(|config| config.connect_timeout(Some(100 * MS))),
-        scenario("no time at all", "0 6a end", "", "0 timed out").with(|config| config.connect_timeout(Some(Duration::ZERO))),
+            .with(|config| config.connect_timeout(100 * MS)),
+        scenario("no time at all", "0 6a end", "", "0 timed out").with(|config| config.connect_timeout(Duration::ZERO)),
         scenario("more time than the clock can count", "0 6a end", "", "0 6a; pending")
-            .with(|config| config.connect_timeout(Some(Duration::MAX))),
+            .with(|config| config.connect_timeout(Duration::MAX)),
     ]);
 }

@@ -340,7 +340,7 @@ impl Game {
         assert!(waits || !room, "a failure did not start the next");
     }
 
-    /// Rule by rule of section 3, as far as it can be told from outside.
+    /// Rule by rule of section 3, as far as it shows from outside.
     fn gate_may_be_open(&self) -> bool {
         let first = self.first_address.expect("an address is known");
         let both = self.known.iter().any(|(_, addr)| addr.is_ipv4())

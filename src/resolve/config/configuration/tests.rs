@@ -254,7 +254,7 @@ fn ho14_an_emptied_hosts_file_holds_for_one_more_look() {
 
 /// Read on a thread of its own, while the one before holds, and put in its place at once.
 #[test]
-fn ho14_a_large_hosts_file_takes_nobodys_time() {
+fn ho14_a_large_hosts_file_delays_no_lookup() {
     let machine = Machine::new(None, Some("192.0.2.7 here\n"));
     let lines: Vec<_> = (0..100_000).map(|n| format!("0.0.0.0 n{n}.example")).collect();
     machine.replace("hosts", &lines.join("\n"));
@@ -310,5 +310,5 @@ fn b05_a_thousand_changes_leave_one_snapshot() {
         machine.replace("resolv.conf", &format!("nameserver 192.0.2.{}\n", 1 + n % 200));
         assert!(machine.look(5 * n).is_some(), "change {n}");
     }
-    assert!(first.upgrade().is_none(), "nobody holds the first one");
+    assert!(first.upgrade().is_none(), "the first one is held nowhere");
 }

@@ -55,7 +55,7 @@ fn su05_one_family_denied_leaves_the_other() {
 }
 
 /// A name whose owner answers for one family with a denied address and lets the other fail must
-/// not pass for one that is down: that would be told as an outage, and tried again.
+/// not pass for one that is down: that would be reported as an outage, and retried.
 #[test]
 fn su05_what_becomes_of_the_other_family_does_not_hide_a_denial() {
     for (other, at) in [
@@ -82,7 +82,8 @@ fn su05_what_becomes_of_the_other_family_does_not_hide_a_denial() {
     Scenario { servers, steps, results: &["PolicyDenied@300"], ..NO_10 }.check();
 }
 
-/// The failures of the other family are told all the same, and so is a denial beside addresses that came.
+/// The failures of the other family are reported all the same, and so is a denial beside allowed
+/// addresses.
 #[test]
 fn a_denial_and_a_failure_are_both_told() {
     let config = "deny 10.0.0.0/8; attempts 1";
@@ -98,14 +99,14 @@ fn a_denial_and_a_failure_are_both_told() {
 }
 
 #[test]
-fn nobody_is_told_of_a_denial_that_was_none() {
+fn no_denial_is_reported_that_was_none() {
     let servers = &["* A -> nodata; * AAAA -> nxdomain"];
     let world = Scenario { servers, steps: BOTH, results: &["NoAddress@1"], ..NO_10 }.check();
     assert_eq!(error(&world).denied(), None);
 }
 
-/// Otherwise whoever answers for the first suffix could choose, by a denied address, which of the
-/// later ones is connected to; the caller would be told nothing of it.
+/// Otherwise the zone of the first suffix could choose, by a denied address, which of the later ones is
+/// connected to, and the caller would not learn of it.
 #[test]
 fn a_denied_candidate_ends_the_search() {
     let config = "deny 10.0.0.0/8; search a b c";

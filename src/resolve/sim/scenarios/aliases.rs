@@ -40,7 +40,7 @@ fn cn05_an_alias_in_one_family_and_an_address_in_the_other() {
 }
 
 #[test]
-fn cn08_an_alias_to_a_name_nobody_may_be_asked_for_is_not_followed() {
+fn cn08_an_alias_to_a_name_that_must_not_be_asked_for_is_not_followed() {
     for target in ["x.onion", "localhost", "x.localhost", "x.invalid"] {
         let script = format!("www.example A -> cname {target}; * * -> answer 192.0.2.66");
         let servers = &[script.as_str()];
@@ -63,7 +63,7 @@ fn cn03_the_time_of_a_name_covers_its_aliases() {
 }
 
 #[test]
-fn cn03_the_time_of_a_name_ends_a_question_that_somebody_else_asked_later() {
+fn cn03_the_deadline_of_a_name_ends_a_question_that_another_lookup_asked_later() {
     let servers = &["www.example A -> delay 900 cname web.example; web.example A -> drop"];
     let steps = &["0 lookup www.example", "800 lookup web.example"];
     let results = &["Timeout@1000", "Timeout@1800"];

@@ -38,7 +38,7 @@ fn cc01_an_alias_holds_no_longer_than_what_it_leads_to() {
 }
 
 #[test]
-fn cc02_a_ttl_of_zero_serves_those_who_wait_and_nobody_else() {
+fn cc02_a_ttl_of_zero_serves_the_lookups_that_wait_and_no_other() {
     let servers = &["* * -> delay 10 ttl 0 answer 192.0.2.1"];
     let steps = &["0 lookup www.example", "5 lookup www.example", "20 lookup www.example"];
     let queries = "0 ns1 www.example A, 20 ns1 www.example A";
@@ -126,7 +126,7 @@ fn cc08_a_flood_of_one_dead_name_asks_once_a_second() {
 }
 
 #[test]
-fn cc08_a_flood_of_one_name_that_nobody_answers_is_one_question_at_a_time() {
+fn cc08_a_flood_of_one_unanswered_name_is_one_question_at_a_time() {
     let steps: Vec<String> = (0..200).map(|n| format!("{} lookup dead.example", n * 10)).collect();
     let steps: Vec<_> = steps.iter().map(String::as_str).collect();
     let config = "cache; timeout 400";
@@ -137,9 +137,9 @@ fn cc08_a_flood_of_one_name_that_nobody_answers_is_one_question_at_a_time() {
     assert!(starts.iter().all(|at| *at < 400 || (1400..1800).contains(at)), "{starts:?}");
 }
 
-/// Its own time is not over when that of the one it joined is: it asks again, when it may.
+/// The deadline of the query it was coalesced with comes before its own: it asks again, when it may.
 #[test]
-fn cc08_one_who_joined_late_asks_again_a_second_later() {
+fn cc08_a_lookup_that_was_coalesced_late_asks_again_a_second_later() {
     let servers = &["* * -> drop, drop, drop, answer 192.0.2.1"];
     let steps = &["0 lookup www.example", "4900 lookup www.example"];
     let results = &["Timeout@5000", "192.0.2.1@6001 =www.example@6001 ok@6001"];
@@ -203,7 +203,7 @@ fn ca03_a_thousand_equal_lookups_are_one_pair_of_queries() {
         let scenario = Scenario { config, servers, steps: &steps, queries, ..SCENARIO };
         let world = scenario.check();
         assert_eq!(results(&world, 2), "192.0.2.1@9 =www.example@9 2001:db8::1@200 ok@200");
-        // Whoever came when one half was there is given it at once.
+        // A lookup that came when one half was there is given it at once.
         let last = "192.0.2.1@99 =www.example@99 2001:db8::1@200 ok@200";
         assert_eq!(results(&world, 1000), last, "with {config:?}");
     }
@@ -238,7 +238,7 @@ fn both_families_are_refreshed_as_they_are_asked() {
     }
 }
 
-/// The second family's turn comes with whoever is given the name next, but not beside the first.
+/// The second family is refreshed by the next hit, and not beside the first.
 #[test]
 fn single_request_refreshes_one_family_at_a_time() {
     let servers =
@@ -274,7 +274,7 @@ fn a_core_that_has_retired_asks_for_those_alone_who_still_wait() {
     assert!(last.at.as_millis() < 10_200, "{}", queries(&world));
 }
 
-/// `ca07`: a question that nobody waits for any more goes on for the cache, if that is wanted.
+/// `ca07`: a question without a subscriber goes on for the cache, if that is set.
 #[test]
 fn ca07_a_dropped_question_is_finished_for_the_cache_by_option() {
     let servers = &["* * -> delay 50 answer 192.0.2.1"];

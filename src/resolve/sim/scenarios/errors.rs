@@ -32,8 +32,8 @@ fn er01_each_code_is_told_apart() {
         let script = format!("* * -> {reply}");
         let error = error(&Scenario { servers: &[&script], ..SCENARIO }.check(), 1);
         assert_eq!(error.kind(), kind, "{reply}");
-        let told = error.failures().first().map(|failure| failure.cause);
-        assert_eq!(told, cause.map(FailureCause::Rcode), "{reply}");
+        let reported = error.failures().first().map(|failure| failure.cause);
+        assert_eq!(reported, cause.map(FailureCause::Rcode), "{reply}");
     }
 }
 
@@ -58,7 +58,7 @@ fn er03_a_timeout_names_each_nameserver_and_what_it_did_for_how_long() {
     let servers = &["* * -> drop", "* * -> header servfail", "open -> unreachable"];
     let error = error(&Scenario { config: "timeout 900", servers, ..SCENARIO }.check(), 1);
     assert_eq!(error.name().unwrap().as_str(), "www.example");
-    let told: Vec<_> = error
+    let reported: Vec<_> = error
         .failures()
         .iter()
         .map(|f| (f.nameserver.to_string(), f.transport, f.cause, f.elapsed))
@@ -69,7 +69,7 @@ fn er03_a_timeout_names_each_nameserver_and_what_it_did_for_how_long() {
     // Silent until the others had failed for good.
     let over_at = Duration::from_micros(737_500);
     assert_eq!(
-        told,
+        reported,
         [
             ("192.0.2.202:53".to_owned(), Transport::Udp, unreachable, Duration::ZERO),
             ("192.0.2.201:53".to_owned(), Transport::Udp, servfail, spoke_at),

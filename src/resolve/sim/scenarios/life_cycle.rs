@@ -58,7 +58,7 @@ fn ca03_a_question_outlives_the_one_who_asked_first_and_is_never_out_twice() {
     Scenario { servers: &[OK], steps, results, queries, ..SCENARIO }.check();
 }
 
-/// Whoever joins late has a time of its own.
+/// A lookup that is coalesced late has a deadline of its own.
 #[test]
 fn ca03_one_who_joins_late_has_the_whole_timeout() {
     let servers = &["* * -> drop, drop, drop, answer 192.0.2.1"];
@@ -123,7 +123,7 @@ fn ca10_descriptors_that_are_short_for_a_while_delay_and_fail_nothing() {
 }
 
 #[test]
-fn ca11_a_slow_consumer_loses_nothing_and_delays_nobody() {
+fn ca11_a_slow_consumer_loses_nothing_and_delays_no_other() {
     let servers = &["* * -> answer 192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4"];
     let steps = &["0 lookup a.example pace 1 100", "1 lookup b.example"];
     let results = &[

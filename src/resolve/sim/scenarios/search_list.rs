@@ -152,7 +152,7 @@ fn se14_a_wildcard_search_domain_never_sees_a_complete_name() {
 }
 
 /// Where the nameserver is known to answer, a timeout is the candidate's own, and the next one may
-/// fare better; where nobody was heard at all, each candidate would cost the timeout again. glibc
+/// fare better; where no nameserver responds, each candidate would cost the timeout again. glibc
 /// stops at any timeout.
 #[test]
 fn se07_a_timeout_ends_the_search_only_where_no_nameserver_was_heard() {

@@ -157,7 +157,7 @@ fn rv17_a_duplicated_servfail_counts_once() {
     Scenario { servers, results, ..SCENARIO }.check();
 }
 
-/// A private name is becoming a public one: a person has to be told, the caller gets what there is.
+/// A private name is becoming a public one: it is counted, and the caller gets the answer.
 #[test]
 fn su04_the_address_of_a_name_collision_is_returned_and_counted() {
     let servers = &["www.example A -> answer 127.0.53.53; other.example A -> answer 127.0.53.54"];

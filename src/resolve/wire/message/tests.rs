@@ -334,7 +334,7 @@ fn rv15_chains_of_pointers() {
     ] {
         let mut message = message("question www.example A");
         message[7] = 2;
-        // A record of a type nobody knows, whose data are the pointers but the last.
+        // A record of an unknown type, whose data are the pointers but the last.
         message.extend_from_slice(b"\0\xff\xf0\0\x01\0\0\0\0");
         message.extend_from_slice(&u16::try_from(2 * (pointers - 1)).unwrap().to_be_bytes());
         let mut target = 12;

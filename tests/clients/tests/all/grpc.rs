@@ -20,7 +20,7 @@ use super::{HOST, Host, listen};
 
 type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
-/// Greets whoever says its name. Its messages are `google.protobuf.StringValue`s.
+/// Greets each caller by its name. Its messages are `google.protobuf.StringValue`s.
 #[derive(Clone)]
 struct Greeter;
 

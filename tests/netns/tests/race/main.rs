@@ -137,7 +137,7 @@ async fn he83_syns_on_the_wire() {
     }
 }
 
-/// IPv6 is well, and nobody waits for A, be it late or lost.
+/// IPv6 works, and A is not waited for, be it late or lost.
 #[tokio::test]
 async fn he84_late_a_costs_nothing() {
     let servers = Servers::start();

@@ -92,7 +92,7 @@ impl Wire {
                 message.set_verdict(Verdict::Accept);
                 queue.verdict(message)?;
             }
-            // The queue shows its descriptor to nobody, so that it cannot be waited for.
+            // The queue does not show its descriptor, so it cannot be waited for.
             thread::park_timeout(Duration::from_micros(200));
         }
     }
