@@ -55,7 +55,7 @@ fn print_round(round: u32, stats: &Stats) {
     let ignored: u64 = stats.ignored.total();
     let Stats { lookups, cache_hits, cache_stale, coalesced, udp_queries, .. } = stats;
     println!(
-        "{round:>5}  {lookups:>7}  {cache_hits:>4}  {cache_stale:>5}  {coalesced:>6}  \
+        "{round:>5}  {lookups:>7}  {cache_hits:>4}  {cache_stale:>5}  {coalesced:>9}  \
          {udp_queries:>3}  {resends:>7}  {ignored:>7}"
     );
 }
