@@ -29,8 +29,8 @@ tests() {
   [[ $passed -gt 0 ]] || fail "no test ran: $*"
 }
 
-# install COMMAND=PACKAGE..: installs the Debian packages whose commands are missing. None of them may
-# start a service: `policy-rc.d` is what Debian's packages ask, and 101 is "do not".
+# install COMMAND=PACKAGE..: installs the Debian packages whose commands are missing. None of them
+# may start a service: `policy-rc.d` is what Debian's packages ask, and 101 is "do not".
 install() {
   local pair packages=() policy=/usr/sbin/policy-rc.d policy_is_ours=
   for pair; do
@@ -51,7 +51,8 @@ install() {
   return "$outcome"
 }
 
-# not_checked REASON: ends a script whose tool cannot be had. The log says so, and nothing is claimed.
+# not_checked REASON: ends a script whose tool cannot be had. The log says so, and nothing is
+# claimed.
 not_checked() {
   printf 'NOT CHECKED: %s: %s\n' "$0" "$1"
   exit 0

@@ -5,9 +5,10 @@
 //! cargo bench -p outrace-benches --bench connect
 //! ```
 //!
-//! All in a network namespace with a scripted nameserver and scripted servers on loopback (Linux and
-//! `unshare`). Each figure is the time to a connected socket less the floor: one DNS exchange and one
-//! TCP handshake, measured in the same run. `SYNs` are connections that the kernel began, per connect.
+//! All in a network namespace with a scripted nameserver and scripted servers on loopback (Linux
+//! and `unshare`). Each figure is the time to a connected socket less the floor: one DNS exchange
+//! and one TCP handshake, measured in the same run. `SYNs` are connections that the kernel began,
+//! per connect.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

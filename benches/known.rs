@@ -1,5 +1,5 @@
-//! The cost of names that are known: a cache hit, beside hickory's, and a name in a long hosts file.
-//! One scripted nameserver on loopback answers once; after that no query is sent.
+//! The cost of names that are known: a cache hit, beside hickory's, and a name in a long hosts
+//! file. One scripted nameserver on loopback answers once; after that no query is sent.
 //!
 //! ```text
 //! cargo bench -p outrace-benches --bench known

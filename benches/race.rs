@@ -1,8 +1,8 @@
 //! The CPU that a race costs, sockets and clock left out: the state machine alone, from its first
 //! address to its last output.
 //!
-//! `cargo bench -p outrace-benches --bench race`. Beside the times stands what is allocated: each list
-//! once, and nothing after that.
+//! `cargo bench -p outrace-benches --bench race`. Beside the times stands what is allocated: each
+//! list once, and nothing after that.
 
 use outrace_benches::races::Course;
 

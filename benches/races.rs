@@ -1,7 +1,7 @@
 //! Whole races, played on the state machine alone.
 //!
-//! The crate does not make its core public, and need not: the core names nothing outside of itself, so
-//! that it can be built here as well, from the same files.
+//! The crate does not make its core public, and need not: the core names nothing outside of itself,
+//! so that it can be built here as well, from the same files.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -32,9 +32,9 @@ pub struct Course {
 }
 
 impl Course {
-    /// All addresses come at once, and then the lookup ends. The attempt that is the `connects`th to
-    /// start (the first is 0) connects within 1 ms. The others stay silent until no further one can
-    /// start, and then fail, the oldest first.
+    /// All addresses come at once, and then the lookup ends. The attempt that is the `connects`th
+    /// to start (the first is 0) connects within 1 ms. The others stay silent until no further one
+    /// can start, and then fail, the oldest first.
     pub fn new(ipv6: u16, ipv4: u16, connects: Option<usize>) -> Self {
         let mut addresses = Vec::new();
         for n in 1..=ipv4 {

@@ -1,8 +1,9 @@
 //! Fetches a page with hyper-util's client, and tells which address won and when.
 //!
 //! Without an argument it fetches from the embedded world a page of a host whose AAAA response is
-//! 300 ms late: the client has connected long before. With an argument (`fetch http://example.com/`)
-//! it fetches that page. It leaves out TLS: give `outrace::Connector` to hyper-rustls for that.
+//! 300 ms late: the client has connected long before. With an argument (`fetch
+//! http://example.com/`) it fetches that page. It leaves out TLS: give `outrace::Connector` to
+//! hyper-rustls for that.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

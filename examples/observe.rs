@@ -1,5 +1,5 @@
-//! Prints what a resolver counts while it resolves: two nameservers, of which the first loses what it
-//! is asked first and the second is slow, and names that are looked up again and again.
+//! Prints what a resolver counts while it resolves: two nameservers, of which the first loses what
+//! it is asked first and the second is slow, and names that are looked up again and again.
 //!
 //! It leaves out tracing: with feature `tracing` each lookup has a span of its own.
 

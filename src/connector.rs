@@ -31,8 +31,8 @@ use crate::{ConnectError, LookupStream, Resolver, Target};
 /// A response of hyper-util's `Client` carries hyper-util's `HttpInfo` in its extensions, as with
 /// `HttpConnector`, and [`ConnectInfo`](crate::happy_eyeballs::ConnectInfo) beside it.
 ///
-/// With an [`AddressPolicy`](crate::resolve::AddressPolicy) in the resolver it dials nothing that the
-/// policy denies, whether a URI, a redirect or an answer of DNS leads there; see
+/// With an [`AddressPolicy`](crate::resolve::AddressPolicy) in the resolver it dials nothing that
+/// the policy denies, whether a URI, a redirect or an answer of DNS leads there; see
 /// [`ConnectError::is_denied`].
 ///
 /// Clones share the resolver and the options, and cost two reference counts.
@@ -80,8 +80,8 @@ impl Connector {
 
     /// Whether a URI with a scheme other than `http` is an error (default: true).
     ///
-    /// It guards against plain requests to a URI that asks for encryption. A connector under a TLS layer
-    /// needs `false`.
+    /// It guards against plain requests to a URI that asks for encryption. A connector under a TLS
+    /// layer needs `false`.
     #[must_use]
     pub fn enforce_http(mut self, enforce: bool) -> Self {
         self.enforce_http = enforce;

@@ -1,16 +1,17 @@
 //! Connection racing (RFC 8305) over addresses as they stream in.
 //!
 //! The first address is dialled while the lookup still runs, the next one when the first has not
-//! answered within the Connection Attempt Delay. The first connection wins, and the others are closed
-//! before the caller has it. A race is one future, [`Connecting`], without a task of its own.
+//! answered within the Connection Attempt Delay. The first connection wins, and the others are
+//! closed before the caller has it. A race is one future, [`Connecting`], without a task of its
+//! own.
 //!
 //! [`connect`] is all that most programs need. [`connect_with`] takes a resolver and options, and
 //! [`connect_results`] takes addresses from any stream.
 //!
 //! # What it does not do
 //!
-//! The race ends with the TCP handshake. It does not notice a host that accepts connections and never
-//! responds, and it does not race TLS or QUIC handshakes.
+//! The race ends with the TCP handshake. It does not notice a host that accepts connections and
+//! never responds, and it does not race TLS or QUIC handshakes.
 
 mod attempt;
 #[cfg(feature = "hyper")]
@@ -95,13 +96,13 @@ impl ConnectOptions {
     /// Restricts the addresses that are dialled. Default: every address of the lookup.
     ///
     /// A resolver may have a policy of its own
-    /// ([`ResolverBuilder::address_policy`](crate::ResolverBuilder::address_policy)), which holds for
-    /// all of its lookups. This one holds for one race, wherever its addresses come from, and the error
-    /// of the race has each address that it denied.
+    /// ([`ResolverBuilder::address_policy`](crate::ResolverBuilder::address_policy)), which holds
+    /// for all of its lookups. This one holds for one race, wherever its addresses come from, and
+    /// the error of the race has each address that it denied.
     ///
-    /// It checks each address when it arrives, in the form in which it would be dialled: an IPv4-mapped
-    /// IPv6 address is an IPv4 address here. It cannot distinguish literals and the hosts file from
-    /// other sources, so it applies to them always.
+    /// It checks each address when it arrives, in the form in which it would be dialled: an
+    /// IPv4-mapped IPv6 address is an IPv4 address here. It cannot distinguish literals and the
+    /// hosts file from other sources, so it applies to them always.
     #[must_use]
     pub fn policy(mut self, policy: AddressPolicy) -> Self {
         self.policy = policy;
@@ -148,7 +149,8 @@ pub async fn connect(target: impl IntoTarget) -> Result<TcpStream, ConnectError>
     connect_with(target, &Resolver::system(), &DEFAULTS).await.map(|(stream, _)| stream)
 }
 
-/// Connects to `target` with a resolver and options. Returns the connection and the record of its race.
+/// Connects to `target` with a resolver and options. Returns the connection and the record of its
+/// race.
 ///
 /// # Errors
 ///
@@ -177,9 +179,9 @@ pub async fn connect_with(
 /// Races the addresses of `results`, a stream that any resolver may make.
 ///
 /// The race, and with it [`RaceOptions::connect_timeout`], starts with this call. Results are taken
-/// until [`LookupResult::End`] or the end of the stream; then, or when the race is over, the stream is
-/// dropped. [`ConnectOptions::lookup`] has no effect here, and no address has been checked unless the
-/// resolver has an [`AddressPolicy`]: use [`ConnectOptions::policy`].
+/// until [`LookupResult::End`] or the end of the stream; then, or when the race is over, the stream
+/// is dropped. [`ConnectOptions::lookup`] has no effect here, and no address has been checked
+/// unless the resolver has an [`AddressPolicy`]: use [`ConnectOptions::policy`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

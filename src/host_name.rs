@@ -78,8 +78,8 @@ impl HostName {
         Self(text.into())
     }
 
-    /// The text of an address, as the canonical name of a lookup of that address: the one value of this
-    /// type that is not a name.
+    /// The text of an address, as the canonical name of a lookup of that address: the one value of
+    /// this type that is not a name.
     pub(crate) fn of_literal(ip: IpAddr) -> Self {
         Self(ip.to_string().into())
     }

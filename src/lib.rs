@@ -26,8 +26,8 @@
 //! # }
 //! ```
 //!
-//! With feature `hyper` (on by default), [`Connector`] brings the same to `hyper-util`, `hyper-rustls`,
-//! `tonic` and `tower`.
+//! With feature `hyper` (on by default), [`Connector`] brings the same to `hyper-util`,
+//! `hyper-rustls`, `tonic` and `tower`.
 //!
 //! # A race
 //!
@@ -59,17 +59,17 @@
 //! # Cancel safety
 //!
 //! Every future and stream here may be dropped at any time, and dropping it cancels it: its sockets
-//! are closed, its timers are gone, and no further packet is sent for it. A `next()` or `get()` that
-//! is dropped loses no item. Two things go on after a drop: the resolver thread, for other lookups,
-//! and a question that another lookup waits for as well.
+//! are closed, its timers are gone, and no further packet is sent for it. A `next()` or `get()`
+//! that is dropped loses no item. Two things go on after a drop: the resolver thread, for other
+//! lookups, and a question that another lookup waits for as well.
 //!
 //! # What it does not do
 //!
 //! It asks the nameservers of resolv.conf as the C library does, but it is not the C library: it
 //! reads no nsswitch.conf, and knows no mDNS, LDAP or VPN-specific resolver. It neither validates
-//! DNSSEC nor encrypts queries; a validating or encrypting resolver on this host does that for every
-//! program. For other record types than addresses, use a DNS library such as `hickory-resolver` or
-//! `domain`.
+//! DNSSEC nor encrypts queries; a validating or encrypting resolver on this host does that for
+//! every program. For other record types than addresses, use a DNS library such as
+//! `hickory-resolver` or `domain`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 /// A value that belongs to the process that made it.
 ///
-/// A forked child has a copy of its parent's memory, but not its threads: a lock in it may be held for
-/// good. So a child does not use the parent's value, but makes one of its own.
+/// A forked child has a copy of its parent's memory, but not its threads: a lock in it may be held
+/// for good. So a child does not use the parent's value, but makes one of its own.
 pub(crate) struct PerProcess<T> {
     process: u32,
     value: T,
@@ -17,7 +17,8 @@ impl<T> PerProcess<T> {
         Self { process: std::process::id(), value, child: OnceLock::new() }
     }
 
-    /// The value of the current process. In a forked child, the first call makes it from the parent's.
+    /// The value of the current process. In a forked child, the first call makes it from the
+    /// parent's.
     pub(crate) fn get(&self, make: impl Fn(&T) -> T) -> &T {
         let process = std::process::id();
         let mut this = self;

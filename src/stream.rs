@@ -34,8 +34,8 @@ use crate::{LookupErrorKind, LookupResult};
 /// # Cancel safety
 ///
 /// `next().await` may be dropped at any time: no result is lost. Dropping the stream itself
-/// abandons the lookup: its sockets are closed as soon as the resolver thread sees it, and nothing is
-/// sent for it any more, unless another lookup waits for the same question.
+/// abandons the lookup: its sockets are closed as soon as the resolver thread sees it, and nothing
+/// is sent for it any more, unless another lookup waits for the same question.
 ///
 /// # Examples
 ///
@@ -77,9 +77,10 @@ struct StartedLookup {
 impl StartedLookup {
     /// The next result; `Ready(None)` if none will come.
     ///
-    /// In a child that was forked off after the start, the thread that would bring it does not exist,
-    /// and it may have held the queue's lock. To find out whose lookup this is costs a system call, so
-    /// it is done only where no result is at hand: with the lock held, and with the queue empty.
+    /// In a child that was forked off after the start, the thread that would bring it does not
+    /// exist, and it may have held the queue's lock. To find out whose lookup this is costs a
+    /// system call, so it is done only where no result is at hand: with the lock held, and with the
+    /// queue empty.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<LookupResult>> {
         if self.is_stuck() {
             return Poll::Ready(None);
@@ -123,8 +124,8 @@ impl LookupStream {
     ///
     /// # Cancel safety
     ///
-    /// The stream stays usable: results that are in the queue still come, then the `End`. To drop the
-    /// stream cancels the lookup as well.
+    /// The stream stays usable: results that are in the queue still come, then the `End`. To drop
+    /// the stream cancels the lookup as well.
     pub fn cancel(&mut self) {
         match &self.state {
             StreamState::Started(started) => started.resolver.cancel(started.id),
@@ -140,7 +141,8 @@ impl LookupStream {
     ///
     /// # Blocking
     ///
-    /// Each `next` parks the thread until there is a result. Not for use inside an asynchronous task.
+    /// Each `next` parks the thread until there is a result. Not for use inside an asynchronous
+    /// task.
     pub fn into_blocking_iter(self) -> BlockingResults {
         BlockingResults { stream: self }
     }
@@ -165,7 +167,8 @@ impl LookupStream {
         };
     }
 
-    /// Passes on a result of the queue. If the queue ends without an `End`, the thread has panicked.
+    /// Passes on a result of the queue. If the queue ends without an `End`, the thread has
+    /// panicked.
     fn pass_on(&mut self, result: Option<LookupResult>) -> LookupResult {
         let result =
             result.unwrap_or_else(|| LookupResult::End(Err(LookupErrorKind::ResolverGone.into())));

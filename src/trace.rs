@@ -4,9 +4,9 @@
 //! the field names of the OpenTelemetry semantic conventions. Nothing is formatted for a subscriber
 //! that does not listen.
 //!
-//! What a person should do something about is at level warn: a name collision (`outrace::lookup`), and
-//! what of the configuration cannot be used (`outrace::config`). That nameservers are asked anew, after
-//! a change of the configuration or a sleep, is at level info (`outrace::config`).
+//! What a person should do something about is at level warn: a name collision (`outrace::lookup`),
+//! and what of the configuration cannot be used (`outrace::config`). That nameservers are asked
+//! anew, after a change of the configuration or a sleep, is at level info (`outrace::config`).
 
 #[cfg(feature = "tracing")]
 mod imp {

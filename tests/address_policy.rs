@@ -328,7 +328,8 @@ mod clients {
         assert_eq!(world.web.visits().connections, []);
     }
 
-    /// What the documentation says of it: it asks the resolver for names, and dials literals by itself.
+    /// What the documentation says of it: it asks the resolver for names, and dials literals by
+    /// itself.
     #[tokio::test]
     async fn http_connector_asks_for_names_and_never_for_literals() {
         let world = world();

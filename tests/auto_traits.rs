@@ -1,4 +1,5 @@
-//! Which public types are `Send`, `Sync` and `Unpin`. Losing one breaks programs, so each has its line.
+//! Which public types are `Send`, `Sync` and `Unpin`. Losing one breaks programs, so each has its
+//! line.
 
 use outrace::futex_queue::{Get, GetOne, Getter, Put, PutOne, Putter};
 use outrace::happy_eyeballs::{

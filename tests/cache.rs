@@ -1,4 +1,5 @@
-//! Answers that are remembered and shared, on real sockets: what the nameserver was asked is the proof.
+//! Answers that are remembered and shared, on real sockets: what the nameserver was asked is the
+//! proof.
 
 mod support;
 

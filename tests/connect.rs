@@ -314,8 +314,8 @@ async fn co06_a_late_family_joins_the_race() {
         connect_with(target, &resolver(&world), &ConnectOptions::default()).await.unwrap();
     assert_eq!(info.addr().ip(), V6);
     let [first, second] = info.attempts() else { panic!("{info:?}") };
-    // The first waits for the Resolution Delay where this host has good IPv6, and not at all where it
-    // has none. The second waits for the Connection Attempt Delay.
+    // The first waits for the Resolution Delay where this host has good IPv6, and not at all where
+    // it has none. The second waits for the Connection Attempt Delay.
     assert!(first.started.as_millis() < 90, "{info:?}");
     let between = second.started.checked_sub(first.started).unwrap();
     assert!((250..350).contains(&between.as_millis()), "{info:?}");

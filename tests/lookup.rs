@@ -205,10 +205,10 @@ async fn he01_both_questions_leave_at_once_and_aaaa_is_the_first() {
     assert_ne!(queries[0].id, queries[1].id, "under ids of their own");
 }
 
-/// A host without IPv6 need not ask for AAAA (RFC 8305 section 3 leaves it to the client). We ask for
-/// both families whatever routes there are: routes change while a program runs, a lookup has other
-/// uses than a connect, and the race waits for no family that it has no route to. `family` is there
-/// for callers that want one.
+/// A host without IPv6 need not ask for AAAA (RFC 8305 section 3 leaves it to the client). We ask
+/// for both families whatever routes there are: routes change while a program runs, a lookup has
+/// other uses than a connect, and the race waits for no family that it has no route to. `family` is
+/// there for callers that want one.
 #[tokio::test]
 async fn he02_both_families_are_asked_for_unless_one_is_wanted() {
     let nameserver = Nameserver::start("* A -> answer 192.0.2.1");

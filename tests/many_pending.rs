@@ -49,8 +49,8 @@ async fn t20_ten_thousand_pending_lookups_all_succeed_and_delay_no_other() {
             assert_ended(&results);
             succeeded += 1;
         }
-        // Its answer also says that the nameserver has read the wave: its socket holds a few hundred
-        // datagrams, and loses the others.
+        // Its answer also says that the nameserver has read the wave: its socket holds a few
+        // hundred datagrams, and loses the others.
         let ordinary: Vec<_> = resolver.lookup("www.example.test:80").collect().await;
         assert_ended(&ordinary);
     }

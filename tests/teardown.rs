@@ -1,7 +1,8 @@
-//! Nothing waits for lookups that are under way: not the end of a process, of a runtime, of a stream.
+//! Nothing waits for lookups that are under way: not the end of a process, of a runtime, of a
+//! stream.
 //!
-//! How long each takes is measured several times and printed. The quickest says whether there is a wait
-//! in it; the others say how busy the machine was, and are held to be done at all.
+//! How long each takes is measured several times and printed. The quickest says whether there is a
+//! wait in it; the others say how busy the machine was, and are held to be done at all.
 #![cfg(target_os = "linux")]
 
 mod support;

@@ -1,5 +1,5 @@
-//! With feature `tracing`, a lookup and a race each have a span, with the results as events in it, and
-//! what a person should know is a warning.
+//! With feature `tracing`, a lookup and a race each have a span, with the results as events in it,
+//! and what a person should know is a warning.
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! What the targets need that is no part of the crate: `hickory-proto` as a third reader of messages.
+//! What the targets need that is no part of the crate: `hickory-proto` as a third reader of
+//! messages.
 
 use std::net::IpAddr;
 

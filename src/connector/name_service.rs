@@ -13,13 +13,14 @@ use crate::{HostName, LookupError, LookupOptions, LookupStream, Resolver, Target
 
 /// For `HttpConnector::new_with_resolver(resolver)`.
 ///
-/// `HttpConnector` takes all addresses at once, so nothing is raced while the lookup runs. Within that
-/// limit, the addresses come in the order of RFC 6724, and once the first has arrived, the others are
-/// waited for no longer than the Resolution Delay (50 ms). [`Connector`](crate::Connector) does better.
+/// `HttpConnector` takes all addresses at once, so nothing is raced while the lookup runs. Within
+/// that limit, the addresses come in the order of RFC 6724, and once the first has arrived, the
+/// others are waited for no longer than the Resolution Delay (50 ms).
+/// [`Connector`](crate::Connector) does better.
 ///
-/// An [`AddressPolicy`](crate::resolve::AddressPolicy) of the resolver covers the names of this client,
-/// and not IP literals, which `HttpConnector` dials without a resolver. [`Connector`](crate::Connector)
-/// looks them up, and so has them checked.
+/// An [`AddressPolicy`](crate::resolve::AddressPolicy) of the resolver covers the names of this
+/// client, and not IP literals, which `HttpConnector` dials without a resolver.
+/// [`Connector`](crate::Connector) looks them up, and so has them checked.
 ///
 /// ```
 /// use hyper_util::client::legacy::connect::HttpConnector;

@@ -12,7 +12,8 @@ pub enum PutError {
     /// The queue is canceled, and the put was a cancelable one.
     #[error("queue is canceled")]
     Canceled,
-    /// There is no room now, or other putters wait for it. Only [`Putter::try_put_one`](super::Putter::try_put_one) returns it.
+    /// There is no room now, or other putters wait for it. Only
+    /// [`Putter::try_put_one`](super::Putter::try_put_one) returns it.
     #[error("queue is full")]
     Full,
     /// The deadline passed first. Only the blocking methods return it.

@@ -19,9 +19,9 @@ use crate::{LookupError, LookupErrorKind, LookupResult, LookupStream};
 pin_project! {
     /// Waits for the addresses of a lookup, and returns them in the order of RFC 6724.
     ///
-    /// It goes through the same [`AddressGate`] as a race. Once the Resolution Delay (RFC 8305 section
-    /// 8, 50 ms) has passed since the first address, it waits for no more: a caller that needs all of
-    /// them at once must not lose seconds to one family's lost packet.
+    /// It goes through the same [`AddressGate`] as a race. Once the Resolution Delay (RFC 8305
+    /// section 8, 50 ms) has passed since the first address, it waits for no more: a caller that
+    /// needs all of them at once must not lose seconds to one family's lost packet.
     ///
     /// # Cancel safety
     ///

@@ -1,5 +1,5 @@
-//! The driver of a race: one future that waits, hands what happened to the race, and does what the race
-//! decides.
+//! The driver of a race: one future that waits, hands what happened to the race, and does what the
+//! race decides.
 
 use std::fmt;
 use std::future::Future;
@@ -159,8 +159,8 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
             self.as_mut().project().race.handle_timeout(now);
             match self.as_mut().follow(now) {
                 Next::Done(result) => {
-                    // By the time the caller has the result, every loser is closed and the lookup is
-                    // canceled.
+                    // By the time the caller has the result, every loser is closed and the lookup
+                    // is canceled.
                     let mut this = self.project();
                     this.live.clear();
                     this.results.set(None);
@@ -200,7 +200,8 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
         });
     }
 
-    /// Takes every result that is ready, so that addresses that arrived together are sorted together.
+    /// Takes every result that is ready, so that addresses that arrived together are sorted
+    /// together.
     fn poll_results(mut self: Pin<&mut Self>, now: Instant, cx: &mut Context<'_>) {
         let mut this = self.as_mut().project();
         let mut budget = RESULTS_PER_POLL;
@@ -316,8 +317,8 @@ enum Next<T> {
     Done(Result<(T, ConnectInfo), ConnectError>),
 }
 
-/// How many results one poll takes: more than fit a DNS response over UDP, and few enough not to delay
-/// other tasks.
+/// How many results one poll takes: more than fit a DNS response over UDP, and few enough not to
+/// delay other tasks.
 const RESULTS_PER_POLL: usize = 128;
 
 /// The time by Tokio's clock, which tests can pause.
@@ -325,7 +326,8 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// The one timer of a race, made when it is first needed: a race that its first address wins has none.
+/// The one timer of a race, made when it is first needed: a race that its first address wins has
+/// none.
 #[derive(Debug, Default)]
 struct RaceTimer {
     sleep: Option<Pin<Box<Sleep>>>,

@@ -146,8 +146,8 @@ impl ConnectError {
         &self.0.skipped
     }
 
-    /// How many addresses were ignored because the lookup brought more than a race keeps (256 of each
-    /// family).
+    /// How many addresses were ignored because the lookup brought more than a race keeps (256 of
+    /// each family).
     pub fn ignored(&self) -> usize {
         self.0.ignored
     }

@@ -1,8 +1,8 @@
 //! The address gate: which addresses of a lookup may be attempted, in which order, and from when on
 //! ([RFC 8305] sections 3 and 4).
 //!
-//! Addresses are deduplicated, limited and ranked as they arrive, and interleaved by family. The gate
-//! opens when the preferred family has arrived or the Resolution Delay is over.
+//! Addresses are deduplicated, limited and ranked as they arrive, and interleaved by family. The
+//! gate opens when the preferred family has arrived or the Resolution Delay is over.
 //!
 //! [RFC 8305]: https://www.rfc-editor.org/rfc/rfc8305
 
@@ -13,8 +13,8 @@ use super::options::{AddressOrder, RaceOptions};
 use super::order::{Family, PolicyTable, Rank, SourceAddress, interleave};
 
 /// How many addresses of one family are kept; the rest are counted and ignored. Well above
-/// [`RaceOptions::max_connection_attempts`], so that the best addresses are still chosen among many,
-/// and small enough that finding a duplicate is a scan over a few kilobytes.
+/// [`RaceOptions::max_connection_attempts`], so that the best addresses are still chosen among
+/// many, and small enough that finding a duplicate is a scan over a few kilobytes.
 pub(super) const MAX_ADDRESSES_PER_FAMILY: usize = 256;
 
 /// The addresses of one lookup. Pure: time is an argument.
@@ -103,12 +103,13 @@ impl AddressGate {
         }
     }
 
-    /// The address that this host would send from towards the Internet in `family`; `None` if it has
-    /// no route.
+    /// The address that this host would send from towards the Internet in `family`; `None` if it
+    /// has no route.
     ///
-    /// Optional, and best given before the first address. It decides whether an answer of that family
-    /// is worth the Resolution Delay: RFC 8305 section 3 has the family in mind that RFC 6724 prefers,
-    /// and on a host without IPv6 that is IPv4. Without it the host is taken to have both.
+    /// Optional, and best given before the first address. It decides whether an answer of that
+    /// family is worth the Resolution Delay: RFC 8305 section 3 has the family in mind that RFC
+    /// 6724 prefers, and on a host without IPv6 that is IPv4. Without it the host is taken to have
+    /// both.
     pub(crate) fn handle_default_source(&mut self, family: Family, source: Option<&SourceAddress>) {
         let typical = match family {
             Family::V4 => TYPICAL_V4.into(),
@@ -117,8 +118,8 @@ impl AddressGate {
         *self.expected.of_mut(family) = self.ranking.expected(typical, source);
     }
 
-    /// An address arrived. `source` is the address that the system would send from towards it; `None`
-    /// if it has no route there.
+    /// An address arrived. `source` is the address that the system would send from towards it;
+    /// `None` if it has no route there.
     pub(crate) fn handle_address(
         &mut self,
         addr: SocketAddr,
@@ -210,10 +211,10 @@ impl AddressGate {
         self.addresses.into_iter().map(|address| address.addr)
     }
 
-    /// Sorts the complete list, taken addresses included; then the first one that is not taken is next.
-    /// "If an endpoint is added to the list, its position SHOULD be determined by applying the sorting
-    /// rules [..] to the complete list of endpoints, including those previously received"
-    /// (draft-ietf-happy-happyeyeballs-v3 section 7; RFC 8305 says less).
+    /// Sorts the complete list, taken addresses included; then the first one that is not taken is
+    /// next. "If an endpoint is added to the list, its position SHOULD be determined by applying
+    /// the sorting rules [..] to the complete list of endpoints, including those previously
+    /// received" (draft-ietf-happy-happyeyeballs-v3 section 7; RFC 8305 says less).
     fn sort(&mut self) {
         if !self.unsorted {
             return;
@@ -234,10 +235,11 @@ impl AddressGate {
     ///
     /// RFC 8305 section 3: "If a positive AAAA response [..] is received first, the first IPv6
     /// connection attempt is immediately started. If a positive A response is received first due to
-    /// reordering, the client SHOULD wait a short time for the AAAA response to ensure that preference
-    /// is given to IPv6". The preference itself is RFC 6724's, and it is asked here: to wait is right
-    /// while an ordinary address of the family that has not arrived would rank before the best that
-    /// has. So a host without a route for IPv6 waits for IPv4 instead, or for nothing.
+    /// reordering, the client SHOULD wait a short time for the AAAA response to ensure that
+    /// preference is given to IPv6". The preference itself is RFC 6724's, and it is asked here: to
+    /// wait is right while an ordinary address of the family that has not arrived would rank before
+    /// the best that has. So a host without a route for IPv6 waits for IPv4 instead, or for
+    /// nothing.
     fn open(&mut self, now: Instant) {
         let Some(delay_ends) = self.resolution_delay_ends() else { return };
         let best = &self.addresses[self.order[0] as usize];

@@ -56,8 +56,8 @@ pub enum AddressOrder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailFast {
-    /// At once. The floor of 10 ms between two attempts is then taken as what it is for: not to send into
-    /// a network that has not responded yet.
+    /// At once. The floor of 10 ms between two attempts is then taken as what it is for: not to
+    /// send into a network that has not responded yet.
     #[default]
     Immediately,
     /// At once, but not within 10 ms of the start of the attempt that failed: section 5 of RFC 8305
@@ -79,8 +79,8 @@ pub(crate) const MAX_CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_secs(2)
 const MAX_RESOLUTION_DELAY: Duration = Duration::from_secs(2);
 
 impl RaceOptions {
-    /// How long an address of the less preferred family waits for the first address of the preferred
-    /// one: the Resolution Delay of RFC 8305 sections 3 and 8.
+    /// How long an address of the less preferred family waits for the first address of the
+    /// preferred one: the Resolution Delay of RFC 8305 sections 3 and 8.
     ///
     /// Default 50 ms. Range 0 to 2 s; zero waits for nothing. It is counted from the first address
     /// of the lookup, and ends early when the preferred family answers or cannot. Raising it costs
@@ -106,8 +106,8 @@ impl RaceOptions {
         self
     }
 
-    /// The factor by which the [Connection Attempt Delay](Self::connection_attempt_delay) grows each
-    /// time it has run out, up to its 2 s: the Connection Attempt Delay Multiplier of
+    /// The factor by which the [Connection Attempt Delay](Self::connection_attempt_delay) grows
+    /// each time it has run out, up to its 2 s: the Connection Attempt Delay Multiplier of
     /// draft-ietf-happy-happyeyeballs-v3 section 6. RFC 8305 has none.
     ///
     /// Default 1: it stays. Range 1 and up. With a delay of 50 ms and a factor of 2, attempts on
@@ -129,8 +129,8 @@ impl RaceOptions {
         self
     }
 
-    /// How many attempts may be alive at a time. At this limit the next one waits until an older one
-    /// has failed; none is given up for it.
+    /// How many attempts may be alive at a time. At this limit the next one waits until an older
+    /// one has failed; none is given up for it.
     ///
     /// Default 6. Range 1 and up. RFC 8305 has no limit; 6 of them take 1.25 s to come alive, and
     /// each is a socket here and a half-open connection at some server.
@@ -144,9 +144,9 @@ impl RaceOptions {
     /// the other may still come.
     ///
     /// Default 64. Range 1 and up. A DNS response can list 4096 addresses, and each could be some
-    /// third party's that is to be flooded: without a limit, the zone decides how many packets this host
-    /// sends, and where to. More addresses than fit a DNS response over UDP are not a service's set of
-    /// servers.
+    /// third party's that is to be flooded: without a limit, the zone decides how many packets this
+    /// host sends, and where to. More addresses than fit a DNS response over UDP are not a
+    /// service's set of servers.
     #[must_use]
     pub fn max_connection_attempts(mut self, count: u32) -> Self {
         self.max_connection_attempts = count.max(1);

@@ -59,24 +59,25 @@ impl SourceAddress {
 /// Every rule is kept as a property of one address and not of a pair, so that the order is total
 /// whatever the policy table says.
 ///
-/// Rule 4, about home and care-of addresses, is for mobile nodes (RFC 6275), which no system that this
-/// crate knows tells of. Two places are free on purpose. A group of addresses that must go first as a whole (a service
-/// binding's priority) is a field before rule 1; what is remembered of a destination (round-trip
-/// time, used before: RFC 8305 section 4) is a field between rules 8 and 9.
+/// Rule 4, about home and care-of addresses, is for mobile nodes (RFC 6275), which no system that
+/// this crate knows tells of. Two places are free on purpose. A group of addresses that must go
+/// first as a whole (a service binding's priority) is a field before rule 1; what is remembered of
+/// a destination (round-trip time, used before: RFC 8305 section 4) is a field between rules 8 and
+/// 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one rule, and false goes first")]
 pub(crate) struct Rank {
-    /// Rule 1: avoid unusable destinations. "If DB is known to be unreachable or if SourceAddress(DB) is
-    /// undefined, then prefer DA."
+    /// Rule 1: avoid unusable destinations. "If DB is known to be unreachable or if
+    /// SourceAddress(DB) is undefined, then prefer DA."
     pub(crate) unusable: bool,
     /// Rule 2: prefer matching scope. "If Scope(DA) = Scope(SourceAddress(DA)) and Scope(DB) <>
     /// Scope(SourceAddress(DB)), then prefer DA."
     scope_differs: bool,
-    /// Rule 3: avoid deprecated addresses. "If SourceAddress(DA) is deprecated and SourceAddress(DB) is not, then
-    /// prefer DB."
+    /// Rule 3: avoid deprecated addresses. "If SourceAddress(DA) is deprecated and
+    /// SourceAddress(DB) is not, then prefer DB."
     deprecated: bool,
-    /// Rule 5: prefer matching label. "If Label(SourceAddress(DA)) = Label(DA) and Label(SourceAddress(DB)) <>
-    /// Label(DB), then prefer DA."
+    /// Rule 5: prefer matching label. "If Label(SourceAddress(DA)) = Label(DA) and
+    /// Label(SourceAddress(DB)) <> Label(DB), then prefer DA."
     label_differs: bool,
     /// Rule 6: prefer higher precedence. "If Precedence(DA) > Precedence(DB), then prefer DA."
     precedence: Reverse<u8>,
@@ -90,17 +91,18 @@ pub(crate) struct Rank {
     /// arrived first leads.
     late_family: bool,
     /// Rule 9: use longest matching prefix. "If CommonPrefixLen(SourceAddress(DA), DA) >
-    /// CommonPrefixLen(SourceAddress(DB), DB), then prefer DA." Always 0 for IPv4: there it would let the
-    /// numeric nearness of unrelated networks undo the rotation by which a name spreads its load.
+    /// CommonPrefixLen(SourceAddress(DB), DB), then prefer DA." Always 0 for IPv4: there it would
+    /// let the numeric nearness of unrelated networks undo the rotation by which a name spreads its
+    /// load.
     common_prefix: Reverse<u8>,
     /// Rule 10: "Otherwise, leave the order unchanged."
     arrival: u32,
 }
 
 impl Rank {
-    /// Ranks the `arrival`th address of a lookup. `source` is the address that the system would send
-    /// from; `None` if it has no route. `late_family` is whether the first address of the lookup was of
-    /// the other family.
+    /// Ranks the `arrival`th address of a lookup. `source` is the address that the system would
+    /// send from; `None` if it has no route. `late_family` is whether the first address of the
+    /// lookup was of the other family.
     pub(crate) fn rfc6724(
         table: &PolicyTable,
         addr: IpAddr,
@@ -253,8 +255,8 @@ impl PolicyTable {
         self
     }
 
-    /// The row of `addr`. "The policy table is a longest-matching-prefix lookup table", in which IPv4
-    /// stands as IPv4-mapped.
+    /// The row of `addr`. "The policy table is a longest-matching-prefix lookup table", in which
+    /// IPv4 stands as IPv4-mapped.
     fn policy(&self, addr: IpAddr) -> Policy {
         let bits = match addr {
             IpAddr::V4(addr) => addr.to_ipv6_mapped().to_bits(),
@@ -290,8 +292,8 @@ fn scope(addr: IpAddr) -> u8 {
     }
 }
 
-/// `CommonPrefixLen(S, D)` of RFC 6724 section 2.2: what "the two addresses have in common, up to the
-/// length of S's prefix (i.e., the portion of the address not including the interface ID)". The
+/// `CommonPrefixLen(S, D)` of RFC 6724 section 2.2: what "the two addresses have in common, up to
+/// the length of S's prefix (i.e., the portion of the address not including the interface ID)". The
 /// system does not tell that length; interface IDs have 64 bits (RFC 4291 section 2.5.1).
 fn common_prefix(source: IpAddr, destination: IpAddr) -> u8 {
     match (source, destination) {

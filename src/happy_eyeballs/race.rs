@@ -44,15 +44,15 @@ pub(crate) enum Output {
 ///
 /// # Outputs
 ///
-/// Each `Start` ends in exactly one way: the caller hands in its failure, or a `Cancel` or `Won` names
-/// it. Exactly one of `Won`, `Lost` and `TimedOut` is the last output; `Cancel` of every other attempt
-/// alive comes before it, and nothing after it. What is handed in later is ignored, and so is anything
-/// about an attempt that is not alive.
+/// Each `Start` ends in exactly one way: the caller hands in its failure, or a `Cancel` or `Won`
+/// names it. Exactly one of `Won`, `Lost` and `TimedOut` is the last output; `Cancel` of every
+/// other attempt alive comes before it, and nothing after it. What is handed in later is ignored,
+/// and so is anything about an attempt that is not alive.
 ///
 /// # What is not here
 ///
-/// Which addresses may be attempted, and in which order: that is the [`AddressGate`]. Service bindings
-/// (SVCB and HTTPS records) and NAT64.
+/// Which addresses may be attempted, and in which order: that is the [`AddressGate`]. Service
+/// bindings (SVCB and HTTPS records) and NAT64.
 #[derive(Debug)]
 pub(crate) struct Race {
     options: RaceOptions,
@@ -138,9 +138,9 @@ impl Race {
 
     /// An attempt has connected.
     ///
-    /// RFC 8305 section 5: "Once one of the connection attempts succeeds [..], all other connections
-    /// attempts that have not yet succeeded SHOULD be canceled." Of two in the same instant, the first
-    /// that is handed in wins, and the other is canceled like the rest.
+    /// RFC 8305 section 5: "Once one of the connection attempts succeeds [..], all other
+    /// connections attempts that have not yet succeeded SHOULD be canceled." Of two in the same
+    /// instant, the first that is handed in wins, and the other is canceled like the rest.
     pub(crate) fn handle_connected(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
         if self.conclusion.is_none() && self.remove_alive(id) {
@@ -150,8 +150,8 @@ impl Race {
 
     /// The network has answered that an attempt fails: refused, reset, unreachable, timed out.
     ///
-    /// If it was the latest, the next starts at once: RFC 8305 is silent, and waiting would only cost
-    /// time. If a later one is alive, its delay goes on.
+    /// If it was the latest, the next starts at once: RFC 8305 is silent, and waiting would only
+    /// cost time. If a later one is alive, its delay goes on.
     pub(crate) fn handle_failed(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
         if !self.remove_alive(id) || self.pacing.latest != Some(id) {
@@ -250,16 +250,16 @@ impl Race {
         self.alive.reserve(most.saturating_sub(self.alive.len()));
     }
 
-    /// Whether only time keeps the next address from being attempted. If not, there is no timer: "in the
-    /// case of the end of the list being reached", it is canceled, and the last attempt lives as long as
-    /// any other.
+    /// Whether only time keeps the next address from being attempted. If not, there is no timer:
+    /// "in the case of the end of the list being reached", it is canceled, and the last attempt
+    /// lives as long as any other.
     fn can_start(&self) -> bool {
         self.alive.len() < self.options.max_connection_attempts_alive && self.may_attempt_next()
     }
 
-    /// Whether [`RaceOptions::max_connection_attempts`] leaves one for the next address. Half of them
-    /// are kept for a family that has not arrived: a long list of refusals would otherwise use them all
-    /// up within milliseconds, before the address that works is there.
+    /// Whether [`RaceOptions::max_connection_attempts`] leaves one for the next address. Half of
+    /// them are kept for a family that has not arrived: a long list of refusals would otherwise use
+    /// them all up within milliseconds, before the address that works is there.
     fn may_attempt_next(&self) -> bool {
         let Some(addr) = self.gate.next_address() else { return false };
         let family = Family::of(addr);

@@ -179,11 +179,11 @@ impl fmt::Display for SkipReason {
 
 /// How a connection came about: which address won, when, and against whom.
 ///
-/// All times count from the start of the race: the call of [`connect_results`](super::connect_results)
-/// or of the [`Connector`](crate::Connector), or the first poll of [`connect`](super::connect()) and
-/// [`connect_with`](super::connect_with).
-/// Cheap to clone. A response of hyper-util's `Client` over [`Connector`](crate::Connector) carries
-/// it in its extensions.
+/// All times count from the start of the race: the call of
+/// [`connect_results`](super::connect_results) or of the [`Connector`](crate::Connector), or the
+/// first poll of [`connect`](super::connect()) and [`connect_with`](super::connect_with). Cheap to
+/// clone. A response of hyper-util's `Client` over [`Connector`](crate::Connector) carries it in
+/// its extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectInfo(Arc<Info>);
 
@@ -226,8 +226,8 @@ impl ConnectInfo {
         &self.0.skipped
     }
 
-    /// How many addresses were ignored because the lookup brought more than a race keeps (256 of each
-    /// family).
+    /// How many addresses were ignored because the lookup brought more than a race keeps (256 of
+    /// each family).
     pub fn ignored(&self) -> usize {
         self.0.ignored
     }

@@ -54,8 +54,8 @@ impl SocketOptions {
         self
     }
 
-    /// Unanswered keepalive probes until the connection counts as dead. Default: the system's. Turns
-    /// keepalive on by itself.
+    /// Unanswered keepalive probes until the connection counts as dead. Default: the system's.
+    /// Turns keepalive on by itself.
     #[must_use]
     pub fn keepalive_retries(mut self, retries: u32) -> Self {
         self.keepalive_retries = Some(retries);
@@ -134,8 +134,8 @@ impl SocketOptions {
 
     /// Sets the options that decide which way packets take, the local address last.
     ///
-    /// The socket that finds out a source address goes through the same steps, so that it finds the one
-    /// that the attempt will have.
+    /// The socket that finds out a source address goes through the same steps, so that it finds the
+    /// one that the attempt will have.
     pub(super) fn route(&self, socket: &Socket, addr: SocketAddr) -> Result<(), AttemptError> {
         let failed_at = |stage| move |error| AttemptError::new(stage, error);
         if let Some(interface) = &self.interface {
@@ -164,8 +164,8 @@ impl SocketOptions {
         }
     }
 
-    /// Sets the options that only tune, as far as the system allows: the next address would meet the same
-    /// refusal.
+    /// Sets the options that only tune, as far as the system allows: the next address would meet
+    /// the same refusal.
     pub(super) fn tune(&self, socket: &Socket) {
         let keepalive =
             os::keepalive(self.keepalive_time, self.keepalive_interval, self.keepalive_retries);

@@ -1,8 +1,8 @@
 //! Which address this host would send from, found out without sending a packet.
 //!
 //! RFC 6724 sorts destinations by the source address the system would choose for each. To ask for
-//! it, "connect" a UDP socket: the system looks up the route, picks the source address and tells it;
-//! nothing leaves the host, as a UDP connect is no more than a note in the socket.
+//! it, "connect" a UDP socket: the system looks up the route, picks the source address and tells
+//! it; nothing leaves the host, as a UDP connect is no more than a note in the socket.
 //!
 //! That costs four system calls a destination, some 10 to 20 microseconds (measured on Linux 6.18),
 //! as much as a tenth of a whole connect to a near host. So it is remembered for a while, for a
@@ -82,8 +82,8 @@ impl SourceCache {
     }
 }
 
-/// Destinations that share a source: those of one /24 or /64. Routes of the Internet are no finer; a
-/// route to a single host may be, and costs its neighbours their best order at most.
+/// Destinations that share a source: those of one /24 or /64. Routes of the Internet are no finer;
+/// a route to a single host may be, and costs its neighbours their best order at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Network {
     V4([u8; 3]),
@@ -165,8 +165,8 @@ mod tests {
 
     type Row = (u64, &'static str, io::Result<SocketAddr>, Option<SocketAddr>, bool);
 
-    /// Each row: when, the destination, what the system would answer, what is returned, whether the system
-    /// was asked.
+    /// Each row: when, the destination, what the system would answer, what is returned, whether the
+    /// system was asked.
     #[test]
     fn a_source_is_remembered_for_its_network_and_for_a_second() {
         let exhausted = || io::Error::from_raw_os_error(crate::os::OUT_OF_DESCRIPTORS);

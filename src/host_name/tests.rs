@@ -1,4 +1,5 @@
-//! Which texts are names (RFC 1035 section 2.3.4, RFC 1123 section 2.1), and what is said of the others.
+//! Which texts are names (RFC 1035 section 2.3.4, RFC 1123 section 2.1), and what is said of the
+//! others.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};

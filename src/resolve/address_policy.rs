@@ -13,13 +13,14 @@ use super::IpPrefix;
 ///
 /// # What it guards against
 ///
-/// A service that fetches user-supplied URLs (a link preview, a webhook, a feed reader) can be sent to
-/// places that only it can reach (server-side request forgery): `http://169.254.169.254/`, the admin
-/// page on loopback, a printer. Checking the URL does not help, since any name may resolve to such an
-/// address. Looking the name up, checking, and then connecting by name does not either, since the
-/// second lookup may return another address (DNS rebinding). Here the addresses that are checked are
-/// the ones that are dialled: a denied address never leaves the [`Resolver`](crate::Resolver), and so
-/// never reaches a race, a `Connector`, or a client that asked for addresses.
+/// A service that fetches user-supplied URLs (a link preview, a webhook, a feed reader) can be sent
+/// to places that only it can reach (server-side request forgery): `http://169.254.169.254/`, the
+/// admin page on loopback, a printer. Checking the URL does not help, since any name may resolve to
+/// such an address. Looking the name up, checking, and then connecting by name does not either,
+/// since the second lookup may return another address (DNS rebinding). Here the addresses that are
+/// checked are the ones that are dialled: a denied address never leaves the
+/// [`Resolver`](crate::Resolver), and so never reaches a race, a `Connector`, or a client that
+/// asked for addresses.
 ///
 /// ```
 /// use outrace::Resolver;
@@ -41,37 +42,38 @@ use super::IpPrefix;
 /// 2. If there is none: the ready-made set of [`public_only`](Self::public_only), or everything.
 /// 3. Then each function given with [`new`](Self::new) or [`and`](Self::and), which can only deny.
 ///
-/// An IPv6 address that has an IPv4 address inside is checked as it stands, and then that IPv4 address
-/// is checked by the same rules; either may deny it. So `deny` of `10.0.0.0/8` is also about
-/// `::ffff:10.0.0.1` and `64:ff9b::10.0.0.1`, and no `allow` of an IPv6 prefix lets an IPv4 address
-/// through that is denied by itself. The forms: IPv4-mapped and IPv4-compatible ([RFC 4291 section
-/// 2.5.5]), IPv4-translated ([RFC 2765 section 2.1]), NAT64 ([RFC 6052 section 2.1], [RFC 8215]),
-/// 6to4 ([RFC 3056 section 2]), Teredo with its server and its client ([RFC 4380 section 4]), ISATAP
-/// ([RFC 5214 section 6.1]).
+/// An IPv6 address that has an IPv4 address inside is checked as it stands, and then that IPv4
+/// address is checked by the same rules; either may deny it. So `deny` of `10.0.0.0/8` is also
+/// about `::ffff:10.0.0.1` and `64:ff9b::10.0.0.1`, and no `allow` of an IPv6 prefix lets an IPv4
+/// address through that is denied by itself. The forms: IPv4-mapped and IPv4-compatible ([RFC 4291
+/// section 2.5.5]), IPv4-translated ([RFC 2765 section 2.1]), NAT64 ([RFC 6052 section 2.1], [RFC
+/// 8215]), 6to4 ([RFC 3056 section 2]), Teredo with its server and its client ([RFC 4380 section
+/// 4]), ISATAP ([RFC 5214 section 6.1]).
 ///
 /// A scope (`fe80::1%2`) makes no difference.
 ///
 /// # What a lookup returns
 ///
-/// Denied addresses are removed; the others are returned as usual. If no address is left, the lookup
-/// ends with [`PolicyDenied`](super::LookupErrorKind::PolicyDenied) rather than "not found", also if the
-/// other family has no address or failed: a zone must not be able to disguise a denied address as an
-/// outage. The search list ends with a name whose addresses are all denied.
-/// [`LookupError::denied`](super::LookupError::denied) has the first denied address, and their number.
+/// Denied addresses are removed; the others are returned as usual. If no address is left, the
+/// lookup ends with [`PolicyDenied`](super::LookupErrorKind::PolicyDenied) rather than "not found",
+/// also if the other family has no address or failed: a zone must not be able to disguise a denied
+/// address as an outage. The search list ends with a name whose addresses are all denied.
+/// [`LookupError::denied`](super::LookupError::denied) has the first denied address, and their
+/// number.
 ///
 /// # What it covers
 ///
 /// Every address that a [`Resolver`](crate::Resolver) with it returns, whatever the source: DNS, IP
-/// literals, the hosts file, and `localhost`. So it covers `connect_with`, `Connector`, and any client
-/// on top; each redirect that a client follows is looked up, and checked, again. As
+/// literals, the hosts file, and `localhost`. So it covers `connect_with`, `Connector`, and any
+/// client on top; each redirect that a client follows is looked up, and checked, again. As
 /// [`ConnectOptions::policy`](crate::happy_eyeballs::ConnectOptions::policy) it covers one race,
 /// wherever its addresses come from.
 ///
 /// It does not cover:
 ///
 /// - An IP literal in the URL of a client that has a connector of its own (hyper-util's
-///   `HttpConnector`, reqwest): such a client dials it without asking any resolver. Use `Connector`,
-///   or [`check`](Self::check) the host of each URL, redirects included.
+///   `HttpConnector`, reqwest): such a client dials it without asking any resolver. Use
+///   `Connector`, or [`check`](Self::check) the host of each URL, redirects included.
 /// - A proxy: it looks the name up itself. Clients may take one from the environment.
 /// - A NAT64 gateway with a prefix of the network's own (RFC 6052 section 2.2), behind which
 ///   every address looks public: `deny` that prefix.
@@ -119,8 +121,8 @@ impl AddressPolicy {
     /// It is called with an address as it stands, and with each IPv4 address inside it; all must be
     /// allowed.
     ///
-    /// It is called on the resolver thread, or on the task that makes the lookup, and must not block:
-    /// every other lookup would wait. If it panics, the address is denied.
+    /// It is called on the resolver thread, or on the task that makes the lookup, and must not
+    /// block: every other lookup would wait. If it panics, the address is denied.
     ///
     /// ```
     /// use std::net::IpAddr;
@@ -137,8 +139,9 @@ impl AddressPolicy {
     ///
     /// These are the unicast addresses that IANA's registries of special-purpose addresses ([RFC
     /// 6890], [RFC 8190]) do not hold back: an entry passes if it is "Globally Reachable" there. Of
-    /// IPv6 nothing passes but NAT64 and `2000::/3`, from which all global unicast addresses are given
-    /// out, so a range that is assigned elsewhere tomorrow is denied until this list says otherwise.
+    /// IPv6 nothing passes but NAT64 and `2000::/3`, from which all global unicast addresses are
+    /// given out, so a range that is assigned elsewhere tomorrow is denied until this list says
+    /// otherwise.
     ///
     /// | denied | of it |
     /// |---|---|
@@ -171,8 +174,8 @@ impl AddressPolicy {
     /// them.
     ///
     /// Of `64:ff9b:1::/48`, the NAT64 prefixes of a network's own ([RFC 8215]), it lets the 96 bit
-    /// form through alone. A shorter one cannot be distinguished from it, so such an address is allowed
-    /// only if each IPv4 address that it could mean is.
+    /// form through alone. A shorter one cannot be distinguished from it, so such an address is
+    /// allowed only if each IPv4 address that it could mean is.
     ///
     /// [RFC 8215]: https://www.rfc-editor.org/rfc/rfc8215
     pub fn allow(self, prefix: IpPrefix) -> Self {
@@ -202,8 +205,8 @@ impl AddressPolicy {
 
     /// Whether a resolver applies this policy to a target that is an IP literal. Default: yes.
     ///
-    /// With `false`, `http://127.0.0.1/` is dialled. That is right only if no literal is user-supplied;
-    /// a redirect is.
+    /// With `false`, `http://127.0.0.1/` is dialled. That is right only if no literal is
+    /// user-supplied; a redirect is.
     pub fn apply_to_literals(mut self, applies: bool) -> Self {
         self.rules_mut().exempts_literals = !applies;
         self
@@ -264,8 +267,8 @@ impl Rules {
             None if self.is_public_only => public(ip)?,
             Some((_, Decision::Allowed)) | None => {}
         }
-        // A panic must not end the thread on which every lookup of the process runs. A function that is
-        // left in a broken state by it can do no more than return a wrong answer.
+        // A panic must not end the thread on which every lookup of the process runs. A function
+        // that is left in a broken state by it can do no more than return a wrong answer.
         let is_allowed = |function: &Arc<Function>| {
             catch_unwind(AssertUnwindSafe(|| function(ip))).unwrap_or(false)
         };
@@ -335,8 +338,8 @@ pub enum DenyReason {
     Broadcast,
     /// A host that serves credentials to the virtual machine that asks.
     Metadata,
-    /// An IPv4 address in IPv6 form (`::ffff:0:0/96`, `::/96`, `::ffff:0:0:0/96`), which has no place
-    /// in an AAAA record.
+    /// An IPv4 address in IPv6 form (`::ffff:0:0/96`, `::/96`, `::ffff:0:0:0/96`), which has no
+    /// place in an AAAA record.
     Ipv4InIpv6,
     /// A tunnel or translator whose far end cannot be known from the address.
     Translated,

@@ -44,8 +44,8 @@ impl ResolverBuilder {
         Self::default()
     }
 
-    /// Takes nothing from files or the environment: no hosts file, no search list, and the defaults of
-    /// resolv.conf(5). Usually followed by [`nameservers`](Self::nameservers).
+    /// Takes nothing from files or the environment: no hosts file, no search list, and the defaults
+    /// of resolv.conf(5). Usually followed by [`nameservers`](Self::nameservers).
     pub fn without_system_configuration(mut self) -> Self {
         self.settings.resolv_conf = None;
         self.settings.hosts = None;
@@ -55,8 +55,8 @@ impl ResolverBuilder {
 
     /// The file to read in place of `/etc/resolv.conf`.
     ///
-    /// It is read as resolv.conf(5) describes, and `RES_OPTIONS` and `LOCALDOMAIN` amend it. A word or
-    /// line that cannot be used is skipped and reported as a [`Diagnostic`].
+    /// It is read as resolv.conf(5) describes, and `RES_OPTIONS` and `LOCALDOMAIN` amend it. A word
+    /// or line that cannot be used is skipped and reported as a [`Diagnostic`].
     ///
     /// | line | here |
     /// |---|---|
@@ -110,8 +110,8 @@ impl ResolverBuilder {
     }
 
     /// Which nameservers a query goes to, and when the others are tried. Default:
-    /// [`NameserverStrategy::Adaptive`], or [`NameserverStrategy::InTurn`] with the option `rotate` of
-    /// resolv.conf.
+    /// [`NameserverStrategy::Adaptive`], or [`NameserverStrategy::InTurn`] with the option `rotate`
+    /// of resolv.conf.
     pub fn strategy(mut self, strategy: NameserverStrategy) -> Self {
         self.settings.strategy = Some(strategy);
         self
@@ -125,10 +125,10 @@ impl ResolverBuilder {
         self
     }
 
-    /// How often a question may fail at every nameserver before it fails; a resend after silence does
-    /// not count. Default: `attempts` of resolv.conf, 2 there. 1 to 5; a value outside is set to the
-    /// nearer end. No question is sent to one nameserver more than three times (RFC 9520 section 3.1),
-    /// so 4 and 5 are as 3.
+    /// How often a question may fail at every nameserver before it fails; a resend after silence
+    /// does not count. Default: `attempts` of resolv.conf, 2 there. 1 to 5; a value outside is set
+    /// to the nearer end. No question is sent to one nameserver more than three times (RFC 9520
+    /// section 3.1), so 4 and 5 are as 3.
     pub fn attempts(mut self, attempts: u8) -> Self {
         self.settings.attempts = Some(attempts.clamp(*ATTEMPTS.start(), *ATTEMPTS.end()));
         self
@@ -154,16 +154,16 @@ impl ResolverBuilder {
         self
     }
 
-    /// How many results of one lookup the queue to its stream holds. Default: 16, at least 1. Further
-    /// results wait in the resolver thread, and delay no other lookup.
+    /// How many results of one lookup the queue to its stream holds. Default: 16, at least 1.
+    /// Further results wait in the resolver thread, and delay no other lookup.
     pub fn queue_capacity(mut self, capacity: usize) -> Self {
         self.settings.queue_capacity = capacity.max(1);
         self
     }
 
-    /// How many UDP sockets may be open at once, besides those of lookups that started before a change
-    /// of the configuration. Default: 256, at least one a nameserver. Beyond, queries share the open
-    /// ones: nothing fails and nothing waits, but a forger has fewer ports to guess.
+    /// How many UDP sockets may be open at once, besides those of lookups that started before a
+    /// change of the configuration. Default: 256, at least one a nameserver. Beyond, queries share
+    /// the open ones: nothing fails and nothing waits, but a forger has fewer ports to guess.
     pub fn max_sockets(mut self, max_sockets: usize) -> Self {
         self.settings.max_sockets = max_sockets;
         self
@@ -187,8 +187,8 @@ impl ResolverBuilder {
     /// Reads the files, and builds the resolver.
     ///
     /// It never fails: a word or line that is wrong is skipped and reported by
-    /// [`Resolver::diagnostics`]; with feature `tracing` also by a warning (target `outrace::config`),
-    /// now and whenever the files have changed.
+    /// [`Resolver::diagnostics`]; with feature `tracing` also by a warning (target
+    /// `outrace::config`), now and whenever the files have changed.
     ///
     /// # Blocking
     ///

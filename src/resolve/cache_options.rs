@@ -9,9 +9,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How much a resolver caches, and for how long ([`ResolverBuilder::cache`]).
 ///
-/// An answer is cached by its question (name and record type) for its TTL, counted from when the query
-/// was sent, on a clock that goes on while the machine is suspended. A lookup of the same name is then
-/// answered at once, without a packet, a system call or a thread.
+/// An answer is cached by its question (name and record type) for its TTL, counted from when the
+/// query was sent, on a clock that goes on while the machine is suspended. A lookup of the same
+/// name is then answered at once, without a packet, a system call or a thread.
 ///
 /// [`ResolverBuilder::cache`]: crate::resolve::ResolverBuilder::cache
 ///
@@ -61,46 +61,47 @@ impl CacheOptions {
         Self::default()
     }
 
-    /// How many answers are cached at most; A and AAAA of one name are two. Default: 8,192, at least
+    /// How many answers are cached at most; A and AAAA of one name are two. Default: 8,192, at
+    /// least
     /// 16. The least used are evicted first.
     pub fn entries(mut self, entries: usize) -> Self {
         self.entries = entries.max(16);
         self
     }
 
-    /// How many bytes the cached answers may take, approximately. Default: 4 MiB, at least 64 KiB. An
-    /// answer of one name and four addresses takes some 400.
+    /// How many bytes the cached answers may take, approximately. Default: 4 MiB, at least 64 KiB.
+    /// An answer of one name and four addresses takes some 400.
     pub fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes.max(64 << 10);
         self
     }
 
-    /// The longest time for which addresses are cached, whatever their TTL. Default: 1 h, up to 7 days
-    /// (RFC 8767 section 4). Longer saves little: a busy name costs one question an hour.
+    /// The longest time for which addresses are cached, whatever their TTL. Default: 1 h, up to 7
+    /// days (RFC 8767 section 4). Longer saves little: a busy name costs one question an hour.
     pub fn max_ttl(mut self, max_ttl: Duration) -> Self {
         self.max_ttl = max_ttl.min(7 * DAY);
         self
     }
 
-    /// The longest time for which a negative answer is cached, whatever its SOA record says. Default:
-    /// 5 min, up to 3 h (RFC 2308 section 5). A name that was looked up before it existed is not found
-    /// for that long.
+    /// The longest time for which a negative answer is cached, whatever its SOA record says.
+    /// Default: 5 min, up to 3 h (RFC 2308 section 5). A name that was looked up before it existed
+    /// is not found for that long.
     pub fn max_negative_ttl(mut self, max_negative_ttl: Duration) -> Self {
         self.max_negative_ttl = max_negative_ttl.min(3 * HOUR);
         self
     }
 
-    /// For how long the failure of a question at every nameserver is cached. Default: 1 s; 1 s to 5 min
-    /// (RFC 9520 section 3.2).
+    /// For how long the failure of a question at every nameserver is cached. Default: 1 s; 1 s to 5
+    /// min (RFC 9520 section 3.2).
     pub fn failure_ttl(mut self, failure_ttl: Duration) -> Self {
         self.failure_ttl = failure_ttl.clamp(SECOND, 5 * MINUTE);
         self
     }
 
     /// For how long after their TTL addresses are still handed out, while a refresh is under way
-    /// (serve-stale, RFC 8767). Default: `None`, not at all; up to 7 days. While the nameservers fail,
-    /// a refresh is tried every 30 s. Stale answers are handed out by the resolver thread: such a lookup
-    /// waits for the thread, and for no nameserver.
+    /// (serve-stale, RFC 8767). Default: `None`, not at all; up to 7 days. While the nameservers
+    /// fail, a refresh is tried every 30 s. Stale answers are handed out by the resolver thread:
+    /// such a lookup waits for the thread, and for no nameserver.
     pub fn serve_stale(mut self, serve_stale: impl Into<Option<Duration>>) -> Self {
         self.serve_stale = serve_stale.into().map(|longest| longest.min(7 * DAY));
         self
@@ -113,9 +114,9 @@ impl CacheOptions {
         self
     }
 
-    /// Whether a question goes on for the cache after the last lookup that waited for it was dropped.
-    /// Default: no, a dropped lookup sends nothing more. A connect that wins with IPv4 drops the AAAA
-    /// question; with this, its answer is there for the next connect.
+    /// Whether a question goes on for the cache after the last lookup that waited for it was
+    /// dropped. Default: no, a dropped lookup sends nothing more. A connect that wins with IPv4
+    /// drops the AAAA question; with this, its answer is there for the next connect.
     pub fn finish_dropped(mut self, finish_dropped: bool) -> Self {
         self.finish_dropped = finish_dropped;
         self

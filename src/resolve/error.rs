@@ -11,8 +11,8 @@ use crate::{HostName, TargetError};
 /// Why a lookup did not return what it was asked for.
 ///
 /// It has the name that was looked up, the cause ([`kind`](Self::kind)), and for each question that
-/// failed what each nameserver did and how long it took ([`failures`](Self::failures)). Addresses that
-/// came before the error stay valid.
+/// failed what each nameserver did and how long it took ([`failures`](Self::failures)). Addresses
+/// that came before the error stay valid.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LookupError(Box<ErrorFields>);
 
@@ -30,13 +30,13 @@ struct ErrorFields {
 pub enum LookupErrorKind {
     /// The text is no host name, address or port; nothing was sent.
     InvalidTarget(TargetError),
-    /// The name does not exist: NXDOMAIN (RFC 8020), or a special-use name that must not be asked for,
-    /// such as `x.invalid` (RFC 6761).
+    /// The name does not exist: NXDOMAIN (RFC 8020), or a special-use name that must not be asked
+    /// for, such as `x.invalid` (RFC 6761).
     NotFound,
     /// The name exists, but has no address of the family asked for: NODATA (RFC 2308 section 2.2).
     NoAddress,
-    /// The [`AddressPolicy`](super::AddressPolicy) denied every address, whatever became of the other
-    /// family: see [`LookupError::denied`].
+    /// The [`AddressPolicy`](super::AddressPolicy) denied every address, whatever became of the
+    /// other family: see [`LookupError::denied`].
     PolicyDenied,
     /// No nameserver gave a valid answer in time.
     Timeout,
@@ -50,7 +50,8 @@ pub enum LookupErrorKind {
     Resources,
     /// The lookup was canceled.
     Canceled,
-    /// The resolver thread has panicked, or the lookup was started in the parent of this forked child.
+    /// The resolver thread has panicked, or the lookup was started in the parent of this forked
+    /// child.
     ResolverGone,
 }
 
@@ -122,8 +123,9 @@ impl LookupError {
         &self.0.failures
     }
 
-    /// The addresses that the [`AddressPolicy`](super::AddressPolicy) denied, whatever the kind of this
-    /// error. If it is not [`PolicyDenied`](LookupErrorKind::PolicyDenied), other addresses were allowed.
+    /// The addresses that the [`AddressPolicy`](super::AddressPolicy) denied, whatever the kind of
+    /// this error. If it is not [`PolicyDenied`](LookupErrorKind::PolicyDenied), other addresses
+    /// were allowed.
     pub fn denied(&self) -> Option<DeniedAddresses> {
         self.0.denied
     }

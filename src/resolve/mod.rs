@@ -8,9 +8,9 @@
 //! 4. the cache ([`CacheOptions`]);
 //! 5. the nameservers, with the search list of resolv.conf.
 //!
-//! All but the nameservers are answered where the lookup is made: no other thread takes part, and no
-//! system call is made but for a look at the files once in five seconds. An [`AddressPolicy`] filters
-//! the addresses of every source.
+//! All but the nameservers are answered where the lookup is made: no other thread takes part, and
+//! no system call is made but for a look at the files once in five seconds. An [`AddressPolicy`]
+//! filters the addresses of every source.
 //!
 //! ```no_run
 //! use futures_util::StreamExt;
@@ -30,17 +30,17 @@
 //! # The resolver thread
 //!
 //! Nameservers are asked by one thread, which the first lookup that needs it starts and which all
-//! lookups share, of whatever runtime. It never waits for a consumer, and a process that exits never
-//! waits for it. Identical questions are coalesced: a second lookup joins the query in flight and
-//! receives its answer.
+//! lookups share, of whatever runtime. It never waits for a consumer, and a process that exits
+//! never waits for it. Identical questions are coalesced: a second lookup joins the query in flight
+//! and receives its answer.
 //!
 //! # Fork
 //!
-//! A process may fork while lookups are under way. The child has no resolver thread, and starts one of
-//! its own with its first lookup. Lookups that the parent started go on in the parent: a stream's copy
-//! in the child ends with [`LookupErrorKind::ResolverGone`]. (The child's copy of a queue that
-//! [`Resolver::lookup_into`] fills is the caller's own, and receives nothing.) The child also has copies
-//! of the open sockets, until it ends or runs another program.
+//! A process may fork while lookups are under way. The child has no resolver thread, and starts one
+//! of its own with its first lookup. Lookups that the parent started go on in the parent: a
+//! stream's copy in the child ends with [`LookupErrorKind::ResolverGone`]. (The child's copy of a
+//! queue that [`Resolver::lookup_into`] fills is the caller's own, and receives nothing.) The child
+//! also has copies of the open sockets, until it ends or runs another program.
 
 // For maintainers, a line a folder; ARCHITECTURE.md has the whole.
 //

@@ -47,8 +47,9 @@ impl LookupOptions {
         self
     }
 
-    /// How long the whole lookup may take, from its start, however many candidate names the search list
-    /// makes. Default: `None`, no limit but that of each candidate ([`ResolverBuilder::timeout`]).
+    /// How long the whole lookup may take, from its start, however many candidate names the search
+    /// list makes. Default: `None`, no limit but that of each candidate
+    /// ([`ResolverBuilder::timeout`]).
     ///
     /// Any duration: with zero, a lookup that needs a nameserver ends at once with
     /// [`LookupErrorKind::Timeout`]; [`Duration::MAX`] is as `None`.
@@ -68,8 +69,8 @@ impl LookupOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NameserverStrategy {
-    /// The quickest nameserver that has proved itself first, the others when it is late; all at once
-    /// while none has.
+    /// The quickest nameserver that has proved itself first, the others when it is late; all at
+    /// once while none has.
     ///
     /// For nameservers that are equivalent, which is the usual case: a dead one costs no time, and
     /// three do not cost three times the packets.

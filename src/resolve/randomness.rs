@@ -1,8 +1,8 @@
 //! What numbers picked at random look like, for the tests of what a forger has to guess.
 //!
-//! Each bound here lies [`SIGMAS`] standard deviations from what is expected of a uniform choice: one
-//! run in ten thousand million of a perfect source crosses it, and a source that is visibly worse
-//! than perfect does so every time.
+//! Each bound here lies [`SIGMAS`] standard deviations from what is expected of a uniform choice:
+//! one run in ten thousand million of a perfect source crosses it, and a source that is visibly
+//! worse than perfect does so every time.
 
 /// The chance of a normally distributed figure to lie farther out on one side is 4e-11.
 pub(super) const SIGMAS: f64 = 6.5;
@@ -34,7 +34,8 @@ pub(super) fn assert_uniform(what: &str, cells: usize, picks: impl IntoIterator<
 
 /// Asserts that no pick says anything about the one that comes so many later.
 ///
-/// The correlation of independent picks has a standard deviation of one over the root of their number.
+/// The correlation of independent picks has a standard deviation of one over the root of their
+/// number.
 #[track_caller]
 pub(super) fn assert_uncorrelated(what: &str, picks: &[u16], lags: &[usize]) {
     let mean = picks.iter().copied().map(f64::from).sum::<f64>() / count(picks.len());

@@ -27,8 +27,9 @@ use crate::{Host, HostName, LookupResult, LookupStream, Target, TargetError};
 
 /// A stub resolver.
 ///
-/// A handle: cheap to clone, `Send` and `Sync`, usable from any runtime and from none. Its thread starts
-/// with the first lookup that needs it, and ends when the last handle and the last stream are dropped.
+/// A handle: cheap to clone, `Send` and `Sync`, usable from any runtime and from none. Its thread
+/// starts with the first lookup that needs it, and ends when the last handle and the last stream
+/// are dropped.
 #[derive(Clone)]
 pub struct Resolver {
     inner: Arc<ResolverInner>,
@@ -92,7 +93,8 @@ impl Resolver {
         ResolverBuilder::new()
     }
 
-    /// The parts of the configuration files that could not be used, and why, as the files were last read.
+    /// The parts of the configuration files that could not be used, and why, as the files were last
+    /// read.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         self.inner.configuration.current().diagnostics.clone()
     }
@@ -102,31 +104,32 @@ impl Resolver {
         self.inner.driver.stats()
     }
 
-    /// Removes every answer from the cache. Answers to questions in flight still reach the lookups that
-    /// wait for them, and are not cached.
+    /// Removes every answer from the cache. Answers to questions in flight still reach the lookups
+    /// that wait for them, and are not cached.
     pub fn clear_cache(&self) {
         self.inner.driver.clear_cache();
     }
 
-    /// Removes the answers about this name from the cache. An answer to a question in flight about it
-    /// still reaches the lookups that wait for it, and is not cached.
+    /// Removes the answers about this name from the cache. An answer to a question in flight about
+    /// it still reaches the lookups that wait for it, and is not cached.
     ///
-    /// The name is taken as it is, without the search list. Names that are aliases of it are names of
-    /// their own. A lookup made at the same moment may still be given a removed answer.
+    /// The name is taken as it is, without the search list. Names that are aliases of it are names
+    /// of their own. A lookup made at the same moment may still be given a removed answer.
     pub fn forget(&self, name: &HostName) {
         self.inner.driver.forget(QueryName::from(name));
     }
 
     /// Looks up `target`: `"example.com:443"`, `("example.com", 443)`, a [`HostName`], an address.
     ///
-    /// The stream starts the lookup when it is first polled; see [`LookupStream`] for its items and their
-    /// order. An invalid target is an `End` with that error, and nothing is sent. A name that needs no
-    /// nameserver is answered as of this call.
+    /// The stream starts the lookup when it is first polled; see [`LookupStream`] for its items and
+    /// their order. An invalid target is an `End` with that error, and nothing is sent. A name that
+    /// needs no nameserver is answered as of this call.
     ///
     /// # Blocking
     ///
-    /// Once in five seconds, one caller looks whether the configuration files have changed (four system
-    /// calls), and reads them if they have. A hosts file over 64 KiB is read on a thread of its own.
+    /// Once in five seconds, one caller looks whether the configuration files have changed (four
+    /// system calls), and reads them if they have. A hosts file over 64 KiB is read on a thread of
+    /// its own.
     ///
     /// # Cancel safety
     ///
@@ -156,8 +159,8 @@ impl Resolver {
     /// Looks up `target` into a queue of the caller's, which other lookups may share: each result
     /// comes with `tag`. The lookup starts at once.
     ///
-    /// The putter belongs to the lookup, as a clone would: the lookup's `End` consumes it, and needs no
-    /// room in the queue. Results beyond the queue's capacity wait in the resolver thread.
+    /// The putter belongs to the lookup, as a clone would: the lookup's `End` consumes it, and
+    /// needs no room in the queue. Results beyond the queue's capacity wait in the resolver thread.
     ///
     /// # Cancel safety
     ///
@@ -213,8 +216,8 @@ pub struct LookupHandle {
 }
 
 impl LookupHandle {
-    /// Ends the lookup with [`LookupErrorKind::Canceled`](super::LookupErrorKind::Canceled), unless it
-    /// has ended. Results that are in the queue stay there, and the `End` still comes.
+    /// Ends the lookup with [`LookupErrorKind::Canceled`](super::LookupErrorKind::Canceled), unless
+    /// it has ended. Results that are in the queue stay there, and the `End` still comes.
     pub fn cancel(&self) {
         if let Some(id) = self.id {
             self.resolver.cancel(id);

@@ -10,8 +10,8 @@ use super::wire::message::Ignored;
 
 /// Counters of a resolver since it was built ([`Resolver::stats`]).
 ///
-/// `pending_lookups`, `open_sockets`, `cache_entries` and `cache_bytes` are gauges: they say what is so
-/// now. The others count up.
+/// `pending_lookups`, `open_sockets`, `cache_entries` and `cache_bytes` are gauges: they say what
+/// is so now. The others count up.
 ///
 /// [`Resolver::stats`]: super::Resolver::stats
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,8 @@ pub struct Stats {
     pub cache_stale: u64,
     /// Questions that were not in the cache: they were asked, or coalesced.
     pub cache_misses: u64,
-    /// Questions asked to refresh the cache: before their TTL ended, or after a stale answer was given.
+    /// Questions asked to refresh the cache: before their TTL ended, or after a stale answer was
+    /// given.
     pub cache_refreshes: u64,
     /// Answers in the cache.
     pub cache_entries: u64,
@@ -47,21 +48,21 @@ pub struct Stats {
     pub tcp_queries: u64,
     /// Truncated responses, asked for again over TCP.
     pub truncated: u64,
-    /// Answers with the address 127.0.53.53, which means that a private name is becoming a public one:
-    /// a new top-level domain answers so for its first ninety days (ICANN, "Name Collision Occurrence
-    /// Management Framework", 2014). The address is handed out as any other. The place from which the
-    /// name comes should be found: the name will soon resolve to a foreign address.
+    /// Answers with the address 127.0.53.53, which means that a private name is becoming a public
+    /// one: a new top-level domain answers so for its first ninety days (ICANN, "Name Collision
+    /// Occurrence Management Framework", 2014). The address is handed out as any other. The place
+    /// from which the name comes should be found: the name will soon resolve to a foreign address.
     pub name_collisions: u64,
     /// Messages that were dropped because they answered nothing that was asked: forged, broken, or
     /// late ones.
     pub ignored: IgnoredMessages,
     /// UDP sockets open.
     pub open_sockets: u64,
-    /// How often nameserver state was reset, because resolv.conf changed, the machine was suspended, or
-    /// the thread panicked.
+    /// How often nameserver state was reset, because resolv.conf changed, the machine was
+    /// suspended, or the thread panicked.
     pub generations: u64,
-    /// The nameservers, in the order of the configuration, since the last reset; empty before the first
-    /// lookup that asks one.
+    /// The nameservers, in the order of the configuration, since the last reset; empty before the
+    /// first lookup that asks one.
     pub nameservers: Vec<NameserverStats>,
 }
 
@@ -118,13 +119,13 @@ pub struct NameserverStats {
     pub queries: u64,
     /// Queries about a question that had been sent to it before.
     pub resends: u64,
-    /// Queries that were not answered within the time that its round-trip time suggests. A late answer
-    /// still counts as an answer.
+    /// Queries that were not answered within the time that its round-trip time suggests. A late
+    /// answer still counts as an answer.
     pub timeouts: u64,
     /// Questions that it failed, by an error such as SERVFAIL or because it could not be reached.
     pub failures: u64,
-    /// Its smoothed round-trip time (RFC 6298 section 2), to the microsecond; `None` before its first
-    /// answer over UDP.
+    /// Its smoothed round-trip time (RFC 6298 section 2), to the microsecond; `None` before its
+    /// first answer over UDP.
     pub smoothed_rtt: Option<Duration>,
 }
 

@@ -1,5 +1,5 @@
-//! CA09 (T24): a process that is forked off while lookups are under way looks names up as well, or is
-//! told at once that it cannot; and the parent does not notice.
+//! CA09 (T24): a process that is forked off while lookups are under way looks names up as well, or
+//! is told at once that it cannot; and the parent does not notice.
 //!
 //! Without the test harness, whose threads would be one more thing to be copied in the middle of
 //! something. `OUTRACE_SEED` plays the moments again, as far as threads can be played again.
@@ -95,14 +95,15 @@ mod unix {
                 // SAFETY: other threads run, so the child may only use what does not depend on what
                 // they were doing. That it may use outrace is what this test is about: its locks
                 // that another thread may hold are not taken in the child. Memory is allocated with
-                // glibc's malloc, which is made to work after a fork. The child does not return from
-                // here: it ends with `_exit`.
+                // glibc's malloc, which is made to work after a fork. The child does not return
+                // from here: it ends with `_exit`.
                 match unsafe { fork() }.expect("a child") {
                     ForkResult::Child => exit(child(&resolver, pending, busy, round)),
                     ForkResult::Parent { child } => wait(child, began, seed, round),
                 }
                 slowest = slowest.max(began.elapsed());
-                // The parent goes on: what was pending is, what was under way comes, and more with it.
+                // The parent goes on: what was pending is, what was under way comes, and more with
+                // it.
                 for stream in &mut pending {
                     assert_eq!(stream.next().now_or_never(), None, "still pending");
                 }
@@ -140,15 +141,16 @@ mod unix {
         assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))), "{results:?}");
     }
 
-    /// What the child does. Nothing is printed and nothing panics here: both take locks that a thread of
-    /// the parent may have held. The code says what went wrong.
+    /// What the child does. Nothing is printed and nothing panics here: both take locks that a
+    /// thread of the parent may have held. The code says what went wrong.
     fn child(
         resolver: &Resolver,
         mut pending: Vec<LookupStream>,
         mut busy: LookupStream,
         round: u64,
     ) -> i32 {
-        // What the parent started never ends here, so it says so: to who polls, who cancels, who waits.
+        // What the parent started never ends here, so it says so: to who polls, who cancels, who
+        // waits.
         for (n, stream) in pending.iter_mut().enumerate().skip(2) {
             if n % 2 == 0 {
                 stream.cancel();

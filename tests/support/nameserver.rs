@@ -122,7 +122,8 @@ impl Nameserver {
 
 impl Drop for Nameserver {
     fn drop(&mut self) {
-        // The wake is a system call that the thread's next poll returns from: no other order is needed.
+        // The wake is a system call that the thread's next poll returns from: no other order is
+        // needed.
         self.stop.store(true, Ordering::Relaxed);
         let woken = self.waker.wake();
         let joined = self.thread.take().expect("joined once").join();

@@ -20,8 +20,9 @@
 //! A rule is a name (`*.` for all below, `*` for all), a type (`*` for all), perhaps `udp` or
 //! `tcp`, perhaps `edns` or `no-edns` (whether the query has an OPT record), perhaps the query
 //! attempts (`#1`, `#2-4`, `#3+`; counted by name, type and transport), an arrow, and steps with
-//! commas between (`then` is a filler word). No step waits for another except by `delay`. A name that no rule has gets NXDOMAIN, a name that has rules for other types
-//! only gets NODATA, and a query attempt after the last that has a rule gets nothing.
+//! commas between (`then` is a filler word). No step waits for another except by `delay`. A name
+//! that no rule has gets NXDOMAIN, a name that has rules for other types only gets NODATA, and a
+//! query attempt after the last that has a rule gets nothing.
 //!
 //! | step | what happens |
 //! |---|---|
@@ -67,7 +68,8 @@ use domain::base::{Name, Rtype};
 
 use super::Transport;
 
-/// The address in a forgery that says nothing else: a lookup that returns it has taken a forged answer.
+/// The address in a forgery that says nothing else: a lookup that returns it has taken a forged
+/// answer.
 pub const FORGED_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
 /// The same for AAAA.
 pub const FORGED_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 0, 0, 0, 0, 0x66);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Actions by the time at which they are due; of those due together the earlier entered comes first.
+/// Actions by the time at which they are due; of those due together the earlier entered comes
+/// first.
 #[derive(Debug)]
 pub struct Timers<T> {
     due: BTreeMap<(Instant, u64), T>,

@@ -32,8 +32,8 @@ pub(super) const DENIED_V4: &[(IpPrefix, DenyReason)] = &[
     // RFC 1122 section 3.2.1.3; Linux connects 0.0.0.0 to itself.
     (v4(0, 0, 0, 0, 8), DenyReason::Unspecified),
     (v4(127, 0, 0, 0, 8), DenyReason::Loopback),
-    // Amazon, Google, Azure and most others; then Oracle, Alibaba and Azure's own, the one that lies
-    // in a public range.
+    // Amazon, Google, Azure and most others; then Oracle, Alibaba and Azure's own, the one that
+    // lies in a public range.
     (v4(169, 254, 169, 254, 32), DenyReason::Metadata),
     (v4(192, 0, 0, 192, 32), DenyReason::Metadata),
     (v4(100, 100, 100, 200, 32), DenyReason::Metadata),
@@ -88,8 +88,8 @@ const SPECIAL_V6: &[(IpPrefix, Option<DenyReason>)] = &[
     // Documentation (RFC 3849, RFC 9637).
     (v6(0x2001, 0xdb8, 0, 32), Some(DenyReason::Reserved)),
     (v6(0x3fff, 0, 0, 20), Some(DenyReason::Reserved)),
-    // IANA gives out global unicast addresses from here alone (RFC 4291 section 2.4, and its registry
-    // "Internet Protocol Version 6 Address Space").
+    // IANA gives out global unicast addresses from here alone (RFC 4291 section 2.4, and its
+    // registry "Internet Protocol Version 6 Address Space").
     (v6(0x2000, 0, 0, 3), None),
 ];
 

@@ -276,7 +276,8 @@ fn local_nat64_forms(ip: Ipv4Addr) -> Vec<Ipv6Addr> {
     forms.into_iter().map(Ipv6Addr::from_bits).collect()
 }
 
-/// Half of them from ranges of the ready-made set. Not `::` and `::1`, which are no IPv4 inside IPv6.
+/// Half of them from ranges of the ready-made set. Not `::` and `::1`, which are no IPv4 inside
+/// IPv6.
 fn any_v4() -> impl Strategy<Value = Ipv4Addr> {
     let special = (prop::sample::select(DENIED_V4), any::<u32>()).prop_map(|((net, _), host)| {
         let first = u32::try_from(bits(net)).expect("32 bits");

@@ -52,7 +52,8 @@ impl Configuration {
     /// Reads the files.
     pub(crate) fn new(settings: Settings, now: Instant) -> (Self, StubConfig) {
         let (conf_path, hosts_path) = (settings.resolv_conf.as_deref(), settings.hosts.as_deref());
-        // They are looked at before they are read, so that a change in between is noticed next time.
+        // They are looked at before they are read, so that a change in between is noticed next
+        // time.
         let (conf_print, hosts_print) = (fingerprint(conf_path), fingerprint(hosts_path));
         let conf = read_resolv_conf(conf_path, settings.environment);
         let hosts = read_hosts(hosts_path);
@@ -83,9 +84,9 @@ impl Configuration {
         self.current.load()
     }
 
-    /// Looks whether the files have changed, if it is time to. `suspended_for` gives for how long in all
-    /// the machine has been suspended. `next_generation` is called with the stub's configuration if
-    /// nameserver state no longer holds.
+    /// Looks whether the files have changed, if it is time to. `suspended_for` gives for how long
+    /// in all the machine has been suspended. `next_generation` is called with the stub's
+    /// configuration if nameserver state no longer holds.
     pub(crate) fn refresh(
         self: &Arc<Self>,
         now: Instant,
@@ -164,8 +165,8 @@ impl Files {
         settings.lookup_config(&self.conf, Arc::clone(&self.hosts), diagnostics)
     }
 
-    /// Whether the machine was suspended since the last look for so long that the network may be another
-    /// one.
+    /// Whether the machine was suspended since the last look for so long that the network may be
+    /// another one.
     fn note_suspension(&mut self, suspended_for: Duration) -> bool {
         let before = std::mem::replace(&mut self.suspended_for, suspended_for);
         suspended_for.saturating_sub(before) >= MIN_SUSPENSION

@@ -10,7 +10,8 @@ use super::resolv_conf::{self, Env, ResolvConf};
 use crate::os::{hostname, interface_index};
 use crate::resolve::diagnostic::{ConfigSource, Diagnostic};
 
-/// The contents of a file. A process that is out of descriptors can read its metadata and not the file.
+/// The contents of a file. A process that is out of descriptors can read its metadata and not the
+/// file.
 pub(crate) struct FromFile<T> {
     pub(crate) content: T,
     pub(crate) unreadable: Option<Diagnostic>,

@@ -30,8 +30,8 @@ pub(crate) enum Fingerprint {
         /// 0 where the system has none.
         inode: u64,
         modified: Option<SystemTime>,
-        /// When anything about it changed, its permissions included, in nanoseconds; 0 where the system
-        /// does not know.
+        /// When anything about it changed, its permissions included, in nanoseconds; 0 where the
+        /// system does not know.
         changed: i128,
         /// Where the link leads, if it is one.
         link: Option<PathBuf>,
@@ -72,13 +72,13 @@ impl Watch {
         true
     }
 
-    /// Judges contents that were read between the fingerprints `before` and `after`. `makes_sense` is
-    /// whether they have anything usable. A file that could not be read is not judged: it is read again
-    /// at the next look.
+    /// Judges contents that were read between the fingerprints `before` and `after`. `makes_sense`
+    /// is whether they have anything usable. A file that could not be read is not judged: it is
+    /// read again at the next look.
     ///
-    /// Contents that make no sense once may be a file that is just being written, truncated first or
-    /// removed for a moment. If they make no sense twice in a row, [`CHECK_INTERVAL`] apart, they are
-    /// meant so.
+    /// Contents that make no sense once may be a file that is just being written, truncated first
+    /// or removed for a moment. If they make no sense twice in a row, [`CHECK_INTERVAL`] apart,
+    /// they are meant so.
     pub(crate) fn judge(
         &mut self,
         before: Fingerprint,

@@ -122,8 +122,8 @@ pub(crate) fn parse(text: &[u8], env: &Env<'_>) -> ResolvConf {
         parser.line(line, number);
     }
     // resolv.conf(5): "The search keyword of a system's resolv.conf file can be overridden on a
-    // per-process basis by setting the environment variable LOCALDOMAIN to a space-separated list of
-    // search domains", and "the options keyword .. can be amended .. by setting .. RES_OPTIONS".
+    // per-process basis by setting the environment variable LOCALDOMAIN to a space-separated list
+    // of search domains", and "the options keyword .. can be amended .. by setting .. RES_OPTIONS".
     if let Some(text) = env.localdomain {
         parser.diagnostics.continue_with(ConfigSource::LocalDomain);
         parser.search = Some(parser.names(text.as_bytes(), 0));

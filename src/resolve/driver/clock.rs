@@ -1,8 +1,8 @@
 //! The boot clock, and an alarm on it.
 //!
-//! Time that passes while the machine is suspended counts: a lookup that was pending during the night
-//! has timed out in the morning. `std::time::Instant` is the monotonic clock on Linux, which stands
-//! still in suspend, so the resolver keeps a clock of its own.
+//! Time that passes while the machine is suspended counts: a lookup that was pending during the
+//! night has timed out in the morning. `std::time::Instant` is the monotonic clock on Linux, which
+//! stands still in suspend, so the resolver keeps a clock of its own.
 
 use crate::os;
 

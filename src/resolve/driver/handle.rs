@@ -1,4 +1,5 @@
-//! The callers' side of the resolver thread: commands go in here, and the first one starts the thread.
+//! The callers' side of the resolver thread: commands go in here, and the first one starts the
+//! thread.
 
 use std::io;
 use std::net::SocketAddr;
@@ -61,8 +62,8 @@ impl DriverHandle {
         self.shared().send(command);
     }
 
-    /// Whether a lookup was started in this process. One that the parent of a forked child started goes
-    /// on in the parent, and never ends here.
+    /// Whether a lookup was started in this process. One that the parent of a forked child started
+    /// goes on in the parent, and never ends here.
     pub(crate) fn has_started(&self, id: LookupId) -> bool {
         id > self.shared().first_lookup
     }
@@ -72,8 +73,8 @@ impl DriverHandle {
         shared.counters.stats(shared.cache.as_deref().map(Cache::figures).unwrap_or_default())
     }
 
-    /// The cache, for readers, which never wait. In a forked child it is the parent's, as it was when
-    /// the child was forked off.
+    /// The cache, for readers, which never wait. In a forked child it is the parent's, as it was
+    /// when the child was forked off.
     pub(crate) fn cache(&self) -> Option<&Cache> {
         self.shared.original().cache.as_deref()
     }

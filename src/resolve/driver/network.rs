@@ -1,4 +1,5 @@
-//! The resolver thread's sockets: carries out the core's transmits, and passes what arrives to the core.
+//! The resolver thread's sockets: carries out the core's transmits, and passes what arrives to the
+//! core.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -16,8 +17,8 @@ use crate::resolve::stub::socket_error::SocketError;
 
 /// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.
 const MAX_MESSAGE: usize = 65_535;
-/// How many reads one socket gets in a turn, so that a flood of forged responses to one lookup does not
-/// delay the next one.
+/// How many reads one socket gets in a turn, so that a flood of forged responses to one lookup does
+/// not delay the next one.
 const READS_PER_TURN: usize = 32;
 
 /// The nameserver has closed the connection.
@@ -142,8 +143,8 @@ impl Network {
         nameserver: SocketAddr,
         registry: &Registry,
     ) -> io::Result<()> {
-        // Connecting binds it to a port that the kernel picks at random, discards datagrams that are not
-        // from the nameserver's address and port, and reports a closed port as an error.
+        // Connecting binds it to a port that the kernel picks at random, discards datagrams that
+        // are not from the nameserver's address and port, and reports a closed port as an error.
         let udp = udp_socket(nameserver)?;
         udp.connect(&nameserver.into())?;
         let mut udp = UdpSocket::from_std(udp.into());
@@ -232,7 +233,8 @@ impl Network {
 }
 
 impl Stream {
-    /// Finds out whether the connection is established. It may also have failed, or still be connecting.
+    /// Finds out whether the connection is established. It may also have failed, or still be
+    /// connecting.
     fn finish_connecting(&mut self) -> io::Result<()> {
         if let Some(error) = self.tcp.take_error()? {
             return Err(error);

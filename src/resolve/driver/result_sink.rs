@@ -9,9 +9,9 @@ use crate::resolve::error::LookupErrorKind;
 
 /// The resolver thread's end of a lookup's queue.
 ///
-/// If it is dropped before the lookup's `End` was delivered, because the thread panicked, the consumer
-/// gets an `End` all the same: a stream makes it when its queue ends early, a queue of the caller's
-/// gets it as this putter's last item.
+/// If it is dropped before the lookup's `End` was delivered, because the thread panicked, the
+/// consumer gets an `End` all the same: a stream makes it when its queue ends early, a queue of the
+/// caller's gets it as this putter's last item.
 pub(crate) enum ResultSink {
     /// A queue of the lookup's own.
     Stream(Putter<LookupResult>),

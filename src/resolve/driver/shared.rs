@@ -141,7 +141,8 @@ pub(super) struct RoomWaker {
 
 impl Wake for RoomWaker {
     fn wake(self: Arc<Self>) {
-        // A forked child's copy of the queue has a copy of this waker, but the thread is the parent's.
+        // A forked child's copy of the queue has a copy of this waker, but the thread is the
+        // parent's.
         if self.shared.process == std::process::id() {
             self.shared.send(Command::Room(self.id));
         }

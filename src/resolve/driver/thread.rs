@@ -1,7 +1,7 @@
 //! The resolver thread: it carries out what the stub decides, one turn after another.
 //!
-//! It waits for its poll, and for nothing else: not for a consumer, not for the lock of a consumer's
-//! queue.
+//! It waits for its poll, and for nothing else: not for a consumer, not for the lock of a
+//! consumer's queue.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -145,7 +145,8 @@ impl ResolverThread {
         }
     }
 
-    /// Fires the wakers. They are code of consumers: if one panics, the others are woken all the same.
+    /// Fires the wakers. They are code of consumers: if one panics, the others are woken all the
+    /// same.
     fn fire_wakes(&mut self) {
         for waker in self.wakes.drain(..) {
             drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));

@@ -192,7 +192,8 @@ impl Writer<'_> {
         self.octets[place..place + 2].copy_from_slice(&len.to_be_bytes());
     }
 
-    /// Writes a name: with a pointer to where it, or what it ends in, stood first or last, or whole.
+    /// Writes a name: with a pointer to where it, or what it ends in, stood first or last, or
+    /// whole.
     fn name(&mut self, name: &Name, may_point: bool) {
         let style = if may_point { self.input.byte() % 4 } else { 3 };
         for suffix in suffixes(name).filter(|suffix| suffix.len() > 1) {

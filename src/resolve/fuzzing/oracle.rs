@@ -1,4 +1,5 @@
-//! A second reader of responses, for comparison: short and slow, with nothing shared with the first.
+//! A second reader of responses, for comparison: short and slow, with nothing shared with the
+//! first.
 //!
 //! A name is its uncompressed octets, a message a list of records, and a chain of aliases a list of
 //! names. What a message means follows from those lists; whether another reader made them
@@ -13,8 +14,8 @@
 //! - an address of the wrong length is passed over, and so are other classes and types;
 //! - 32 CNAME records are looked at, and 11 links followed: more is a chain that is too long;
 //! - a name takes at most 127 pointers;
-//! - over UDP not one record of a truncated message is looked at, so they may be cut anywhere; over TCP
-//!   what is there is used, and not kept for others;
+//! - over UDP not one record of a truncated message is looked at, so they may be cut anywhere; over
+//!   TCP what is there is used, and not kept for others;
 //! - an error without a question is a hint, if it is FORMERR, SERVFAIL, NOTIMP, REFUSED or BADVERS.
 
 use std::net::IpAddr;

@@ -41,8 +41,8 @@ pub(crate) struct Ask {
     pub(crate) candidates: Candidates<Arc<[HostName]>>,
 }
 
-/// Decides a lookup of `target`: an IP literal is its own address, then the hosts file answers, then
-/// the special-use names, and what is left is asked of the nameservers.
+/// Decides a lookup of `target`: an IP literal is its own address, then the hosts file answers,
+/// then the special-use names, and what is left is asked of the nameservers.
 pub(crate) fn local(
     target: &Target,
     options: &LookupOptions,

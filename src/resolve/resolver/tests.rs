@@ -1,5 +1,5 @@
-//! What becomes of lookups when the thread that carries them dies. Nothing that can be sent to it makes
-//! it panic, as far as is known, so here a command does.
+//! What becomes of lookups when the thread that carries them dies. Nothing that can be sent to it
+//! makes it panic, as far as is known, so here a command does.
 
 use std::net::UdpSocket;
 
@@ -11,7 +11,8 @@ use crate::resolve::{AddressFamily, LookupErrorKind};
 
 const PENDING: u64 = 50;
 
-/// Answers what is asked of `www.test`, with 192.0.2.1, and nothing else, as long as the process lives.
+/// Answers what is asked of `www.test`, with 192.0.2.1, and nothing else, as long as the process
+/// lives.
 fn serve(socket: &UdpSocket) {
     let (mut query, name) = ([0; 512], b"\x03www\x04test\0");
     while let Ok((len, client)) = socket.recv_from(&mut query) {

@@ -21,8 +21,8 @@ const MAX_SENDS: u8 = 3;
 const MAX_IDLE_TURNS: u32 = 16;
 /// Who comes so soon after the first shares its answer.
 const TOGETHER: Duration = Duration::from_secs(1);
-/// No response takes longer: [`Faults`](super::faults::Faults) has the slowness, and the pieces of a
-/// stream.
+/// No response takes longer: [`Faults`](super::faults::Faults) has the slowness, and the pieces of
+/// a stream.
 const SLOWEST: Duration = Duration::from_millis(2500);
 /// The tables are compared every so many turns at least, and less often when they are long.
 const TURNS_BETWEEN_AUDITS: usize = 64;
@@ -38,8 +38,8 @@ pub(super) struct Checks {
     local: HashMap<LookupId, Vec<IpAddr>>,
     /// How many names one lookup may ask for.
     pub(super) candidates: u32,
-    /// What lookups must bring that nothing keeps from the truth: their addresses, sorted, or the kind
-    /// of their error.
+    /// What lookups must bring that nothing keeps from the truth: their addresses, sorted, or the
+    /// kind of their error.
     pub(super) truths: HashMap<LookupId, Result<Vec<IpAddr>, LookupErrorKind>>,
     /// How many lookups ended well.
     pub(super) succeeded: u64,
@@ -148,8 +148,8 @@ impl Checks {
                 }
                 let started = watched.started;
                 if let Some((made, ttl)) = (self.made_at)(addr.ip()) {
-                    // Those who come within a second share an answer whatever its TTL, and no response
-                    // travels for longer than the slowest of paths.
+                    // Those who come within a second share an answer whatever its TTL, and no
+                    // response travels for longer than the slowest of paths.
                     let longest = (ttl + self.stale).max(TOGETHER) + SLOWEST;
                     assert!(started <= made + longest, "{id:?}: {addr} was over at {started:?}");
                     // It tells whole milliseconds.

@@ -31,8 +31,8 @@ pub(super) fn made_at(ip: IpAddr) -> Option<(Duration, Duration)> {
     Some((Duration::from_millis(millis), Duration::from_secs(ttl.into())))
 }
 
-/// No query has an id with this bit, so that a forger who guesses is never right: in a million lookups
-/// one would be, by chance, on a socket where the same question waits under two ids.
+/// No query has an id with this bit, so that a forger who guesses is never right: in a million
+/// lookups one would be, by chance, on a socket where the same question waits under two ids.
 pub(super) const WRONG_ID: u16 = 1;
 
 /// A nameserver with the path to it. All of its habits are chances in a hundred.
@@ -106,8 +106,8 @@ impl Faults {
         }
     }
 
-    /// One that answers everything, quicker than it is asked again, over a path that loses nothing. What
-    /// a forger sends to those who ask it is another matter.
+    /// One that answers everything, quicker than it is asked again, over a path that loses nothing.
+    /// What a forger sends to those who ask it is another matter.
     pub(super) fn reliable(random: Random) -> Self {
         let mut faults = Self::new(random);
         faults.kind = Kind::Well;
@@ -128,8 +128,8 @@ impl Faults {
         }
     }
 
-    /// A message that answers nothing that was asked. Those with an id of their own are what a forger
-    /// sends who does not know it; the others are broken in another way.
+    /// A message that answers nothing that was asked. Those with an id of their own are what a
+    /// forger sends who does not know it; the others are broken in another way.
     fn forgery(&mut self, query: &Query) -> Vec<u8> {
         let mut response = Response::to(query).address(&query.name, Self::forged_ip(query));
         match self.random.index(13) {
@@ -348,8 +348,8 @@ pub(super) fn truth(
     Some(Err(error))
 }
 
-/// The address of this number. Somewhere in a name stands a label `n` with the name's number, which all
-/// of its addresses carry; those of IPv6 also when they were given out, and for how long.
+/// The address of this number. Somewhere in a name stands a label `n` with the name's number, which
+/// all of its addresses carry; those of IPv6 also when they were given out, and for how long.
 fn address(owner: &str, n: u8, record_type: RecordType, made: u32, ttl: u16) -> IpAddr {
     let number: u16 = owner
         .split('.')

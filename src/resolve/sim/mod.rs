@@ -1,10 +1,10 @@
 //! The resolver's pure core in virtual time: a simulated network with simulated nameservers, no
 //! socket, no thread, no waiting.
 //!
-//! Three things stand on the same [`World`](world::World). The scenarios play one conversation each,
-//! written as text, and say what must come of it and when. The simulation plays random ones by the
-//! thousand, and the fuzz targets play those that a fuzzer writes; both hold what must be so in
-//! every one of them ([`check`]).
+//! Three things stand on the same [`World`](world::World). The scenarios play one conversation
+//! each, written as text, and say what must come of it and when. The simulation plays random ones
+//! by the thousand, and the fuzz targets play those that a fuzzer writes; both hold what must be so
+//! in every one of them ([`check`]).
 
 #![allow(
     clippy::case_sensitive_file_extension_comparisons,

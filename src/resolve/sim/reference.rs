@@ -1,4 +1,5 @@
-//! A second reader that listens on every socket, and says which addresses may come of what it heard.
+//! A second reader that listens on every socket, and says which addresses may come of what it
+//! heard.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;

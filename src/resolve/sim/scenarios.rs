@@ -1,6 +1,7 @@
 //! One conversation a test, played in virtual time. The names of the tests begin with the scenario
-//! they hold: search list (`se`), retry (`rt`), truncation and TCP (`tr`), validation (`rv`), aliases
-//! (`cn`), special uses and the address policy (`su`), cache (`cc`), errors (`er`), life cycle (`ca`).
+//! they hold: search list (`se`), retry (`rt`), truncation and TCP (`tr`), validation (`rv`),
+//! aliases (`cn`), special uses and the address policy (`su`), cache (`cc`), errors (`er`), life
+//! cycle (`ca`).
 
 mod address_policy;
 mod aliases;

@@ -23,11 +23,12 @@ const ROUND_TRIP: Duration = Duration::from_millis(1);
 /// ```
 ///
 /// The n-th query that a rule fits gets its n-th reply, and the last reply from then on. A reply is
-/// one or more messages, parted by `+`; each may begin with `delay` and milliseconds, with `ttl` and
-/// seconds (300 otherwise), or with a number and `x` for copies. Without a rule that fits, the answer is NODATA.
+/// one or more messages, parted by `+`; each may begin with `delay` and milliseconds, with `ttl`
+/// and seconds (300 otherwise), or with a number and `x` for copies. Without a rule that fits, the
+/// answer is NODATA.
 ///
-/// `connect` is about TCP connections: `accept`, `refuse`, `hang`. `open` is about the sockets of the
-/// resolver's own host: `ok`, `quota` and the milliseconds from the start until there are
+/// `connect` is about TCP connections: `accept`, `refuse`, `hang`. `open` is about the sockets of
+/// the resolver's own host: `ok`, `quota` and the milliseconds from the start until there are
 /// descriptors again, `unreachable`.
 pub(super) struct Script {
     rules: Vec<Rule>,

@@ -1,7 +1,8 @@
 //! Random conversations by the thousand.
 //!
 //! `OUTRACE_LOOKUPS` sets how many lookups are played, and `OUTRACE_SEED` the seed to begin with. A
-//! run that fails prints the seed of its world; with it as `OUTRACE_SEED` it is the first one played.
+//! run that fails prints the seed of its world; with it as `OUTRACE_SEED` it is the first one
+//! played.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -86,7 +87,8 @@ fn play(seed: Seed) -> (u64, u64, u64) {
         Pairing::InSequence,
     ]);
     stub.max_sockets = *random.pick(&[1, 4, 16, 256]);
-    // With one nameserver that can be relied on, whatever the others do, every lookup finds the truth.
+    // With one nameserver that can be relied on, whatever the others do, every lookup finds the
+    // truth.
     let reliable = random.percent(40).then(|| random.index(stub.nameservers.len()));
     if reliable.is_some() {
         stub.query.timeout = Duration::from_secs(5);

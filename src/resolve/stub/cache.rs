@@ -1,19 +1,20 @@
 //! The cache: outcomes by question, for as long as they hold.
 //!
-//! [`Cache`] has no clock: time is an argument. It decides what is cached and for how long; eviction
-//! is up to the shards of `quick_cache` underneath.
+//! [`Cache`] has no clock: time is an argument. It decides what is cached and for how long;
+//! eviction is up to the shards of `quick_cache` underneath.
 //!
 //! - An answer holds for the least TTL of the records it was made of, from the moment its query was
 //!   *sent*, so that it never outlives the TTL that its nameserver gave.
 //! - NXDOMAIN and NODATA hold as their SOA record says, and are not cached without one
 //!   (RFC 2308 section 5).
-//! - A question that every nameserver failed is not asked again for a second (RFC 9520 section 3.2).
+//! - A question that every nameserver failed is not asked again for a second (RFC 9520 section
+//!   3.2).
 //! - Truncated responses, partial failures and shortages of this process are never cached.
 //!
 //! Callers of lookups read it; the resolver thread writes it, as do callers of `forget` and
-//! `clear_cache`. A reader never waits: if a shard is locked for writing, the question counts as not
-//! cached, and the resolver thread answers it. So a reader in a child that was forked off while a
-//! shard was locked does not hang either.
+//! `clear_cache`. A reader never waits: if a shard is locked for writing, the question counts as
+//! not cached, and the resolver thread answers it. So a reader in a child that was forked off while
+//! a shard was locked does not hang either.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
@@ -40,8 +41,8 @@ const SHARDS: usize = 8;
 /// nameservers are recommended to be done no more frequently than every 30 seconds."
 const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 
-/// A prefetch is made in the last tenth of an answer's TTL, as in Unbound: names in constant use are
-/// asked a tenth more often, and their lookups never wait.
+/// A prefetch is made in the last tenth of an answer's TTL, as in Unbound: names in constant use
+/// are asked a tenth more often, and their lookups never wait.
 const PREFETCH_PART: u32 = 10;
 
 /// Bytes that the map needs for an entry besides key and value: its slot, links, and hash table.
@@ -160,8 +161,8 @@ pub(crate) struct CacheReader<'a> {
 impl CacheReader<'_> {
     /// The answer to a question, positive or negative, while its TTL runs.
     ///
-    /// An answer that is stale, and a failure, are left to the resolver thread: what to do about them
-    /// depends on what else is known of the nameservers.
+    /// An answer that is stale, and a failure, are left to the resolver thread: what to do about
+    /// them depends on what else is known of the nameservers.
     pub(crate) fn fresh_answer(
         &mut self,
         name: &QueryName,
@@ -219,8 +220,8 @@ impl Cache {
 
     /// The generation in which a query is started, for [`insert`](Self::insert).
     pub(crate) fn generation(&self) -> u64 {
-        // Orders nothing: an answer of an earlier generation is recognized by its number, whenever it
-        // comes.
+        // Orders nothing: an answer of an earlier generation is recognized by its number, whenever
+        // it comes.
         self.generation.load(Ordering::Relaxed)
     }
 
@@ -290,8 +291,8 @@ impl Cache {
         let options = &self.options;
         let times = match settled {
             Settled::Answer { answer, asked_at } => {
-                // An answer with a TTL of 0 is only for the lookups that wait for it (RFC 1035 section
-                // 3.2.1).
+                // An answer with a TTL of 0 is only for the lookups that wait for it (RFC 1035
+                // section 3.2.1).
                 let ttl = Duration::from_secs(answer.ttl.filter(|ttl| *ttl > 0)?.into());
                 let has_addresses = is_positive(answer);
                 let ttl =
@@ -333,8 +334,8 @@ impl Cache {
         }
     }
 
-    /// As [`clear`](Self::clear), but without a lock, and keeps the memory: for a forked child, in which
-    /// a lock may be held by a thread that it does not have.
+    /// As [`clear`](Self::clear), but without a lock, and keeps the memory: for a forked child, in
+    /// which a lock may be held by a thread that it does not have.
     pub(crate) fn start_generation(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }

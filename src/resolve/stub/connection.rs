@@ -41,8 +41,8 @@ impl Connection {
         }
     }
 
-    /// Whether a query may be sent on it. The ids of queries without a response stay taken for the life
-    /// of the connection, so one that has lost too many is left to end.
+    /// Whether a query may be sent on it. The ids of queries without a response stay taken for the
+    /// life of the connection, so one that has lost too many is left to end.
     pub(crate) fn is_usable(&self) -> bool {
         !self.is_stuck && self.outstanding.has_room_for(1)
     }
@@ -68,9 +68,9 @@ impl Connection {
         self.rest(now);
     }
 
-    /// Marks the question of `query` under `id` as settled, without a response from this connection. The
-    /// id stays taken, since the nameserver may still respond. Does nothing if the response has
-    /// arrived: the id may be another query's by now.
+    /// Marks the question of `query` under `id` as settled, without a response from this
+    /// connection. The id stays taken, since the nameserver may still respond. Does nothing if the
+    /// response has arrived: the id may be another query's by now.
     pub(crate) fn release(&mut self, query: QueryId, id: u16, timed_out: bool, now: Instant) {
         let outstanding = self.outstanding.get_mut(id);
         let is_open = |o: &&mut OutstandingQuery| o.query == query && !o.is_settled;

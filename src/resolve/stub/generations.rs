@@ -1,8 +1,8 @@
 //! The stubs of one resolver, one for each generation of its configuration.
 //!
-//! When resolv.conf has changed, or the machine was suspended, what was learnt of the nameservers no
-//! longer holds: a new [`Stub`] takes the lookups from then on, with new connections and an empty
-//! cache. The retired one finishes the lookups that it has. Questions are coalesced within a
+//! When resolv.conf has changed, or the machine was suspended, what was learnt of the nameservers
+//! no longer holds: a new [`Stub`] takes the lookups from then on, with new connections and an
+//! empty cache. The retired one finishes the lookups that it has. Questions are coalesced within a
 //! generation only, so no answer of an earlier configuration reaches a lookup of a later one.
 
 use std::time::Instant;

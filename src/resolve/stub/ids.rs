@@ -13,8 +13,8 @@ pub(crate) struct LookupId(pub(crate) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct QueryId(pub(crate) u64);
 
-/// Identifies a socket or connection for as long as the resolver lives. Ids are never used again, so
-/// an event that arrives for a closed socket finds nothing.
+/// Identifies a socket or connection for as long as the resolver lives. Ids are never used again,
+/// so an event that arrives for a closed socket finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SocketId(pub(crate) u64);
 

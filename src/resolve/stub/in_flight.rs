@@ -1,5 +1,5 @@
-//! The part of [`Stub`] that gets the questions of lookups answered: from the cache, from a query in
-//! flight, or by a new query.
+//! The part of [`Stub`] that gets the questions of lookups answered: from the cache, from a query
+//! in flight, or by a new query.
 //!
 //! Identical questions are coalesced: a second lookup joins the query in flight and receives its
 //! answer. A question without a subscriber is abandoned, unless it is asked for the cache.
@@ -14,8 +14,8 @@ use crate::resolve::stub::nameserver::Nameserver;
 use crate::resolve::stub::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::wire::query_name::QueryName;
 
-/// A lookup that asks within a second of the first shares its answer, even one with a TTL of 0: it is
-/// the time for which RFC 9520 section 3.2 has failures cached.
+/// A lookup that asks within a second of the first shares its answer, even one with a TTL of 0: it
+/// is the time for which RFC 9520 section 3.2 has failures cached.
 const TOGETHER: Duration = Duration::from_secs(1);
 
 impl Stub {
@@ -123,8 +123,8 @@ impl Stub {
         }
     }
 
-    /// Refreshes the cache: asks those of `questions` that are not in flight. Questions about one name
-    /// stand one after the other.
+    /// Refreshes the cache: asks those of `questions` that are not in flight. Questions about one
+    /// name stand one after the other.
     pub(crate) fn handle_refresh(
         &mut self,
         mut questions: Vec<(QueryName, RecordType)>,
@@ -180,8 +180,8 @@ impl Stub {
         }
     }
 
-    /// The deadline of a candidate name has passed while its question is in flight for another lookup
-    /// that asked later.
+    /// The deadline of a candidate name has passed while its question is in flight for another
+    /// lookup that asked later.
     pub(super) fn handle_candidate_overdue(&mut self, id: LookupId, now: Instant) {
         self.unsubscribe(id, now);
         let is_proven = self.has_proven_nameserver();
@@ -279,8 +279,8 @@ impl Stub {
             entry.waits_for[record_type.index()] = None;
             let pause = self.cache.as_ref().map_or(Duration::ZERO, |cache| cache.options().pause());
             if is_overdue && now + pause < entry.candidate_deadline {
-                // It was coalesced late, and has time left: the question is asked anew, but not before
-                // RFC 9520 section 3.2 allows it.
+                // It was coalesced late, and has time left: the question is asked anew, but not
+                // before RFC 9520 section 3.2 allows it.
                 self.pause(lookup, (name.clone(), record_type), now + pause, now);
             } else {
                 entry.lookup.handle_settled(record_type, &name, settled, is_proven);
@@ -317,8 +317,8 @@ impl Stub {
         self.advance_lookup(id, now);
     }
 
-    /// Ends every subscription of a lookup. A question without another subscriber is abandoned, unless
-    /// it finishes for the cache.
+    /// Ends every subscription of a lookup. A question without another subscriber is abandoned,
+    /// unless it finishes for the cache.
     pub(super) fn unsubscribe(&mut self, id: LookupId, now: Instant) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         entry.paused.clear();

@@ -41,8 +41,8 @@ pub(crate) struct Lookup {
     alias_queries: u8,
     /// Whether the canonical name has been given: with the first address.
     has_canonical: bool,
-    /// An earlier candidate exists, but has no address: if the search ends in NXDOMAIN, the error is
-    /// still "no address" (resolv.conf(5) search, RFC 2308 section 2.2).
+    /// An earlier candidate exists, but has no address: if the search ends in NXDOMAIN, the error
+    /// is still "no address" (resolv.conf(5) search, RFC 2308 section 2.2).
     saw_no_data: bool,
     /// The failure that decides the end if no candidate brings an address.
     failed: Option<LookupErrorKind>,
@@ -159,8 +159,8 @@ impl Lookup {
     }
 
     /// Answers what this lookup asks from the cache, as far as the cache has fresh answers. Returns
-    /// whether it had any; a lookup that has not ended by that has some of its results, and lacks the
-    /// others. Questions that should be asked again for the cache are added to `refresh`.
+    /// whether it had any; a lookup that has not ended by that has some of its results, and lacks
+    /// the others. Questions that should be asked again for the cache are added to `refresh`.
     pub(crate) fn answer_from(
         &mut self,
         cache: &Cache,
@@ -314,8 +314,8 @@ impl Lookup {
             return self.finish(failed.map_or(Ok(()), Err));
         }
         if self.families.contains(&FamilyState::Denied) {
-            // The name was found, so the search is over. To go on would let the zone of this candidate
-            // choose, by a denied address, which later candidate is connected to.
+            // The name was found, so the search is over. To go on would let the zone of this
+            // candidate choose, by a denied address, which later candidate is connected to.
             return self.finish(Err(LookupErrorKind::PolicyDenied));
         }
         self.saw_no_data |= self.families.contains(&FamilyState::NoData);
@@ -339,8 +339,8 @@ impl Lookup {
     ///
     /// One domain's nameservers may fail where the next one's do not, so the search goes on, as in
     /// the C library (`res_search`: "try next" on SERVFAIL); its outcome is then never "not found".
-    /// Where no nameserver has responded at all, none would respond about the next candidate either,
-    /// and each candidate would cost the whole timeout again.
+    /// Where no nameserver has responded at all, none would respond about the next candidate
+    /// either, and each candidate would cost the whole timeout again.
     fn may_go_on(&self, kind: LookupErrorKind, nameserver_is_proven: bool) -> bool {
         let has_response = |family: &FamilyState| {
             use LookupErrorKind::{BadResponse, ServerFailure};

@@ -5,9 +5,9 @@
 //! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
 //! against a simulated network.
 //!
-//! Its methods stand in four files: here what the driver calls, in `in_flight` how lookups get their
-//! questions answered, in `queries` how queries get to sockets and responses to queries, in `udp`
-//! and `tcp` what is particular to each transport.
+//! Its methods stand in four files: here what the driver calls, in `in_flight` how lookups get
+//! their questions answered, in `queries` how queries get to sockets and responses to queries, in
+//! `udp` and `tcp` what is particular to each transport.
 
 pub(crate) mod cache;
 pub(crate) mod connection;
@@ -162,8 +162,8 @@ struct QueryEntry {
     subscribers: [Vec<LookupId>; MAX_QUESTIONS],
     /// Whether a question is asked to refresh the cache, besides its subscribers or without any.
     for_cache: [bool; MAX_QUESTIONS],
-    /// Answers that came while the other question is still in flight: a lookup that asks meanwhile is
-    /// given them, even with a TTL of 0.
+    /// Answers that came while the other question is still in flight: a lookup that asks meanwhile
+    /// is given them, even with a TTL of 0.
     answered: [Option<Box<Settled>>; MAX_QUESTIONS],
     /// The cache's generation when the query was started; `None` if its outcome must not be cached.
     generation: Option<u64>,
@@ -292,8 +292,8 @@ impl Stub {
         }
     }
 
-    /// Removes a lookup, because it was dropped or its `End` was delivered. Questions without another
-    /// subscriber are abandoned.
+    /// Removes a lookup, because it was dropped or its `End` was delivered. Questions without
+    /// another subscriber are abandoned.
     pub(crate) fn handle_gone(&mut self, id: LookupId, now: Instant) {
         self.unsubscribe(id, now);
         if let Some(entry) = self.lookups.remove(&id) {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::resolve::stats::{NameserverCounters, add};
 
-/// The resend delay while the round-trip time of a nameserver is unknown. Long enough for a recursive nameserver's usual cache miss (tens of
-/// milliseconds), short enough that one lost packet costs a quarter of a second.
+/// The resend delay while the round-trip time of a nameserver is unknown. Long enough for a
+/// recursive nameserver's usual cache miss (tens of milliseconds), short enough that one lost
+/// packet costs a quarter of a second.
 const INITIAL_RESEND_DELAY: Duration = Duration::from_millis(250);
 /// Below this a resend would race ordinary scheduling noise of a busy host.
 const MIN_RESEND_DELAY: Duration = Duration::from_millis(100);

@@ -1,11 +1,11 @@
 //! One query: which nameservers it goes to, when it is sent again, and what ends it.
 //!
-//! A [`Query`] carries one or two questions (A and AAAA) about the same name. They are sent together,
-//! share a socket, and are settled independently.
+//! A [`Query`] carries one or two questions (A and AAAA) about the same name. They are sent
+//! together, share a socket, and are settled independently.
 //!
 //! A question is settled by a fully valid answer, by as many failures of every nameserver as the
-//! configuration says, or at the deadline. Nothing else that arrives ends it: a doubtful message may
-//! make it ask another nameserver sooner, and it listens on.
+//! configuration says, or at the deadline. Nothing else that arrives ends it: a doubtful message
+//! may make it ask another nameserver sooner, and it listens on.
 
 mod outcome;
 mod rounds;
@@ -25,7 +25,8 @@ pub(crate) use outcome::{Failure, NameserverFailure, Settled};
 pub(crate) use server_state::Questions;
 use server_state::{QuestionState, SendState, ServerState};
 
-/// How many nameservers a query may go to. resolv.conf(5): "Up to MAXNS (currently 3) may be listed".
+/// How many nameservers a query may go to. resolv.conf(5): "Up to MAXNS (currently 3) may be
+/// listed".
 pub(crate) const MAX_NAMESERVERS: usize = 3;
 /// A and AAAA.
 pub(crate) const MAX_QUESTIONS: usize = 2;
@@ -107,8 +108,8 @@ struct QuestionEntry {
 }
 
 impl Query {
-    /// Starts a query about `record_types` that ends at `deadline`. `first_server` is where `InTurn`
-    /// begins. `random` varies the resend delay.
+    /// Starts a query about `record_types` that ends at `deadline`. `first_server` is where
+    /// `InTurn` begins. `random` varies the resend delay.
     pub(crate) fn new(
         record_types: impl IntoIterator<Item = RecordType>,
         config: QueryConfig,
@@ -234,9 +235,10 @@ impl Query {
         self.fail(question, server, transport, FailureCause::Rcode(rcode), servers, now);
     }
 
-    /// An error response without a question. In a datagram it proves little: the other nameservers are
-    /// asked at once, this one is asked again without EDNS or a little sooner, and its true answer is
-    /// still accepted. On a connection that the nameserver itself has accepted, it is its response.
+    /// An error response without a question. In a datagram it proves little: the other nameservers
+    /// are asked at once, this one is asked again without EDNS or a little sooner, and its true
+    /// answer is still accepted. On a connection that the nameserver itself has accepted, it is its
+    /// response.
     fn handle_hint(
         &mut self,
         rcode: Rcode,
@@ -263,9 +265,10 @@ impl Query {
         self.query_others(question);
     }
 
-    /// A message with an id that was never sent came from this nameserver's address, as when a forger
-    /// guesses ids. The question is asked over TCP as well, where guessing is out of reach, while the
-    /// socket keeps listening (RFC 5452 section 9.2 asks for defence against such floods).
+    /// A message with an id that was never sent came from this nameserver's address, as when a
+    /// forger guesses ids. The question is asked over TCP as well, where guessing is out of reach,
+    /// while the socket keeps listening (RFC 5452 section 9.2 asks for defence against such
+    /// floods).
     pub(crate) fn handle_mismatch(&mut self, server: usize) {
         for question in self.open().iter() {
             let QuestionState { udp, tcp, .. } = &mut self.servers[server].questions[question];
@@ -293,8 +296,8 @@ impl Query {
         if error != SocketError::OutOfResources {
             return self.fail(question, server, transport, cause, servers, now);
         }
-        // No nameserver is at fault: the question waits for a free descriptor until its deadline. The
-        // failure is kept for the error.
+        // No nameserver is at fault: the question waits for a free descriptor until its deadline.
+        // The failure is kept for the error.
         let via = self.servers[server].questions[question].via(transport);
         if matches!(via.state, SendState::Waiting | SendState::Late) {
             via.sends -= u8::from(!is_sent);
@@ -306,9 +309,9 @@ impl Query {
 
     /// A connection that had brought responses was lost before it brought this one.
     ///
-    /// RFC 7766 section 6.2.4: "If a server closes a TCP connection ... with pending queries ... the
-    /// client SHOULD retry". The question is sent once more, over a connection that has brought no
-    /// response yet, so that a second loss counts as a failure.
+    /// RFC 7766 section 6.2.4: "If a server closes a TCP connection ... with pending queries ...
+    /// the client SHOULD retry". The question is sent once more, over a connection that has brought
+    /// no response yet, so that a second loss counts as a failure.
     pub(crate) fn handle_connection_lost(
         &mut self,
         sent: SentQuery,

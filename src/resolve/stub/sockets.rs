@@ -4,7 +4,8 @@ use super::ids::{IdMap, Ids, QueryId, SocketId};
 use super::query::{MAX_QUESTIONS, SentQuery};
 use crate::resolve::wire::message::Response;
 
-/// A query that was sent, or is about to be, and has no response yet (RFC 7766 section 3: outstanding).
+/// A query that was sent, or is about to be, and has no response yet (RFC 7766 section 3:
+/// outstanding).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutstandingQuery {
     pub(crate) id: u16,
@@ -14,8 +15,8 @@ pub(crate) struct OutstandingQuery {
     pub(crate) is_out: bool,
     /// The highest rank of the responses so far.
     pub(crate) rank: ResponseRank,
-    /// Its question is settled. It is kept, so that a late duplicate does not count as a guess and its
-    /// id is not used again while a response may come.
+    /// Its question is settled. It is kept, so that a late duplicate does not count as a guess and
+    /// its id is not used again while a response may come.
     pub(crate) is_settled: bool,
 }
 
@@ -48,8 +49,8 @@ impl From<&Response> for ResponseRank {
 }
 
 /// The most outstanding queries on one socket: a quarter of all ids. Up to here a random id is free
-/// at the second try, on average, and a forged response hits the id of some query with a probability
-/// of a quarter at most.
+/// at the second try, on average, and a forged response hits the id of some query with a
+/// probability of a quarter at most.
 const MAX_OUTSTANDING: usize = 1 << 14;
 
 /// The outstanding queries on one socket or connection, each under an id of its own.
@@ -210,8 +211,8 @@ impl Sockets {
         self.open.get_mut(&socket)
     }
 
-    /// Marks the query under `id` as settled. Returns whether no query on the socket awaits a response
-    /// any more, so that it is to be closed.
+    /// Marks the query under `id` as settled. Returns whether no query on the socket awaits a
+    /// response any more, so that it is to be closed.
     pub(crate) fn release(&mut self, socket: SocketId, id: u16) -> bool {
         let Some(entry) = self.open.get_mut(&socket) else { return false };
         let Some(outstanding) = entry.outstanding.get_mut(id) else { return false };

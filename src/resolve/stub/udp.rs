@@ -45,8 +45,8 @@ impl Stub {
         }
     }
 
-    /// A UDP socket could not be opened, written or read: it is closed, and its queries move to other
-    /// sockets or fail.
+    /// A UDP socket could not be opened, written or read: it is closed, and its queries move to
+    /// other sockets or fail.
     pub(crate) fn handle_udp_error(&mut self, socket: SocketId, error: SocketError, now: Instant) {
         let Some(entry) = self.sockets.remove(socket) else { return };
         self.count_sockets();

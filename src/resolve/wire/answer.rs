@@ -31,8 +31,9 @@ pub(crate) const MAX_ALIAS_LINKS: usize = 11;
 const MAX_CNAME_RECORDS: usize = 32;
 
 /// What a new top-level domain answers for every name below it, for its first ninety days: the name
-/// that was asked for is a private one that is becoming public (ICANN, "Name Collision Occurrence Management
-/// Framework", 2014: "controlled interruption"). It stands for port 53 twice, to be looked for in logs.
+/// that was asked for is a private one that is becoming public (ICANN, "Name Collision Occurrence
+/// Management Framework", 2014: "controlled interruption"). It stands for port 53 twice, to be
+/// looked for in logs.
 pub(crate) const NAME_COLLISION: Ipv4Addr = Ipv4Addr::new(127, 0, 53, 53);
 
 /// What a valid response (NOERROR or NXDOMAIN) says about its question.

@@ -1,4 +1,5 @@
-//! A resolver whose files change under it, with nameservers on port 53 of a network of the test's own.
+//! A resolver whose files change under it, with nameservers on port 53 of a network of the test's
+//! own.
 #![cfg(target_os = "linux")]
 
 #[path = "../../support/mod.rs"]

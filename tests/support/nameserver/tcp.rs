@@ -211,7 +211,8 @@ impl Connection {
         }
     }
 
-    /// Takes the whole messages out of what was received (RFC 1035 section 4.2.2: two bytes of length).
+    /// Takes the whole messages out of what was received (RFC 1035 section 4.2.2: two bytes of
+    /// length).
     fn messages(&mut self) -> Vec<Vec<u8>> {
         let mut messages = Vec::new();
         while let Some((prefix, rest)) = self.received.split_first_chunk() {

@@ -150,7 +150,8 @@ impl MessageReader {
                 self.push(Rtype::NS, name.as_slice().to_vec());
             }
             "soa" => {
-                // Primary and mailbox are the root; serial, refresh, retry and expire are of no use here.
+                // Primary and mailbox are the root; serial, refresh, retry and expire are of no use
+                // here.
                 let minimum: u32 = next(words)?;
                 let mut data = vec![0; 2 + 4 * 4];
                 data.extend(minimum.to_be_bytes());

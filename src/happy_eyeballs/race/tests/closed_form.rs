@@ -5,8 +5,8 @@
 //!
 //! `min(AAAA, first + Resolution Delay, max(A, AAAA) if both have answered)`,
 //!
-//! the better address known by then starts at that time and the other one a Connection Attempt Delay
-//! later, or when it comes.
+//! the better address known by then starts at that time and the other one a Connection Attempt
+//! Delay later, or when it comes.
 
 use super::script::{play, scenario};
 

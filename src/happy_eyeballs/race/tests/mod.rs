@@ -6,7 +6,8 @@
 //! - he13 to he16, he60 to he65: service bindings and NAT64, which the crate does not have.
 //! - he51: interleaving alone, and he66 to he77: RFC 6724: the tests of `order.rs`.
 //! - he56: what a dropped race leaves behind is the driver's: its sockets.
-//! - he58, he59, co04: answers that expire or go away while the race runs: a lookup has no such item.
+//! - he58, he59, co04: answers that expire or go away while the race runs: a lookup has no such
+//!   item.
 //! - he78 to he90: real sockets: the driver's tests.
 
 use super::super::options::AddressOrder;

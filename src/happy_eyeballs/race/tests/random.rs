@@ -1,7 +1,7 @@
 //! Random sequences of events against the promises of [`Race`].
 //!
-//! `OUTRACE_RACE_RUNS` says how many sequences are played, `OUTRACE_SEED` which one is the first: the
-//! seed that a failure prints, together with `OUTRACE_RACE_RUNS=1`, plays that sequence again.
+//! `OUTRACE_RACE_RUNS` says how many sequences are played, `OUTRACE_SEED` which one is the first:
+//! the seed that a failure prints, together with `OUTRACE_RACE_RUNS=1`, plays that sequence again.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};

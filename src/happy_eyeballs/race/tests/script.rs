@@ -6,9 +6,9 @@ use super::super::*;
 
 /// One scenario.
 ///
-/// Addresses are written `4a`, `4b`, .. and `6a`, `6b`, ..; those with a `!` have no route. All times
-/// are milliseconds: of `answers` and `want` since the start, of `attempts` since that attempt's
-/// start.
+/// Addresses are written `4a`, `4b`, .. and `6a`, `6b`, ..; those with a `!` have no route. All
+/// times are milliseconds: of `answers` and `want` since the start, of `attempts` since that
+/// attempt's start.
 pub(super) struct Scenario<'a> {
     /// Its number in the scenario list, and what it shows.
     id: &'a str,
@@ -16,8 +16,8 @@ pub(super) struct Scenario<'a> {
     ipv6_host: bool,
     /// What comes out of the lookup, and when: `30 4a 4b; 40 end`.
     answers: &'a str,
-    /// How attempts fare: `6a ok 100; 4a fail 20`. One that is not listed stays silent for ever. The
-    /// words are `ok`, `fail`, `unsent` and `exhausted`.
+    /// How attempts fare: `6a ok 100; 4a fail 20`. One that is not listed stays silent for ever.
+    /// The words are `ok`, `fail`, `unsent` and `exhausted`.
     attempts: &'a str,
     /// What the race does, in order: `40 6a; 290 4a; 300 cancel 4a; 300 won 6a`.
     want: &'a str,

@@ -159,7 +159,8 @@ fn rc21_an_empty_file_is_doubted_beside_nameservers_of_the_builder_too() {
     assert_eq!(machine.configuration.current().search.len(), 0);
 }
 
-/// A process that is out of descriptors can look at a file, and not read it. Here it is a directory.
+/// A process that is out of descriptors can look at a file, and not read it. Here it is a
+/// directory.
 #[test]
 fn b05_a_file_that_cannot_be_read_is_tried_again_and_changes_nothing() {
     let machine = Machine::new(Some("nameserver 192.0.2.1\n"), Some("192.0.2.7 here\n"));

@@ -137,7 +137,8 @@ fn ho07_the_canonical_name_is_the_first_on_the_first_line() {
     assert_eq!(hosts.find("nice"), ["good", "192.0.2.3"], "the first that is a name");
 }
 
-/// What a file gives is given whole: whether the other family is asked for is not the file's to say.
+/// What a file gives is given whole: whether the other family is asked for is not the file's to
+/// say.
 #[test]
 fn ho08_b28_no_family_is_made_up() {
     let hosts = read("127.0.0.1 localhost mongo-1\n::1 six\n");

@@ -31,9 +31,9 @@ fn ports(ip: std::net::IpAddr) -> Vec<u16> {
 }
 
 /// Linux picks the port of a UDP socket that connects without one uniformly among the range
-/// (`udp_lib_get_port`: `reciprocal_scale(get_random_u32(), remaining) + low`), and goes on from there
-/// only if it is taken. So not 50,000 ports are to be seen, but as many of the range as so many
-/// uniform picks hit. The choice among even and odd ports is TCP's.
+/// (`udp_lib_get_port`: `reciprocal_scale(get_random_u32(), remaining) + low`), and goes on from
+/// there only if it is taken. So not 50,000 ports are to be seen, but as many of the range as so
+/// many uniform picks hit. The choice among even and odd ports is TCP's.
 #[test]
 fn rv20_ports_are_uniform_over_the_kernels_range() {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();

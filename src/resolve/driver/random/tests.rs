@@ -16,9 +16,9 @@ use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::query::QueryConfig;
 use crate::resolve::stub::{Pairing, Stub, StubConfig, Transmit};
 
-/// Thirty-two times as many as there are ids. Each id is missing with a chance of e^-32, so that all
-/// are seen but for one run in a thousand million. (Of a million uniform ids one is missing in every
-/// sixty-fifth run: 65,536 e^-15.26.)
+/// Thirty-two times as many as there are ids. Each id is missing with a chance of e^-32, so that
+/// all are seen but for one run in a thousand million. (Of a million uniform ids one is missing in
+/// every sixty-fifth run: 65,536 e^-15.26.)
 const DRAWS: usize = 32 << 16;
 
 const LAGS: [usize; 6] = [1, 2, 3, 8, IDS_PER_CALL, 2 * IDS_PER_CALL];
@@ -43,7 +43,8 @@ fn rv20_ids_of_the_source_are_uniform_and_independent() {
     assert_no_trend("ids", &ids);
 }
 
-/// Nothing is kept between two sources that would let one tell of the other: not a seed, not a state.
+/// Nothing is kept between two sources that would let one tell of the other: not a seed, not a
+/// state.
 #[test]
 fn rv20_two_sources_have_nothing_in_common() {
     let (mut one, mut other) = (os_random(), os_random());
@@ -54,8 +55,8 @@ fn rv20_two_sources_have_nothing_in_common() {
     assert_ne!(one, other, "nor two threads");
 }
 
-/// A million queries as they go out: half a million names, A and AAAA each. Without optimization that
-/// would take ten seconds, so that a tenth of it has to do there.
+/// A million queries as they go out: half a million names, A and AAAA each. Without optimization
+/// that would take ten seconds, so that a tenth of it has to do there.
 #[test]
 fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
     let names = if cfg!(debug_assertions) { 50_000 } else { 500_000 };

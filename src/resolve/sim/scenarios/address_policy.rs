@@ -105,8 +105,8 @@ fn no_denial_is_reported_that_was_none() {
     assert_eq!(error(&world).denied(), None);
 }
 
-/// Otherwise the zone of the first suffix could choose, by a denied address, which of the later ones is
-/// connected to, and the caller would not learn of it.
+/// Otherwise the zone of the first suffix could choose, by a denied address, which of the later
+/// ones is connected to, and the caller would not learn of it.
 #[test]
 fn a_denied_candidate_ends_the_search() {
     let config = "deny 10.0.0.0/8; search a b c";

@@ -137,7 +137,8 @@ fn cc08_a_flood_of_one_unanswered_name_is_one_question_at_a_time() {
     assert!(starts.iter().all(|at| *at < 400 || (1400..1800).contains(at)), "{starts:?}");
 }
 
-/// The deadline of the query it was coalesced with comes before its own: it asks again, when it may.
+/// The deadline of the query it was coalesced with comes before its own: it asks again, when it
+/// may.
 #[test]
 fn cc08_a_lookup_that_was_coalesced_late_asks_again_a_second_later() {
     let servers = &["* * -> drop, drop, drop, answer 192.0.2.1"];
@@ -209,8 +210,8 @@ fn ca03_a_thousand_equal_lookups_are_one_pair_of_queries() {
     }
 }
 
-/// Those who come together share an answer whatever its TTL; one who comes much later, while the other
-/// family is still out, does not get what is long over.
+/// Those who come together share an answer whatever its TTL; one who comes much later, while the
+/// other family is still out, does not get what is long over.
 #[test]
 fn cc02_half_an_answer_is_shared_for_a_second() {
     let servers = &["* A -> ttl 0 answer 192.0.2.1, ttl 0 answer 192.0.2.2; * AAAA -> drop"];

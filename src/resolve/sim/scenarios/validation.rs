@@ -22,8 +22,9 @@ fn rv01_junk_and_wrong_ids_are_ignored() {
     ahead_of_the_truth(&["junk", "wrong-id 192.0.2.66", "junk + wrong-id 192.0.2.66 + junk"]);
 }
 
-/// The driver connects its sockets, so that the kernel lets in nothing from elsewhere; in the core a
-/// datagram for a socket it does not have goes nowhere, and so does one for another query's socket.
+/// The driver connects its sockets, so that the kernel lets in nothing from elsewhere; in the core
+/// a datagram for a socket it does not have goes nowhere, and so does one for another query's
+/// socket.
 #[test]
 fn rv02_a_response_on_another_socket_is_ignored() {
     let steps = &["0 lookup a.example", "0 lookup b.example"];

@@ -209,7 +209,8 @@ fn stale_addresses_are_served_and_one_who_gets_them_refreshes() {
     story.holds_until(110.0);
 }
 
-/// The thread that refreshes may die, or the process be forked: a later hit starts the refresh again.
+/// The thread that refreshes may die, or the process be forked: a later hit starts the refresh
+/// again.
 #[test]
 fn a_refresh_that_is_lost_is_not_the_last_one() {
     let story = Story::new(CacheOptions::new().serve_stale(secs(1000)));

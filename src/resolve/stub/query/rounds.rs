@@ -52,8 +52,8 @@ impl Query {
 
     /// Ends the round if every nameserver has failed or is silent.
     ///
-    /// Silence of all may be the network's, so it does not fail a question before the deadline. Once
-    /// a nameserver has responded, the silent ones are not waited for until then.
+    /// Silence of all may be the network's, so it does not fail a question before the deadline.
+    /// Once a nameserver has responded, the silent ones are not waited for until then.
     pub(super) fn finish_round_if_over(
         &mut self,
         question: usize,
@@ -67,8 +67,8 @@ impl Query {
         if !is_over {
             return;
         }
-        // The pause is the resend delay of the quickest of those that failed: a nameserver that fails
-        // within a microsecond would fail again within the next.
+        // The pause is the resend delay of the quickest of those that failed: a nameserver that
+        // fails within a microsecond would fail again within the next.
         let failed = questions().zip(servers).filter(|(at_server, _)| at_server.has_failed());
         let pause = failed.map(|(_, server)| server.resend_delay()).min();
         if pause.is_none() && !self.is_in_turn() {

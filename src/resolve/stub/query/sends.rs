@@ -13,9 +13,9 @@ use crate::resolve::stub::nameserver::Nameserver;
 /// packets costs little, and the third send bridges an outage of a second.
 const RESEND_GROWTH: u32 = 3;
 /// By how much the resend delay of one query may differ from the usual one, in thousandths. A burst
-/// of lookups that overruns a nameserver's socket buffer would otherwise be sent again in as short a
-/// time, and overrun it again. A fifth spreads it over a tenth of a second the first time, and over
-/// three tenths the second time.
+/// of lookups that overruns a nameserver's socket buffer would otherwise be sent again in as short
+/// a time, and overrun it again. A fifth spreads it over a tenth of a second the first time, and
+/// over three tenths the second time.
 const RESEND_SPREAD: u16 = 200;
 /// A TCP connection without a response for this long makes the query ask the other nameservers: the
 /// kernel sends a lost SYN again after a second (RFC 6298 section 2).
@@ -57,8 +57,8 @@ impl Query {
         }
     }
 
-    /// Marks a question to be sent to a nameserver. Returns `false` if it was sent as often as it may
-    /// be.
+    /// Marks a question to be sent to a nameserver. Returns `false` if it was sent as often as it
+    /// may be.
     pub(super) fn mark_due(&mut self, server: usize, question: usize) -> bool {
         let at_server = &mut self.servers[server].questions[question];
         let over_tcp = self.config.tcp_only || at_server.is_truncated;
@@ -191,7 +191,8 @@ impl Query {
             }
             (SendState::Waiting, Transport::Udp) => {
                 servers[server].handle_silence(now);
-                // In turn, the next nameserver is asked instead, and this one again in the next round.
+                // In turn, the next nameserver is asked instead, and this one again in the next
+                // round.
                 if in_turn || !via.mark_due() {
                     if let Some(rcode) = hint {
                         let cause = FailureCause::Rcode(rcode);

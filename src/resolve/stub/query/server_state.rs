@@ -36,8 +36,8 @@ pub(super) struct ServerState {
     pub(super) without_edns: bool,
 }
 
-/// One question at one nameserver: over UDP, over TCP, or, once ids seem to be guessed, over both at
-/// once.
+/// One question at one nameserver: over UDP, over TCP, or, once ids seem to be guessed, over both
+/// at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct QuestionState {
     pub(super) udp: TransportState,

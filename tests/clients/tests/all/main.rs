@@ -1,7 +1,7 @@
 //! outrace under clients that it did not write, each as its own documentation sets it up.
 //!
-//! Every name has an AAAA record too, of an address where nothing listens: a client that gets a page has
-//! raced for it.
+//! Every name has an AAAA record too, of an address where nothing listens: a client that gets a
+//! page has raced for it.
 
 mod grpc;
 mod http;
