@@ -89,6 +89,8 @@ mod host_name;
 mod os;
 mod process;
 mod result;
+#[cfg(any(test, fuzzing))]
+mod seeded;
 mod stream;
 mod target;
 mod trace;

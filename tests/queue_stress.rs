@@ -2,6 +2,10 @@
 //!
 //! `OUTRACE_SEED` replays a run, `OUTRACE_QUEUE_ITEMS` is the number of items of each putter.
 
+#[allow(dead_code, reason = "other tests use other parts")]
+#[path = "../src/seeded.rs"]
+mod seeded;
+
 use std::collections::VecDeque;
 use std::env;
 use std::future::Future;
@@ -35,24 +39,20 @@ impl Drop for Item {
     }
 }
 
-/// Splitmix64: small, and the same on every platform.
-struct Random(u64);
+/// Small numbers, as a queue has them.
+struct Random(seeded::Random);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    fn new(seed: u64) -> Self {
+        Self(seeded::Random::new(seed))
     }
 
     fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
+        self.0.below(0..n)
     }
 
     fn upto(&mut self, n: usize) -> usize {
-        usize::try_from(self.below(n as u64 + 1)).unwrap()
+        self.0.index(n + 1)
     }
 }
 
@@ -146,7 +146,7 @@ fn get(mut getter: Getter<Item>, mut random: Random, got: &Mutex<Vec<Vec<u64>>>)
 }
 
 fn stress(seed: u64, items: u64) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let capacity = [0, 1, 2, 4, 16][random.upto(4)];
     let (putters, getters) = (1 + random.upto(2), 1 + random.upto(2));
     let alive = Arc::new(AtomicU64::new(0));
@@ -154,12 +154,12 @@ fn stress(seed: u64, items: u64) {
     let (putter, getter) = bounded(capacity);
     thread::scope(|scope| {
         for me in 0..putters {
-            let (putter, random, alive) = (putter.clone(), Random(random.next()), &alive);
+            let (putter, random, alive) = (putter.clone(), Random::new(random.0.next()), &alive);
             scope.spawn(move || put(putter, me, items, alive, random));
         }
         drop(putter);
         for _ in 0..getters {
-            let (getter, random, got) = (getter.clone(), Random(random.next()), &got);
+            let (getter, random, got) = (getter.clone(), Random::new(random.0.next()), &got);
             scope.spawn(move || get(getter, random, got));
         }
         drop(getter);
@@ -177,11 +177,11 @@ fn stress(seed: u64, items: u64) {
 /// The getter is dropped before the end: the items in the queue are dropped, and the putter keeps
 /// the others.
 fn early_drop(seed: u64) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let alive = Arc::new(AtomicU64::new(0));
     let (mut putter, mut getter) = bounded(random.upto(4));
     thread::scope(|scope| {
-        let (alive, mut putting) = (&alive, Random(random.next()));
+        let (alive, mut putting) = (&alive, Random::new(random.0.next()));
         scope.spawn(move || {
             for number in 0.. {
                 let mut items: VecDeque<_> =
@@ -206,11 +206,11 @@ fn nothing_is_lost_doubled_or_out_of_order() {
     let seed = setting("OUTRACE_SEED").unwrap_or(u64::from(since_epoch.subsec_nanos()));
     let mut left = setting("OUTRACE_QUEUE_ITEMS").unwrap_or(200_000);
     println!("OUTRACE_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     while left > 0 {
         let items = left.min(5_000);
-        stress(random.next(), items);
-        early_drop(random.next());
+        stress(random.0.next(), items);
+        early_drop(random.0.next());
         left -= items;
     }
 }

@@ -12,6 +12,11 @@ fn main() {}
 mod support;
 
 #[cfg(unix)]
+#[allow(dead_code, reason = "other tests use other parts")]
+#[path = "../../src/seeded.rs"]
+mod seeded;
+
+#[cfg(unix)]
 fn main() {
     unix::main();
 }
@@ -23,6 +28,7 @@ mod unix {
     use std::task::{Context, Poll, Waker};
     use std::time::{Duration, Instant, SystemTime};
 
+    use super::seeded::Random;
     use futures_util::{FutureExt, Stream, StreamExt};
     use nix::sys::signal::{Signal, kill};
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -54,7 +60,7 @@ mod unix {
         let seed = number("OUTRACE_SEED").unwrap_or(nanos as u64);
         let forks = number("OUTRACE_FORKS").unwrap_or(FORKS);
         println!("CA09: {forks} forks, OUTRACE_SEED={seed}");
-        let mut random = Random(seed | 1);
+        let mut random = Random::new(seed);
         let nameserver = Nameserver::start(SCRIPT);
         let hosts = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts");
         let resolver = Resolver::builder()
@@ -90,7 +96,7 @@ mod unix {
                 // One whose results are on their way, so that its lock may be held by the thread.
                 let mut busy = resolver.lookup("many.example.test:80");
                 let first = busy.next().now_or_never();
-                random.pause();
+                pause(&mut random);
                 let began = Instant::now();
                 // SAFETY: other threads run, so the child may only use what does not depend on what
                 // they were doing. That it may use outrace is what this test is about: its locks
@@ -263,18 +269,10 @@ mod unix {
         }
     }
 
-    /// xorshift64 (Marsaglia, 2003).
-    struct Random(u64);
-
-    impl Random {
-        /// Up to a millisecond or so, in which the other threads come to any point of their work.
-        fn pause(&mut self) {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            for _ in 0..self.0 % 100_000 {
-                std::hint::spin_loop();
-            }
+    /// Up to a millisecond or so, in which the other threads come to any point of their work.
+    fn pause(random: &mut Random) {
+        for _ in 0..random.below(0..100_000) {
+            std::hint::spin_loop();
         }
     }
 }

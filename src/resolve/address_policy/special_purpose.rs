@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::DenyReason;
+use super::deny_reason::DenyReason;
 use crate::resolve::IpPrefix;
 
 /// Whether `ip` as it stands is an address of the public Internet, and why not.

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::message::{Query, Response, framed};
-use super::random::Random;
 use super::world::{Connect, Event, Nameserver, Reaction, Record, World, config};
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::fuzzing::{Input, any_response, changed};
@@ -20,6 +19,7 @@ use crate::resolve::stub::{Pairing, StubConfig};
 use crate::resolve::{
     AddressFamily, AddressPolicy, CacheOptions, LookupOptions, NameserverStrategy,
 };
+use crate::seeded::Random;
 use crate::{HostName, LookupResult, Target};
 
 /// Random numbers are the same in every run, so that the input alone decides.

@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::message::{Query, Response, framed};
-use super::random::Random;
 use super::world::{Connect, Nameserver, Reaction};
 use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
 use crate::resolve::stub::lookup::MAX_ALIAS_QUERIES;
 use crate::resolve::stub::socket_error::SocketError;
+use crate::seeded::Random;
 
 /// What no valid answer ever holds: an address from here was taken from a forged message.
 const FORGED_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);

@@ -21,7 +21,6 @@ pub(super) mod bytes;
 mod check;
 mod faults;
 mod message;
-mod random;
 mod reference;
 #[cfg(test)]
 mod scenario;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::random::Random;
 use super::script::Script;
 use super::world::{Event, Nameserver, World, config};
 use crate::LookupResult;
@@ -14,6 +13,7 @@ use crate::resolve::names::local::local;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::{Pairing, StubConfig};
 use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions, LookupOptions};
+use crate::seeded::Random;
 
 /// A conversation. Times are milliseconds since its start.
 ///

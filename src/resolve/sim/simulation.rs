@@ -8,7 +8,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::faults::{Faults, WRONG_ID, is_of, made_at, truth};
-use super::random::Random;
 use super::world::{Event, Nameserver, World, config};
 use crate::resolve::config::hosts::Hosts;
 use crate::resolve::error::RecordType;
@@ -18,6 +17,7 @@ use crate::resolve::stub::ids::LookupId;
 use crate::resolve::{
     AddressFamily, AddressPolicy, CacheOptions, LookupOptions, NameserverStrategy,
 };
+use crate::seeded::Random;
 use crate::{HostName, Target};
 
 /// Enough for `cargo test`, in a few seconds without optimization.

@@ -12,6 +12,11 @@ use super::super::super::order::Rank;
 use super::super::*;
 use super::{MS, script};
 
+// By its path, because the benches build this file too.
+#[allow(clippy::duplicate_mod, dead_code, reason = "a race needs a part")]
+#[path = "../../../seeded.rs"]
+mod seeded;
+
 #[test]
 fn random_events_keep_every_promise() {
     let setting =
@@ -52,20 +57,12 @@ impl Ends {
     }
 }
 
-/// The `SplitMix64` generator: small, and the same everywhere.
-struct Random(u64);
+/// Small numbers, as a race has them.
+struct Random(seeded::Random);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn below(&mut self, bound: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(bound)).expect("below a u32")
+        u32::try_from(self.0.below(0..bound.into())).expect("below a u32")
     }
 
     fn one_in(&mut self, n: u32) -> bool {
@@ -110,7 +107,7 @@ struct Game {
 
 impl Game {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed);
+        let mut random = Random(seeded::Random::new(seed));
         let timeout = random.one_in(3).then(|| (random.below(3000) + 1) * MS);
         let config = RaceOptions::default()
             .resolution_delay(random.below(100) * MS)

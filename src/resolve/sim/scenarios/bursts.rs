@@ -9,11 +9,11 @@ use crate::resolve::error::Transport;
 use crate::resolve::names::local::Ask;
 use crate::resolve::names::search;
 use crate::resolve::sim::message::{Query, Response};
-use crate::resolve::sim::random::Random;
 use crate::resolve::sim::world::{Connect, Event, Nameserver, Reaction, World, config};
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::socket_error::SocketError;
+use crate::seeded::Random;
 
 const LOOKUPS: u64 = 2_000;
 
