@@ -1,82 +1,133 @@
-//! Which public types are `Send`, `Sync` and `Unpin`. Losing one breaks programs, so each has its
-//! line.
+//! The auto traits of the public types: `Send`, `Sync` and `Unpin` are part of the API, and a private
+//! field can take them away without any other test noticing.
 
-use outrace::futex_queue::{Get, GetOne, Getter, Put, PutOne, Putter};
+use std::net::SocketAddr;
+
+use outrace::futex_queue::{
+    Get, GetError, GetOne, Getter, OfferOutcome, Put, PutError, PutOne, Putter, Unsent,
+};
 use outrace::happy_eyeballs::{
-    AttemptError, AttemptOutcome, Connecting, ConnectionAttempt, PolicyTable, RaceOptions,
-    SkippedAddress, SocketOptions,
+    AddressOrder, AttemptError, AttemptOutcome, AttemptStage, ConnectErrorKind, Connecting,
+    ConnectionAttempt, FailFast, PolicyTable, RaceOptions, SkipReason, SkippedAddress,
+    SocketOptions,
 };
 use outrace::resolve::{
-    AddressPolicy, CacheOptions, DeniedAddresses, Diagnostic, IpPrefix, LookupHandle,
-    NameserverStats, QueryFailure, Question, Stats,
+    AddressFamily, AddressPolicy, CacheOptions, ConfigSource, DeniedAddresses, DenyReason,
+    Diagnostic, DiagnosticCause, FailureCause, IgnoredMessages, IpPrefix, IpPrefixError,
+    LookupHandle, NameserverStats, NameserverStrategy, QueryFailure, Question, Rcode, RecordType,
+    Stats, Transport,
 };
 use outrace::{
     BlockingResults, ConnectError, ConnectInfo, ConnectOptions, Host, HostName, LookupError,
-    LookupOptions, LookupResult, LookupStream, Resolver, ResolverBuilder, Target,
+    LookupErrorKind, LookupOptions, LookupResult, LookupStream, NameError, Resolver,
+    ResolverBuilder, Target, TargetError,
 };
 
-fn all<T: Send + Sync + Unpin>() {}
-fn movable<T: Send + Unpin>() {}
+fn send_sync_unpin<T: Send + Sync + Unpin>() {}
 
-#[test]
-fn values_and_handles_have_all_three() {
-    all::<Resolver>();
-    all::<ResolverBuilder>();
-    all::<LookupHandle>();
-    all::<LookupOptions>();
-    all::<LookupResult>();
-    all::<LookupError>();
-    all::<QueryFailure>();
-    all::<Question>();
-    all::<Stats>();
-    all::<NameserverStats>();
-    all::<Diagnostic>();
-    all::<AddressPolicy>();
-    all::<DeniedAddresses>();
-    all::<IpPrefix>();
-    all::<CacheOptions>();
-    all::<HostName>();
-    all::<Host>();
-    all::<Target>();
-    all::<ConnectOptions>();
-    all::<RaceOptions>();
-    all::<PolicyTable>();
-    all::<SocketOptions>();
-    all::<ConnectInfo>();
-    all::<ConnectError>();
-    all::<ConnectionAttempt>();
-    all::<AttemptOutcome>();
-    all::<AttemptError>();
-    all::<SkippedAddress>();
+macro_rules! all_send_sync_unpin {
+    ($($type:ty),* $(,)?) => { $(send_sync_unpin::<$type>();)* };
 }
 
 #[test]
-fn streams_and_futures_move_between_threads() {
-    all::<LookupStream>();
-    all::<BlockingResults>();
-    movable::<Connecting<LookupStream>>();
-    all::<Putter<String>>();
-    all::<Getter<String>>();
-    movable::<Put<'_, String>>();
-    movable::<PutOne<'_, String>>();
-    movable::<Get<'_, String>>();
-    movable::<GetOne<'_, String>>();
+fn values_and_options() {
+    all_send_sync_unpin!(
+        Host,
+        HostName,
+        Target,
+        NameError,
+        TargetError,
+        LookupResult,
+        LookupError,
+        LookupErrorKind,
+        LookupOptions,
+        AddressFamily,
+        AddressPolicy,
+        CacheOptions,
+        ConfigSource,
+        DeniedAddresses,
+        DenyReason,
+        Diagnostic,
+        DiagnosticCause,
+        FailureCause,
+        IgnoredMessages,
+        IpPrefix,
+        IpPrefixError,
+        NameserverStats,
+        NameserverStrategy,
+        QueryFailure,
+        Question,
+        Rcode,
+        RecordType,
+        Stats,
+        Transport,
+    );
 }
 
 #[test]
-fn items_that_are_not_sync_still_pass_through_a_queue() {
-    all::<Putter<std::cell::Cell<u8>>>();
-    all::<Getter<std::cell::Cell<u8>>>();
+fn handles_and_streams() {
+    all_send_sync_unpin!(Resolver, ResolverBuilder, LookupHandle, LookupStream, BlockingResults);
 }
 
+#[test]
+fn races() {
+    all_send_sync_unpin!(
+        AddressOrder,
+        AttemptError,
+        AttemptOutcome,
+        AttemptStage,
+        ConnectError,
+        ConnectErrorKind,
+        ConnectInfo,
+        ConnectOptions,
+        ConnectionAttempt,
+        FailFast,
+        PolicyTable,
+        RaceOptions,
+        SkipReason,
+        SkippedAddress,
+        SocketOptions,
+        Connecting<LookupStream>,
+    );
+}
+
+#[test]
+fn queues_of_items_that_are_send_and_not_sync() {
+    type Item = std::cell::Cell<SocketAddr>;
+    all_send_sync_unpin!(
+        Putter<Item>,
+        Getter<Item>,
+        GetOne<'static, Item>,
+        OfferOutcome,
+        PutError,
+        GetError,
+    );
+    // These hold or borrow items.
+    all_send_sync_unpin!(
+        Put<'static, SocketAddr>,
+        PutOne<'static, SocketAddr>,
+        Get<'static, SocketAddr>,
+        Unsent<SocketAddr>,
+    );
+}
+
+#[test]
 #[cfg(feature = "hyper")]
-#[test]
-fn services_have_all_three_and_their_futures_move() {
+fn connectors() {
     use outrace::connector::{Addresses, ConnectFuture, RacedStream, ResolveName};
 
-    all::<outrace::Connector>();
-    all::<RacedStream>();
-    all::<Addresses>();
-    movable::<ConnectFuture>();
-    movable::<ResolveName>();
+    all_send_sync_unpin!(outrace::Connector, RacedStream, Addresses, ConnectFuture, ResolveName);
+}
+
+/// Futures of `async fn`s, which have no name.
+#[test]
+fn futures_without_a_name_are_send() {
+    fn send<T: Send>(_: &T) {}
+
+    send(&outrace::connect("example.com:443"));
+    send(&outrace::happy_eyeballs::connect_with(
+        "example.com:443",
+        &Resolver::builder().without_system_configuration().build(),
+        &ConnectOptions::default(),
+    ));
 }
