@@ -1,4 +1,4 @@
-//! [`HostName`]: a name that is known to be valid.
+//! [`HostName`]: a host name that has been validated.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,22 +7,22 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A host name that can be looked up: checked once, here, and trusted everywhere else.
+/// A valid host name: the text is checked when the value is made, and not again.
 ///
-/// One to 253 bytes (a final dot not counted) of labels of one to 63 bytes, as RFC 1035 section
-/// 2.3.4 allows on the wire. Letters, digits, hyphen (RFC 1123 section 2.1) and, as every resolver
-/// does, the underscore of service labels; a hyphen may stand anywhere in a label (RFC 2181 section
-/// 11 puts no limit on what a name can be asked for). ASCII only: a name in another script is given
-/// as its A-label (`xn--…`, RFC 5890 section 2.3.2.1).
+/// A name has 1 to 253 bytes, a final dot not counted, in labels of 1 to 63 bytes (RFC 1035 section
+/// 2.3.4). A label has letters, digits, hyphens (RFC 1123 section 2.1) and underscores, as service
+/// labels have; a hyphen may be anywhere in a label (RFC 2181 section 11). Only ASCII is accepted: an
+/// internationalized name is given as A-labels (`xn--…`, RFC 5890 section 2.3.2.1).
 ///
-/// A text that a reader could take for an address is no name: an IP address, or anything else whose
-/// last label is a number (`0177.0.0.1`, `127.1`, `2130706433`, `1.2.3.4.`). Programs disagree on
-/// what such a text means, and where they disagree, one checks an address and another connects to
-/// a different one.
+/// A text that some programs read as an address is refused: an IP address, and any other text whose
+/// last label is a number (`0177.0.0.1`, `127.1`, `2130706433`, `1.2.3.4.`). Programs disagree on what
+/// such a text means: one would check one address, and another connect to a different one. The one
+/// exception is the canonical name that a lookup of an IP literal yields: it is the text of that
+/// address, and a lookup of it yields the address again, without a nameserver.
 ///
-/// A final dot is kept: it makes the name absolute, so that no search list applies to it, and
-/// `example.com` and `example.com.` are two different values. Names compare, sort and hash without
-/// regard to ASCII case (RFC 4343).
+/// A final dot makes the name absolute: no search list applies to it. `example.com` and
+/// `example.com.` are different values. Names compare, sort and hash without regard to ASCII case
+/// (RFC 4343).
 ///
 /// # Examples
 ///
@@ -38,61 +38,61 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct HostName(Arc<str>);
 
-/// The longest name, its final dot not counted: 255 bytes on the wire (RFC 1035 section 2.3.4) less
-/// the length byte of the first label and the root label.
+/// The length of the longest name, its final dot not counted: 255 bytes on the wire (RFC 1035
+/// section 2.3.4) less the length byte of the first label and the root label.
 pub(crate) const MAX_LEN: usize = 253;
 
 /// RFC 1035 section 2.3.4: "labels: 63 octets or less".
 const MAX_LABEL_LEN: usize = 63;
 
 impl HostName {
-    /// The name as it was given, final dot included.
+    /// Returns the name as it was given, with its final dot if it has one.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name without its final dot.
+    /// Returns the name without its final dot.
     pub fn without_final_dot(&self) -> &str {
         self.0.strip_suffix('.').unwrap_or(&self.0)
     }
 
-    /// Whether the name ends in a dot, so that no search list applies.
+    /// Returns whether the name ends in a dot, so that no search list applies.
     pub fn is_absolute(&self) -> bool {
         self.0.ends_with('.')
     }
 
-    /// The labels from left to right, the root label not counted.
+    /// Returns the labels from left to right, without the root label.
     pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
         self.without_final_dot().split('.')
     }
 
-    /// Whether this name is `parent`, or lies below it: `a.b` is a subdomain of `b` and of `a.b`,
-    /// and `ab` is not one of `b`. Final dots do not count.
+    /// Returns whether this name is `parent` or below it: `a.b` is a subdomain of `b` and of `a.b`;
+    /// `ab` is not a subdomain of `b`. Final dots are ignored.
     pub fn is_subdomain_of(&self, parent: &Self) -> bool {
         is_in_domain(self.without_final_dot(), parent.without_final_dot())
     }
 
-    /// A name whose text was checked before, by [`check`].
+    /// Makes a name of a text that [`check`] has accepted.
     pub(crate) fn from_checked(text: &str) -> Self {
         debug_assert_eq!(check(text.as_bytes()), Ok(()), "{text:?} was not checked");
         Self(text.into())
     }
 
-    /// The text of an address, as the canonical name of a lookup of that address: the one value of
-    /// this type that is not a name.
+    /// Makes the canonical name of a lookup of an IP literal: the text of the address. No other value
+    /// of this type is an address.
     pub(crate) fn of_literal(ip: IpAddr) -> Self {
         Self(ip.to_string().into())
     }
 
-    /// The address whose text this is ([`of_literal`](Self::of_literal)); `None` if it is a name.
+    /// Returns the address if this is an IP literal ([`of_literal`](Self::of_literal)).
     pub(crate) fn as_literal(&self) -> Option<IpAddr> {
         // No name ends in a number or has a colon.
         let may_be = self.0.ends_with(|last: char| last.is_ascii_digit()) || self.0.contains(':');
         if may_be { self.0.parse().ok() } else { None }
     }
 
-    /// This name below `suffix`, both taken without their final dot; `None` if that is longer than
-    /// a name can be.
+    /// Returns this name below `suffix`, both without their final dot; `None` if the result is longer
+    /// than a name can be.
     pub(crate) fn below(&self, suffix: &Self) -> Option<Self> {
         let (name, suffix) = (self.without_final_dot(), suffix.without_final_dot());
         let len = name.len() + 1 + suffix.len();
@@ -105,20 +105,20 @@ impl HostName {
         })
     }
 
-    /// This name without its final dot, as a name.
+    /// Returns this name without its final dot.
     pub(crate) fn to_relative(&self) -> Self {
         if self.is_absolute() { Self(self.without_final_dot().into()) } else { self.clone() }
     }
 }
 
-/// Whether `name` is `domain` or lies below it; neither has a final dot.
+/// Returns whether `name` is `domain` or below it; neither has a final dot.
 pub(crate) fn is_in_domain(name: &str, domain: &str) -> bool {
     let (name, domain) = (name.as_bytes(), domain.as_bytes());
     let Some(boundary) = name.len().checked_sub(domain.len()) else { return false };
     name[boundary..].eq_ignore_ascii_case(domain) && (boundary == 0 || name[boundary - 1] == b'.')
 }
 
-/// Whether `text` is a [`HostName`], without making one.
+/// Checks that `text` is a valid [`HostName`], without making one.
 pub(crate) fn check(text: &[u8]) -> Result<(), NameError> {
     let name = text.strip_suffix(b".").unwrap_or(text);
     if name.is_empty() {
@@ -158,7 +158,7 @@ fn is_address(text: &[u8]) -> bool {
     str::from_utf8(text).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
 }
 
-/// Whether the last label reads as a number: decimal, octal or hexadecimal.
+/// Returns whether the last label is a number: decimal, octal or hexadecimal.
 ///
 /// This is the WHATWG URL Standard's "ends in a number" check (section 3.5): "If parsing last as an
 /// IPv4 number does not return failure, then return true", where a bare `0x` is a number too.
@@ -228,7 +228,7 @@ impl PartialOrd for HostName {
     }
 }
 
-/// By byte from left to right, in lower case; not the canonical order of RFC 4034.
+/// Orders by byte from left to right, in lower case: not the canonical order of RFC 4034.
 impl Ord for HostName {
     fn cmp(&self, other: &Self) -> Ordering {
         let lowercase = |byte: u8| byte.to_ascii_lowercase();
@@ -242,48 +242,48 @@ impl Hash for HostName {
     }
 }
 
-/// Hashes the lower case of `name` in one write: a write for each byte costs ten times as much.
+/// Hashes the lower case of `name` in one write: one write for each byte takes ten times as long.
 pub(crate) fn hash_lowercase<H: Hasher>(name: &str, state: &mut H) {
     let mut lowercase = [0; MAX_LEN + 1];
     let lowercase = &mut lowercase[..name.len()];
     lowercase.copy_from_slice(name.as_bytes());
     lowercase.make_ascii_lowercase();
     state.write(lowercase);
-    // As `str` does it: no hash of two names in a row equals that of two others.
+    // As `str` does, so that two names in a row never hash as two others.
     state.write_u8(0xff);
 }
 
-/// Why a text is no [`HostName`].
+/// Why a text is not a valid [`HostName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// Nothing, or only the root dot.
+    /// The text is empty, or the root dot alone.
     #[error("the host name is empty")]
     Empty,
-    /// More than 253 bytes, a final dot not counted.
+    /// The name has more than 253 bytes, a final dot not counted.
     #[error("the host name is longer than 253 bytes")]
     TooLong,
-    /// A label of more than 63 bytes.
+    /// A label has more than 63 bytes.
     #[error("a label of the host name is longer than 63 bytes")]
     LabelTooLong,
-    /// Two dots in a row, or a dot in front.
+    /// A label is empty: two dots in a row, or a dot at the start.
     #[error("the host name has an empty label")]
     EmptyLabel,
-    /// A byte that is no letter, digit, hyphen, underscore or dot.
+    /// A byte is not a letter, digit, hyphen, underscore or dot.
     #[error("the host name has the byte '{}' at index {index}", byte.escape_ascii())]
     ForbiddenByte {
         /// The byte.
         byte: u8,
-        /// Its place in the text, from 0.
+        /// Its index in the text.
         index: usize,
     },
-    /// A character outside ASCII.
+    /// A character is not ASCII.
     #[error("the host name is not ASCII: give its A-label (xn--..)")]
     NonAscii,
-    /// An IP address, which needs no lookup.
+    /// The text is an IP address.
     #[error("the host name is an IP address")]
     IpAddress,
-    /// The last label is a number, and the text is no IPv4 address of four decimal numbers without
+    /// The last label is a number, and the text is not an IPv4 address of four decimal numbers without
     /// leading zeros.
     #[error("the host name ends in a number, but is not an IPv4 address in dotted decimal")]
     AmbiguousNumeric,

@@ -19,13 +19,12 @@ use crate::{HostName, NameError};
 /// | `[fe80::1%eth0]:443`, `[fe80::1%2]:443` | address with a scope | 443 |
 /// | `example.com`, `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, `fe80::1%2` | as above | none |
 ///
-/// A zone after `%` is a scope id or, on Linux, the name of an interface (RFC 4007 section 11, as
-/// RFC 9844 asks of a user interface): the name is turned into its scope id here, once. In a pair
-/// such as `("::1", 443)` the brackets may be left out.
+/// A zone after `%` is a scope id or, on Linux, the name of an interface (RFC 4007 section 11, RFC
+/// 9844); the name is converted to its scope id once, when the text is parsed. In a pair such as
+/// `("::1", 443)` the brackets are optional.
 ///
-/// Nothing is guessed: blanks, octal numbers and short forms of addresses are refused (see
-/// [`HostName`]), and so is an IPv6 address with a port but without brackets, where it is no longer
-/// clear which colon is which (`2001:db8::1:443` is an address).
+/// Blanks, octal numbers and short forms of IPv4 addresses are refused (see [`HostName`]). An IPv6
+/// address with a port needs brackets: without them, `2001:db8::1:443` is an address and no port.
 ///
 /// # Examples
 ///
@@ -45,7 +44,7 @@ pub struct Target {
     port: Option<u16>,
 }
 
-/// The host part of a [`Target`]: a name to look up, or an address as it is.
+/// The host part of a [`Target`]: a name to look up, or an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Host {
@@ -58,7 +57,7 @@ pub enum Host {
 }
 
 impl Target {
-    /// A target of its parts.
+    /// Makes a target of a host and, if there is one, a port.
     pub fn new(host: Host, port: Option<u16>) -> Self {
         Self { host, port }
     }
@@ -68,12 +67,12 @@ impl Target {
         &self.host
     }
 
-    /// The port, if the text had one.
+    /// The port, if there is one.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// Reads `host`, `host:port`, `[address]` and `[address]:port`.
+    /// Parses `host`, `host:port`, `[address]` and `[address]:port`.
     pub(crate) fn parse(text: &str, interfaces: InterfaceIndex<'_>) -> Result<Self, TargetError> {
         let (host, port) = if text.starts_with('[') {
             let end = text.find(']').ok_or(TargetError::Bracket)? + 1;
@@ -96,7 +95,7 @@ impl Target {
 }
 
 impl Host {
-    /// Reads a name or an address; an IPv6 address may stand in brackets, as in a URI.
+    /// Parses a name or an address; an IPv6 address may be in brackets, as in a URI.
     pub(crate) fn parse(text: &str, interfaces: InterfaceIndex<'_>) -> Result<Self, TargetError> {
         let ipv6 = match text.strip_prefix('[') {
             Some(rest) => rest.strip_suffix(']').ok_or(TargetError::Bracket)?,
@@ -115,7 +114,7 @@ impl Host {
         }
     }
 
-    /// The host that is this address; `scope` counts for IPv6 alone.
+    /// Makes a host of an address; `scope` is ignored for IPv4.
     pub(crate) fn of_ip(ip: IpAddr, scope: u32) -> Self {
         match ip {
             IpAddr::V4(ip) => Self::Ipv4(ip),
@@ -123,7 +122,7 @@ impl Host {
         }
     }
 
-    /// The address with `port`; `None` if the host is a name.
+    /// Returns the address with `port`; `None` if the host is a name.
     pub(crate) fn socket_addr(&self, port: u16) -> Option<SocketAddr> {
         match *self {
             Self::Name(_) => None,
@@ -133,7 +132,7 @@ impl Host {
     }
 }
 
-/// Digits alone: `u16::from_str` would take `+80` as well.
+/// Parses a port of digits alone: `u16::from_str` also accepts `+80`.
 fn parse_port(text: &str) -> Result<u16, TargetError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits).ok_or(TargetError::Port)
@@ -195,15 +194,16 @@ impl TryFrom<(&String, u16)> for Target {
     }
 }
 
+/// The canonical name of an IP literal becomes that address.
 impl From<HostName> for Host {
     fn from(name: HostName) -> Self {
-        Self::Name(name)
+        name.as_literal().map_or(Self::Name(name), Self::from)
     }
 }
 
 impl From<&HostName> for Host {
     fn from(name: &HostName) -> Self {
-        Self::Name(name.clone())
+        name.clone().into()
     }
 }
 
@@ -326,26 +326,26 @@ impl fmt::Display for Host {
     }
 }
 
-/// Why a text is no [`Target`].
+/// Why a text is not a valid [`Target`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
     /// The host is neither an address nor a valid name.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The host has colons or brackets, but is no IPv6 address.
+    /// The host has a colon or brackets, but is not an IPv6 address.
     #[error("the host has a colon or brackets, but is not an IPv6 address")]
     Ipv6,
-    /// A `[` without its `]`, or something else than a port after the `]`.
+    /// A `[` has no matching `]`, or the `]` is followed by something other than a port.
     #[error("the brackets do not enclose the host")]
     Bracket,
     /// The zone of an IPv6 address is neither a scope id nor an interface of this machine.
     #[error("the zone is neither a scope id nor an interface of this machine")]
     Zone,
-    /// The port is no number from 0 to 65535.
+    /// The port is not a number from 0 to 65535.
     #[error("the port is not a number from 0 to 65535")]
     Port,
-    /// A connect needs a port, and the text had none.
+    /// The target of a connect has no port.
     #[error("the port is missing")]
     NoPort,
 }

@@ -2,23 +2,23 @@
 
 use std::net::IpAddr;
 
-/// Gives the index of a network interface by its name; `None` if there is no such interface.
+/// Returns the index of the network interface with this name; `None` if there is none.
 pub(crate) type InterfaceIndex<'a> = &'a dyn Fn(&str) -> Option<u32>;
 
-/// Why a text is no address with a scope.
+/// Why a text is not an IP address with an optional zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScopedIpError {
-    /// The text is no IP address.
+    /// The text is not an IP address.
     Address,
     /// What follows the `%` is neither a scope id nor an interface of this machine.
     Zone,
 }
 
-/// Reads an IP address and its scope id (0: none); strictly, without blanks or octal numbers.
+/// Parses an IP address and its scope id (0: none). Blanks and octal numbers are refused.
 ///
-/// RFC 4007 section 11.2 has both forms of the zone: a number, which every implementation should
-/// take, and a name. A zone of digits alone is the id itself, whatever interfaces may be called.
-/// Any IPv6 address may carry a zone; the kernel ignores it where it has no meaning.
+/// A zone is a number or a name (RFC 4007 section 11.2). A zone of digits alone is the scope id, even
+/// if an interface has that name. Any IPv6 address may have a zone; the kernel ignores it where it has
+/// no meaning.
 pub(crate) fn parse_scoped_ip(
     text: &str,
     interface_index: InterfaceIndex<'_>,

@@ -131,6 +131,18 @@ fn typed_parts_need_no_check() {
     assert_eq!(Target::from((host, 80)).to_string(), "a.example:80");
 }
 
+/// The canonical name of a literal, used as a host again.
+#[test]
+fn a_host_name_that_is_a_literal_becomes_an_address() {
+    for (literal, text) in [("192.0.2.1", "192.0.2.1:80"), ("2001:db8::1", "[2001:db8::1]:80")] {
+        let name = HostName::of_literal(literal.parse().unwrap());
+        let target = Target::from((&name, 80));
+        assert_eq!(target, Target::new(ip(literal, 0), Some(80)));
+        assert_eq!(target.to_string(), text);
+        assert_eq!(Target::from(name), Target::new(ip(literal, 0), None));
+    }
+}
+
 /// Opening a socket for each name must not use up the open files, whatever the name.
 #[cfg(target_os = "linux")]
 #[test]
