@@ -39,13 +39,13 @@ pub struct ResolverBuilder {
 }
 
 impl ResolverBuilder {
-    /// The settings that [`Resolver::system`] has.
+    /// Returns the settings of [`Resolver::system`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes nothing from files or the environment: no hosts file, no search list, and the defaults
-    /// of resolv.conf(5). Usually followed by [`nameservers`](Self::nameservers).
+    /// Reads neither files nor the environment: no hosts file, no search list, and the defaults of
+    /// resolv.conf(5). Usually followed by [`nameservers`](Self::nameservers).
     pub fn without_system_configuration(mut self) -> Self {
         self.settings.resolv_conf = None;
         self.settings.hosts = None;
@@ -169,13 +169,13 @@ impl ResolverBuilder {
         self
     }
 
-    /// How much is cached, and for how long. Default: [`CacheOptions::default`]; `None`: no cache.
+    /// The options of the cache; `None`: no cache. Default: [`CacheOptions::default`].
     pub fn cache(mut self, cache: impl Into<Option<CacheOptions>>) -> Self {
         self.settings.cache = cache.into();
         self
     }
 
-    /// Which addresses may come out of a lookup. Default: every one.
+    /// The filter on the addresses that a lookup may return. Default: every address is allowed.
     ///
     /// Services that connect to user-supplied names should set [`AddressPolicy::public_only`]; see
     /// [`AddressPolicy`] for what it guards against.
@@ -195,5 +195,38 @@ impl ResolverBuilder {
     /// Reads two small local files. No thread is started before the first lookup needs it.
     pub fn build(self) -> Resolver {
         Resolver::new(self.settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::resolv_conf::{self, Env};
+    use super::*;
+
+    /// The builder and resolv.conf have one range of `attempts` and `ndots`.
+    #[test]
+    fn a_count_out_of_range_is_set_to_the_nearer_end_as_in_resolv_conf() {
+        let env =
+            Env { hostname: None, res_options: None, localdomain: None, interfaces: &|_| None };
+        for (given, attempts, ndots) in
+            [(0, 1, 0), (1, 1, 1), (5, 5, 5), (6, 5, 6), (15, 5, 15), (16, 5, 15), (255, 5, 15)]
+        {
+            let settings = ResolverBuilder::new().attempts(given).ndots(given).settings;
+            assert_eq!((settings.attempts, settings.ndots), (Some(attempts), Some(ndots)));
+            let text = format!("options attempts:{given} ndots:{given}\n");
+            let options = resolv_conf::parse(text.as_bytes(), &env).options;
+            assert_eq!((options.attempts, options.ndots), (attempts, ndots), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_out_of_range_is_set_to_the_nearer_end() {
+        let (ms, s) = (Duration::from_millis, Duration::from_secs);
+        for (given, expected) in
+            [(Duration::ZERO, ms(1)), (ms(1), ms(1)), (s(30), s(30)), (Duration::MAX, s(30))]
+        {
+            let settings = ResolverBuilder::new().timeout(given).settings;
+            assert_eq!(settings.timeout, Some(expected));
+        }
     }
 }

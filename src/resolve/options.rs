@@ -18,9 +18,9 @@ impl AddressFamily {
     }
 }
 
-/// Options of one lookup. The default ones are those of its resolver.
+/// Options of one lookup.
 #[derive(Clone, Debug)]
-#[must_use]
+#[must_use = "options do nothing until a lookup is given them"]
 #[non_exhaustive]
 pub struct LookupOptions {
     pub(crate) family: Option<AddressFamily>,
@@ -35,6 +35,11 @@ impl Default for LookupOptions {
 }
 
 impl LookupOptions {
+    /// Returns the defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// The address family to look up. Default: `None`, both.
     pub fn family(mut self, family: impl Into<Option<AddressFamily>>) -> Self {
         self.family = family.into();
