@@ -1,5 +1,5 @@
-//! What an address policy promises: what it denies comes out of no lookup, whatever the source, and
-//! so is never dialled.
+//! Address policies: no lookup returns a denied address, whatever its source, and no race connects to
+//! one.
 
 mod support;
 
@@ -215,7 +215,7 @@ async fn t15_connect_makes_no_attempt_at_what_is_denied() {
         let line = error.to_string();
         assert!(line.starts_with("no address may be dialled, ") && line.contains(why), "{line}");
     }
-    assert_eq!(world.web.visits().connections, [], "no connection came");
+    assert_eq!(world.web.visits().connections, [], "no connection was made");
 }
 
 /// The race sees an allowed address as soon as it is there, and never sees a denied one.
@@ -241,8 +241,8 @@ async fn co04_of_a_mixed_answer_the_race_dials_what_is_left() {
     assert_eq!(info.attempts().len(), 1);
 }
 
-/// DNS rebinding: the name is public when it is checked, and private when it is dialled. The
-/// answer that is dialled is the one that was judged.
+/// DNS rebinding: the name is public when it is checked, and private when it is connected to. The
+/// answer that is connected to is the one that was checked.
 #[tokio::test]
 async fn t15_a_name_that_changes_its_mind_is_judged_each_time() {
     let nameserver = Nameserver::start(

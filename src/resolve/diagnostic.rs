@@ -1,4 +1,4 @@
-//! [`Diagnostic`]: a fault in a configuration file, and its consequence.
+//! [`Diagnostic`]: a part of a configuration file that could not be used.
 
 use std::fmt;
 use std::io;
@@ -6,10 +6,11 @@ use std::io;
 use crate::NameError;
 use crate::zone::ScopedIpError;
 
-/// A part of the configuration that could not be used, in words a person can act on.
+/// A part of the configuration that could not be used, and why.
 ///
-/// A file is never refused as a whole: a fault costs the word or the line it stands in, and
-/// leaves one of these.
+/// A file is never refused as a whole: a word or line that is wrong is skipped, and reported by one of
+/// these. [`Display`](fmt::Display) makes it one line, such as
+/// `resolv.conf line 3: "nameservr": unknown keyword`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     source: ConfigSource,
@@ -18,7 +19,7 @@ pub struct Diagnostic {
     word: Option<Box<str>>,
 }
 
-/// Where a piece of configuration comes from.
+/// The source of a part of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigSource {
@@ -32,66 +33,66 @@ pub enum ConfigSource {
     Hosts,
 }
 
-/// What was wrong.
+/// Why a part of the configuration could not be used, and what holds instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DiagnosticCause {
     /// The file could not be read; the defaults hold.
     Unreadable(io::ErrorKind),
-    /// The first word of the line is no keyword of resolv.conf(5); the line is ignored.
+    /// The first word of the line is not a keyword of resolv.conf(5); the line is ignored.
     UnknownKeyword,
     /// The keyword needs a value and has none; the line is ignored.
     MissingValue,
-    /// The keyword is known, and not supported; the line is ignored.
+    /// The keyword is not supported; the line is ignored.
     UnsupportedKeyword,
-    /// The option is unknown; it is ignored, the others on its line hold.
+    /// The option is unknown; it is ignored, and the others on its line hold.
     UnknownOption,
-    /// The option needs a number after a colon; it is ignored, the others on its line hold.
+    /// The option needs a number after a colon; it is ignored, and the others on its line hold.
     OptionValue,
     /// The number is out of range; the nearest one in range holds.
     OptionRange,
-    /// The word is no IP address; the line is ignored.
+    /// The word is not an IP address; the line is ignored.
     Address,
     /// The zone of the address is neither a scope id nor an interface of this machine; the line is
     /// ignored.
     Zone,
-    /// Three nameservers come before this one, which is not used.
+    /// Three nameservers come before this one; it is not used.
     TooManyNameservers,
-    /// The word is no host name; it is ignored, the others on its line hold.
+    /// The word is not a host name; it is ignored, and the others on its line hold.
     Name(NameError),
-    /// The address has no name behind it; the line is ignored.
+    /// No name follows the address; the line is ignored.
     NoNames,
-    /// More text than the line can have; it is ignored.
+    /// The line has more words than its keyword takes; they are ignored.
     ExtraText,
-    /// The file holds more than can be addressed; this line and all below it are ignored.
+    /// The file has 4 GiB or more; this line and all after it are ignored.
     TooLarge,
-    /// So many more diagnostics were left out.
+    /// The number of further diagnostics, which were not kept.
     Omitted(usize),
 }
 
 impl Diagnostic {
-    /// The file or variable.
+    /// Returns the file or variable.
     pub fn config_source(&self) -> ConfigSource {
         self.source
     }
 
-    /// The line, from 1; 0 if it is about the whole file or variable.
+    /// Returns the number of the line, from 1; 0 for the whole file or variable.
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// What was wrong.
+    /// Returns the cause.
     pub fn cause(&self) -> DiagnosticCause {
         self.cause
     }
 
-    /// The word that is to blame: its first 64 characters, those that do not print escaped as in
-    /// Rust.
+    /// Returns the first 64 characters of the word that could not be used; unprintable ones are escaped
+    /// as in Rust.
     pub fn word(&self) -> Option<&str> {
         self.word.as_deref()
     }
 
-    /// A file that could not be read.
+    /// Makes the diagnostic of a file that could not be read.
     pub(crate) fn unreadable(source: ConfigSource, error: &io::Error) -> Self {
         Self { source, line: 0, cause: DiagnosticCause::Unreadable(error.kind()), word: None }
     }
@@ -162,23 +163,22 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Enough to see what is wrong; a blocklist of a hundred thousand bad lines must not cost
-    /// memory for each.
+    /// A block list of a hundred thousand bad lines must not take memory for each.
     const MOST_KEPT: usize = 64;
 
-    /// Long enough for any name worth showing.
+    /// Enough to recognize the word.
     const MOST_CHARS: usize = 64;
 
     pub(crate) fn new(source: ConfigSource) -> Self {
         Self { source, kept: Vec::new(), omitted: 0 }
     }
 
-    /// Says where the diagnostics come from that are noted from now on.
+    /// Sets the source of the diagnostics that follow.
     pub(crate) fn continue_with(&mut self, source: ConfigSource) {
         self.source = source;
     }
 
-    /// Notes what is wrong with `word` on `line`.
+    /// Appends a diagnostic about `word` on `line`.
     pub(crate) fn note(&mut self, line: usize, cause: DiagnosticCause, word: &[u8]) {
         if self.kept.len() >= Self::MOST_KEPT {
             self.omitted += 1;

@@ -10,15 +10,14 @@ use super::resolv_conf::{self, Env, ResolvConf};
 use crate::os::{hostname, interface_index};
 use crate::resolve::diagnostic::{ConfigSource, Diagnostic};
 
-/// The contents of a file. A process that is out of descriptors can read its metadata and not the
-/// file.
+/// The contents of a file, or why it could not be read.
 pub(crate) struct FromFile<T> {
     pub(crate) content: T,
     pub(crate) unreadable: Option<Diagnostic>,
 }
 
-/// Reads a resolv.conf. `None`, or a file that is not there, gives the defaults of resolv.conf(5);
-/// a file that cannot be read gives them too, and a diagnostic.
+/// Reads a resolv.conf. Without a path or a file, the defaults of resolv.conf(5) hold; for a file that
+/// cannot be read they hold too, with a diagnostic.
 pub(crate) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> FromFile<ResolvConf> {
     let (text, unreadable) = read(path, ConfigSource::ResolvConf);
     let variable = |name| if use_environment { std::env::var(name).ok() } else { None };
@@ -37,7 +36,7 @@ pub(crate) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> Fr
     FromFile { content, unreadable }
 }
 
-/// Reads a hosts file. `None`, or a file that is not there, has no names in it.
+/// Reads a hosts file. Without a path or a file, there are no names.
 pub(crate) fn read_hosts(path: Option<&Path>) -> FromFile<Hosts> {
     let (text, unreadable) = read(path, ConfigSource::Hosts);
     FromFile { content: Hosts::parse(&text, &interface_index), unreadable }
@@ -47,8 +46,7 @@ fn read(path: Option<&Path>, source: ConfigSource) -> (Vec<u8>, Option<Diagnosti
     let Some(path) = path else { return Default::default() };
     match fs::read(path) {
         Ok(text) => (text, None),
-        // A machine without the file is configured so on purpose: hosts(5) and resolv.conf(5) both
-        // name their defaults for that.
+        // Not an error: hosts(5) and resolv.conf(5) have defaults for a machine without the file.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Default::default(),
         Err(error) => (Vec::new(), Some(Diagnostic::unreadable(source, &error))),
     }
@@ -58,7 +56,7 @@ fn read(path: Option<&Path>, source: ConfigSource) -> (Vec<u8>, Option<Diagnosti
 pub(crate) fn fingerprint(path: Option<&Path>) -> Fingerprint {
     let Some(path) = path else { return Fingerprint::Missing };
     let look = || -> io::Result<Fingerprint> {
-        // Replacing a link changes nothing of the file that it led to.
+        // A link that is replaced may lead to a file with the same metadata.
         let link = fs::read_link(path).ok();
         let metadata = fs::metadata(path)?;
         #[cfg(unix)]

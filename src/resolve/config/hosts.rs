@@ -1,4 +1,4 @@
-//! The hosts file, hosts(5): text to addresses.
+//! The hosts file, hosts(5): from text to addresses.
 
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
@@ -7,19 +7,17 @@ use std::net::IpAddr;
 
 use crate::HostName;
 use crate::host_name::{self, hash_lowercase};
-use crate::zone::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
-
 use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
+use crate::zone::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
 
 /// The names and addresses of a hosts file.
 ///
-/// A name has the addresses of all lines it stands on, in file order, each once; its canonical name
-/// is the first name on the first of these lines. It has no address of a line it does not stand
-/// on, though another name share an address with it. Names compare without regard to case and to a
-/// final dot.
+/// A name has the addresses of all lines that contain it, in file order, each once; its canonical name
+/// is the first name on the first of these lines. Two names that share a line share no other address.
+/// Names compare without regard to case and to a final dot.
 ///
-/// Block lists make this file long: the names stand in one buffer, and a name costs its length and
-/// 12 bytes, an address 28, the index 6 to 11 bytes a name.
+/// Block lists make this file long, so the names share one buffer. A name takes its length and 12
+/// bytes, an address 28 bytes, the index 6 to 11 bytes for each name.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
     /// The names, one after the other.
@@ -30,7 +28,7 @@ pub(crate) struct Hosts {
     /// Open addressing with linear probing: the first mention of a name, or `NONE`. The length is
     /// a power of two, or 0 without names.
     index: Box<[u32]>,
-    /// Keyed at random, so that no block list can be written to collide.
+    /// Keyed at random, so that a block list cannot be made to collide.
     hasher: RandomState,
     diagnostics: Vec<Diagnostic>,
 }
@@ -46,7 +44,7 @@ struct Line {
 /// A name on a line.
 #[derive(Clone, Copy, Debug)]
 struct Mention {
-    /// Where the name ends in the text; it starts where the one before it ends.
+    /// The end of the name in the text; it starts at the end of the one before.
     end: u32,
     line: u32,
     /// The next mention of the same name, or `NONE`.
@@ -55,14 +53,14 @@ struct Mention {
 
 const NONE: u32 = u32::MAX;
 
-/// So that every count and offset of a file fits 32 bits, and none of them is `NONE`.
+/// With this limit, every count and offset of a file fits 32 bits, and none of them is `NONE`.
 const MAX_FILE_LEN: usize = u32::MAX as usize;
 
 fn as_u32(count: usize) -> u32 {
     u32::try_from(count).expect("a file of less than 4 GiB counts less than 4 Gi of anything")
 }
 
-/// The entry of a hosts file for a name.
+/// The names and addresses that a hosts file has for a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostsEntry {
     /// The first name on the first line that has the name.
@@ -72,8 +70,7 @@ pub(crate) struct HostsEntry {
 }
 
 impl Hosts {
-    /// Reads a hosts file. Whatever is wrong in it costs the word or line it stands in, and leaves
-    /// a diagnostic.
+    /// Parses a hosts file. A word or line that is wrong is skipped, with a diagnostic.
     pub(crate) fn parse(text: &[u8], interfaces: InterfaceIndex<'_>) -> Self {
         Self::parse_up_to(MAX_FILE_LEN, text, interfaces)
     }
@@ -81,7 +78,7 @@ impl Hosts {
     fn parse_up_to(max_len: usize, text: &[u8], interfaces: InterfaceIndex<'_>) -> Self {
         let mut hosts = Self::default();
         let mut diagnostics = Diagnostics::new(ConfigSource::Hosts);
-        // Editors on other systems put a byte order mark in front.
+        // Some editors write a byte order mark.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let mut taken = 0;
         for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
@@ -100,7 +97,7 @@ impl Hosts {
         hosts
     }
 
-    /// The entry for `name`.
+    /// Returns the addresses of `name`, if the file has it.
     pub(crate) fn lookup(&self, name: &HostName) -> Option<HostsEntry> {
         let mut mention = self.index.get(self.slot_of(name.without_final_dot())?).copied()?;
         if mention == NONE {
@@ -109,7 +106,7 @@ impl Hosts {
         let first = self.line_of(mention);
         let canonical = HostName::from_checked(self.name_of(first.canonical));
         let mut addresses = Vec::new();
-        // A set, since nothing keeps a name from standing on thousands of lines.
+        // A set, since a name may be on thousands of lines.
         let mut seen = HashSet::new();
         while mention != NONE {
             let line = self.line_of(mention);
@@ -121,12 +118,12 @@ impl Hosts {
         Some(HostsEntry { canonical, addresses })
     }
 
-    /// Whether the file has no name.
+    /// Returns whether the file has no names.
     pub(crate) fn is_empty(&self) -> bool {
         self.mentions.is_empty()
     }
 
-    /// The faults in the file.
+    /// Returns the diagnostics of the file.
     pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
@@ -160,7 +157,7 @@ impl Hosts {
         }
     }
 
-    /// Notes that `name`, which was checked, stands on the line that is being read.
+    /// Appends a mention of `name`, which was checked, on the line that is being read.
     fn mention(&mut self, name: &[u8]) {
         let name = str::from_utf8(name).expect("a checked name is ASCII");
         self.text.push_str(name.strip_suffix('.').unwrap_or(name));
@@ -175,8 +172,8 @@ impl Hosts {
         // At most three quarters full, so that a probe is short.
         let slots = (self.mentions.len() + self.mentions.len() / 3 + 1).next_power_of_two();
         self.index = vec![NONE; slots].into_boxed_slice();
-        // From the last to the first: each chain starts with the first mention in the file, and
-        // putting one in front of a chain takes no walk along it.
+        // From the last to the first: each chain then starts with the first mention in the file, and
+        // a mention is put before a chain without a walk along it.
         for mention in (0..as_u32(self.mentions.len())).rev() {
             let Some(slot) = self.slot_of(self.name_of(mention)) else { return };
             self.mentions[mention as usize].next = self.index[slot];
@@ -184,7 +181,7 @@ impl Hosts {
         }
     }
 
-    /// The slot that has `name`, or the empty one where it would be; `None` without an index.
+    /// Returns the slot of `name`, or the empty one where it would be; `None` without an index.
     fn slot_of(&self, name: &str) -> Option<usize> {
         let mask = self.index.len().checked_sub(1)?;
         let mut hasher = self.hasher.build_hasher();

@@ -1,23 +1,23 @@
-//! When a configuration file is read again, and when its new contents are believed.
+//! When a configuration file is read again, and when its new contents take effect.
 //!
-//! Nothing here touches a file: [`files`](super::files) looks and reads.
+//! It does no I/O: [`files`](super::files) reads the metadata and the contents.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-/// How often a resolver that is used looks whether its files have changed.
+/// The shortest time between two looks at the files, which lookups make.
 ///
-/// As often as Go's resolver does: short enough that a network change costs one failed lookup at
-/// the most, and a few system calls in five seconds cost nothing.
+/// Go's resolver has the same: after a network change, lookups fail for five seconds at most.
 pub(crate) const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The shortest suspension after which the network may be another one.
+/// The shortest suspension of the machine after which nameserver state is reset, since the network may
+/// be another one.
 pub(crate) const MIN_SUSPENSION: Duration = Duration::from_secs(5);
 
-/// What distinguishes one state of a file from another.
+/// The metadata that shows whether a file has changed.
 ///
-/// The modification time alone does not: a file that is renamed into place may be older, and some
-/// systems give every file the same time. Nor does the file behind a link alone.
+/// The modification time alone does not show it: a file that is renamed into place may be older, and
+/// some systems give every file the same time. Nor does the metadata of a link's destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fingerprint {
     /// There is no such file.
@@ -33,17 +33,17 @@ pub(crate) enum Fingerprint {
         /// When anything about it changed, its permissions included, in nanoseconds; 0 where the
         /// system does not know.
         changed: i128,
-        /// Where the link leads, if it is one.
+        /// The destination, if it is a link.
         link: Option<PathBuf>,
     },
 }
 
-/// One file that was read, and may change.
+/// The state of one file between looks.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
     /// The fingerprint of the contents that are in use.
     read: Fingerprint,
-    /// The contents that were read last made no sense, and were not believed.
+    /// The contents that were read last had nothing usable, and did not take effect.
     is_doubted: bool,
 }
 
@@ -57,28 +57,27 @@ pub(crate) enum Trust {
 }
 
 impl Watch {
-    /// A file that was read for the first time, whose contents take effect whatever they are.
+    /// Starts with the first read of a file, whose contents take effect whatever they are.
     pub(crate) fn new(read: Fingerprint) -> Self {
         Self { read, is_doubted: false }
     }
 
-    /// Whether the file has to be read, given how it looks now.
+    /// Returns whether the file has to be read, given its fingerprint now.
     pub(crate) fn has_changed(&mut self, now: &Fingerprint) -> bool {
         if *now == self.read {
-            // It is as it was: changes in between do not count.
+            // Changes that were undone in between do not count.
             self.is_doubted = false;
             return false;
         }
         true
     }
 
-    /// Judges contents that were read between the fingerprints `before` and `after`. `makes_sense`
-    /// is whether they have anything usable. A file that could not be read is not judged: it is
-    /// read again at the next look.
+    /// Decides whether contents that were read between the fingerprints `before` and `after` take effect.
+    /// `makes_sense` is whether they have anything usable. It is not called for a file that could not be
+    /// read, which is read again at the next look.
     ///
-    /// Contents that make no sense once may be a file that is just being written, truncated first
-    /// or removed for a moment. If they make no sense twice in a row, [`CHECK_INTERVAL`] apart,
-    /// they are meant so.
+    /// A file without usable contents may be one that is being written: truncated first, or removed for
+    /// a moment. If there are none at two looks in a row, [`CHECK_INTERVAL`] apart, they take effect.
     pub(crate) fn judge(
         &mut self,
         before: Fingerprint,

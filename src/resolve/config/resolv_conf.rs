@@ -1,4 +1,4 @@
-//! resolv.conf(5): text to nameservers, search list and options.
+//! resolv.conf(5): from text to nameservers, search list and options.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::ops::RangeInclusive;
@@ -13,9 +13,8 @@ use crate::zone::{InterfaceIndex, parse_scoped_ip};
 
 /// The configuration of a stub resolver, as resolv.conf(5) gives it.
 ///
-/// A file is never refused as a whole. What is wrong in it costs the word or line it stands in and
-/// leaves a diagnostic; what is missing has its default. An empty text gives the configuration of a
-/// machine without the file.
+/// A file is never refused as a whole. A word or line that is wrong is skipped, with a diagnostic; what
+/// is missing has its default. An empty text gives the configuration of a machine without the file.
 ///
 /// Not supported: `sortlist`, since addresses are ordered by RFC 6724, and the keywords of other
 /// systems, such as `lookup` and `family` of OpenBSD.
@@ -30,7 +29,7 @@ pub(crate) struct ResolvConf {
     pub(crate) search: Arc<[HostName]>,
     /// The options.
     pub(crate) options: Options,
-    /// What could not be used.
+    /// The words and lines that could not be used.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -38,7 +37,7 @@ pub(crate) struct ResolvConf {
 ///
 /// Recognized without effect: `debug`, `inet6`, `no-check-names`, `ip6-bytestring`, `ip6-dotint`,
 /// `no-ip6-dotint`, which are about functions that this resolver does not have, and `strict-error`,
-/// which holds always.
+/// which is always on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option, free of the others")]
 pub(crate) struct Options {
@@ -69,7 +68,7 @@ pub(crate) struct Options {
     pub(crate) no_tld_query: bool,
 }
 
-/// What else the configuration depends on.
+/// The rest that the configuration depends on, besides the file.
 #[derive(Clone, Copy)]
 pub(crate) struct Env<'a> {
     /// The machine's own name.
@@ -78,7 +77,7 @@ pub(crate) struct Env<'a> {
     pub(crate) res_options: Option<&'a str>,
     /// `LOCALDOMAIN`: a search list that replaces the file's.
     pub(crate) localdomain: Option<&'a str>,
-    /// Gives the index of an interface by its name.
+    /// Returns the index of an interface by its name.
     pub(crate) interfaces: InterfaceIndex<'a>,
 }
 
@@ -108,7 +107,7 @@ impl Default for Options {
     }
 }
 
-/// Reads a resolv.conf.
+/// Parses a resolv.conf.
 pub(crate) fn parse(text: &[u8], env: &Env<'_>) -> ResolvConf {
     let mut parser = Parser {
         nameservers: Vec::new(),
@@ -146,7 +145,7 @@ pub(crate) fn parse(text: &[u8], env: &Env<'_>) -> ResolvConf {
     }
 }
 
-/// The domain part of the machine's own name.
+/// Returns the domain of the machine's own name.
 fn domain_of(hostname: Option<&str>) -> Option<HostName> {
     hostname?.split_once('.')?.1.parse().ok()
 }
@@ -161,7 +160,7 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn line(&mut self, line: &[u8], number: usize) {
-        // A comment may follow on the line; no keyword, address, name or option has these bytes.
+        // A comment may end the line; no keyword, address, name or option has these bytes.
         let line = line.split(|byte| b"#;".contains(byte)).next().unwrap_or(line).trim_ascii();
         let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
         let (keyword, rest) = line.split_at(end);
@@ -189,7 +188,8 @@ impl Parser<'_> {
             _ => self.diagnostics.note(number, DiagnosticCause::UnknownKeyword, keyword),
         }
     }
-    /// The first word; what follows it is ignored, as glibc does.
+
+    /// Returns the first word; further ones are ignored, as in glibc.
     fn only_word<'t>(&mut self, text: &'t [u8], number: usize) -> &'t [u8] {
         let mut words = words(text);
         let word = words.next().unwrap_or_default();
@@ -210,8 +210,8 @@ impl Parser<'_> {
         if self.nameservers.len() >= MAX_NAMESERVERS {
             return self.diagnostics.note(number, DiagnosticCause::TooManyNameservers, word);
         }
-        // The unspecified address means this machine, as it did in BIND. The kernel takes it for
-        // loopback too, but its answers then come from another address than was asked.
+        // The unspecified address means this machine, as in BIND. The kernel would send to loopback
+        // too, but the response would come from another address than the query was sent to.
         self.nameservers.push(match ip {
             IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, DNS_PORT).into(),
             IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, DNS_PORT).into(),
@@ -223,8 +223,8 @@ impl Parser<'_> {
     fn names(&mut self, text: &[u8], number: usize) -> Vec<HostName> {
         let mut names = Vec::new();
         for word in words(text) {
-            // The root as a suffix leaves the name as it is, and that is tried anyway; the line
-            // `search .` is how one asks for no search list.
+            // With the root as suffix, a name is tried as it is, which a lookup does anyway. The line
+            // `search .` means no search list.
             if word == b"." {
                 continue;
             }
@@ -247,13 +247,13 @@ impl Parser<'_> {
         }
     }
 
-    /// Applies one option; an error says why not, or not as it stands.
+    /// Applies one option. An error says why it is ignored, or that its number was changed.
     fn option(&mut self, word: &[u8]) -> Result<(), DiagnosticCause> {
         let options = &mut self.options;
         if let Some(colon) = word.iter().position(|&byte| byte == b':') {
             let (name, value) = (&word[..colon], &word[colon + 1..]);
-            // The upper limits are glibc's: RES_MAXNDOTS, RES_MAXRETRANS and RES_MAXRETRY. No time
-            // and no attempt at all would make every lookup fail.
+            // The upper limits are glibc's: RES_MAXNDOTS, RES_MAXRETRANS and RES_MAXRETRY. With a
+            // timeout or attempts of 0, every lookup would fail.
             let (value, in_range) = match name {
                 b"ndots" => number_in(value, NDOTS)?,
                 b"timeout" => number_in(value, 1..=30)?,
@@ -295,7 +295,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
-/// A number of digits, and whether it is in range; out of range, the nearest one that is.
+/// Parses a number of digits. Returns the nearest one in range, and whether that is the number itself.
 fn number_in(digits: &[u8], range: RangeInclusive<u8>) -> Result<(u8, bool), DiagnosticCause> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(DiagnosticCause::OptionValue);
