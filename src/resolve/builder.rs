@@ -60,7 +60,7 @@ impl ResolverBuilder {
     ///
     /// | line | here |
     /// |---|---|
-    /// | `nameserver` | The first three. An address with a zone (`fe80::1%eth0`), and no port. `0.0.0.0` and `::` are this machine. Without any: `127.0.0.1`. |
+    /// | `nameserver` | The first three. An address with a zone (`fe80::1%eth0`), and no port. `0.0.0.0` and `::` are this machine. Without any: `127.0.0.1`, reported as a diagnostic. |
     /// | `search`, `domain` | The last such line holds, of any length. Without any: the domain of the machine's own name. `search .` is no search list. |
     /// | `sortlist` | Not supported, reported as a diagnostic: addresses are ordered by RFC 6724. |
     ///

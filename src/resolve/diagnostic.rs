@@ -56,6 +56,8 @@ pub enum DiagnosticCause {
     /// The zone of the address is neither a scope id nor an interface of this machine; the line is
     /// ignored.
     Zone,
+    /// Neither resolv.conf nor the builder has a nameserver; `127.0.0.1` is used (resolv.conf(5)).
+    NoNameserver,
     /// Three nameservers come before this one; it is not used.
     TooManyNameservers,
     /// The word is not a host name; it is ignored, and the others on its line hold.
@@ -90,6 +92,12 @@ impl Diagnostic {
     /// as in Rust.
     pub fn word(&self) -> Option<&str> {
         self.word.as_deref()
+    }
+
+    /// Makes the diagnostic of a configuration without a nameserver.
+    pub(crate) fn no_nameserver() -> Self {
+        let (source, cause) = (ConfigSource::ResolvConf, DiagnosticCause::NoNameserver);
+        Self { source, line: 0, cause, word: None }
     }
 
     /// Makes the diagnostic of a file that could not be read.
@@ -135,6 +143,7 @@ impl fmt::Display for DiagnosticCause {
             Self::OptionRange => "out of range, the nearest value in range is used",
             Self::Address => "not an IP address",
             Self::Zone => "no such interface",
+            Self::NoNameserver => "no nameserver, 127.0.0.1 is used",
             Self::TooManyNameservers => "not used, three nameservers come before it",
             Self::Name(error) => return write!(f, "{error}"),
             Self::NoNames => "no name for the address",

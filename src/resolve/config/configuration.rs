@@ -160,6 +160,9 @@ impl Configuration {
 impl Files {
     fn lookup_config(&self, settings: &Settings) -> LookupConfig {
         let mut diagnostics = self.conf.diagnostics.clone();
+        if !self.conf.has_nameserver && settings.nameservers.is_empty() {
+            diagnostics.push(Diagnostic::no_nameserver());
+        }
         diagnostics.extend(self.hosts.diagnostics().iter().cloned());
         diagnostics.extend(self.hosts_unreadable.clone());
         settings.lookup_config(&self.conf, Arc::clone(&self.hosts), diagnostics)

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU32;
 
 use super::*;
+use crate::resolve::DiagnosticCause;
 
 /// A directory of a test's own, with a resolver's files in it.
 struct Machine {
@@ -189,7 +190,11 @@ fn a_file_that_could_not_be_read_at_the_start_is_tried_again() {
     let settings = Settings { resolv_conf, ..Settings::default() };
     let (configuration, first) = Configuration::new(settings, machine.start);
     assert_eq!(first.nameservers, ["127.0.0.1:53".parse().unwrap()]);
-    assert_eq!(configuration.current().diagnostics.len(), 1);
+    let causes: Vec<_> =
+        configuration.current().diagnostics.iter().map(Diagnostic::cause).collect();
+    let [DiagnosticCause::Unreadable(_), DiagnosticCause::NoNameserver] = causes[..] else {
+        panic!("{causes:?}")
+    };
     let mut watch = configuration.lock().conf_watch.clone();
     let path = machine.dir.join("resolv.conf");
     assert!(watch.has_changed(&fingerprint(Some(&path))), "whatever it looks like now");
@@ -300,6 +305,23 @@ fn diagnostics_are_those_of_the_files_as_they_are() {
     machine.replace("resolv.conf", "nameserver 192.0.2.1\n");
     machine.look(5);
     assert!(machine.configuration.current().diagnostics.is_empty());
+}
+
+#[test]
+fn rr18_no_nameserver_is_a_diagnostic_unless_the_builder_has_one() {
+    let text = |machine: &Machine| {
+        let config = machine.configuration.current();
+        config.diagnostics.iter().map(Diagnostic::to_string).collect::<Vec<_>>()
+    };
+    let expected = ["resolv.conf: no nameserver, 127.0.0.1 is used"];
+    let machine = Machine::new(None, None);
+    assert_eq!(text(&machine), expected, "no file");
+    machine.write("resolv.conf", "nameserver 192.0.2.1\n");
+    machine.look(5);
+    assert_eq!(text(&machine), [""; 0], "a file with a nameserver");
+    assert_eq!(text(&Machine::new(Some("search example\n"), None)), expected, "none in the file");
+    let nameservers = vec!["192.0.2.1:53".parse().unwrap()];
+    assert_eq!(text(&Machine::with(nameservers, None, None)), [""; 0], "one of the builder");
 }
 
 /// A thousand changes, and nothing is left of those before (`b05`).
