@@ -64,7 +64,7 @@ pub enum DiagnosticCause {
     Name(NameError),
     /// No name follows the address; the line is ignored.
     NoNames,
-    /// The line has more words than its keyword takes; they are ignored.
+    /// More text than the keyword or option takes, as in `timeout:1,attempts:1`; it is ignored.
     ExtraText,
     /// The file has 4 GiB or more; this line and all after it are ignored.
     TooLarge,
@@ -147,7 +147,7 @@ impl fmt::Display for DiagnosticCause {
             Self::TooManyNameservers => "not used, three nameservers come before it",
             Self::Name(error) => return write!(f, "{error}"),
             Self::NoNames => "no name for the address",
-            Self::ExtraText => "extra text",
+            Self::ExtraText => "extra text, which is ignored",
             Self::TooLarge => "the file is too large",
             Self::Omitted(count) => return write!(f, "{count} more diagnostics"),
         })

@@ -1,5 +1,6 @@
 //! resolv.conf(5): from text to nameservers, search list and options.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -240,21 +241,29 @@ impl Parser<'_> {
     }
 
     fn options(&mut self, text: &[u8], number: usize) {
-        for word in words(text) {
-            if let Err(cause) = self.option(word) {
-                self.diagnostics.note(number, cause, word);
+        let mut words = words(text).peekable();
+        while let Some(word) = words.next() {
+            let mut word = Cow::Borrowed(word);
+            // `ndots: 2`: glibc skips blanks before a number.
+            if word.ends_with(b":")
+                && let Some(value) = words.next_if(|next| next[0].is_ascii_digit())
+            {
+                word.to_mut().extend(value);
+            }
+            if let Err(cause) = self.option(&word) {
+                self.diagnostics.note(number, cause, &word);
             }
         }
     }
 
-    /// Applies one option. An error says why it is ignored, or that its number was changed.
+    /// Applies one option. An error says why it is ignored, or what of its number is.
     fn option(&mut self, word: &[u8]) -> Result<(), DiagnosticCause> {
         let options = &mut self.options;
         if let Some(colon) = word.iter().position(|&byte| byte == b':') {
             let (name, value) = (&word[..colon], &word[colon + 1..]);
             // The upper limits are glibc's: RES_MAXNDOTS, RES_MAXRETRANS and RES_MAXRETRY. With a
             // timeout or attempts of 0, every lookup would fail.
-            let (value, in_range) = match name {
+            let (value, complaint) = match name {
                 b"ndots" => number_in(value, NDOTS)?,
                 b"timeout" => number_in(value, 1..=30)?,
                 b"attempts" => number_in(value, ATTEMPTS)?,
@@ -265,7 +274,7 @@ impl Parser<'_> {
                 b"timeout" => options.timeout = Duration::from_secs(value.into()),
                 _ => options.attempts = value,
             }
-            return if in_range { Ok(()) } else { Err(DiagnosticCause::OptionRange) };
+            return complaint.map_or(Ok(()), Err);
         }
         let (name, set) = match word {
             [b'-', name @ ..] => (name, false),
@@ -295,9 +304,15 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
-/// Parses a number of digits. Returns the nearest one in range, and whether that is the number itself.
-fn number_in(digits: &[u8], range: RangeInclusive<u8>) -> Result<(u8, bool), DiagnosticCause> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+/// Parses the number that `text` starts with, as glibc does. Returns the nearest one in range, and a
+/// complaint if that is another one or if more text follows.
+fn number_in(
+    text: &[u8],
+    range: RangeInclusive<u8>,
+) -> Result<(u8, Option<DiagnosticCause>), DiagnosticCause> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    if digits.is_empty() {
         return Err(DiagnosticCause::OptionValue);
     }
     let value = digits.iter().fold(0_u32, |value, digit| {
@@ -305,7 +320,14 @@ fn number_in(digits: &[u8], range: RangeInclusive<u8>) -> Result<(u8, bool), Dia
     });
     let (min, max) = range.into_inner();
     let nearest = u8::try_from(value).unwrap_or(u8::MAX).clamp(min, max);
-    Ok((nearest, u32::from(nearest) == value))
+    let complaint = if !rest.is_empty() {
+        Some(DiagnosticCause::ExtraText)
+    } else if u32::from(nearest) != value {
+        Some(DiagnosticCause::OptionRange)
+    } else {
+        None
+    };
+    Ok((nearest, complaint))
 }
 
 #[cfg(test)]

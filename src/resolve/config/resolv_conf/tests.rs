@@ -251,13 +251,41 @@ fn rc13_numbers_out_of_range_become_the_nearest_in_range() {
 
 #[test]
 fn rc14_what_is_no_number_leaves_the_option_as_it_was() {
-    for value in ["-1", "bogus", "", "+1", "1.5", "1s", "0x2", "1:2", "\u{661}"] {
+    for value in ["-1", "bogus", "", "+1", ",1", "x2", ":2", "\u{661}"] {
         let conf = read(format!("options ndots:2 ndots:{value} attempts:4"));
         assert_eq!((conf.options.ndots, conf.options.attempts), (2, 4), "{value:?}");
         let causes: Vec<_> = conf.diagnostics.iter().map(Diagnostic::cause).collect();
         assert_eq!(causes, [Cause::OptionValue], "{value:?}");
     }
     assert_eq!(options("ndots:0").ndots, 0);
+}
+
+/// As glibc reads numbers, and with a diagnostic for what it drops silently.
+#[test]
+fn rr13_a_number_ends_where_its_digits_do() {
+    for (value, ndots) in [("3.5", 3), ("3s", 3), ("0x2", 0), ("3:2", 3), ("99,", 15)] {
+        let conf = read(format!("options ndots:2 ndots:{value} attempts:4"));
+        assert_eq!((conf.options.ndots, conf.options.attempts), (ndots, 4), "{value}");
+        let word = format!("ndots:{value}");
+        assert_eq!(conf.complaints(), [(1, Cause::ExtraText, word.as_str())]);
+    }
+    let conf = read("options timeout:1,attempts:1");
+    assert_eq!((conf.options.timeout, conf.options.attempts), (Duration::from_secs(1), 2));
+    assert_eq!(conf.complaints(), [(1, Cause::ExtraText, "timeout:1,attempts:1")]);
+}
+
+#[test]
+fn rr13_blanks_may_precede_a_number() {
+    let conf = read("options ndots: 3 timeout:\t9 attempts: rotate\n");
+    let timeout = Duration::from_secs(9);
+    let expected = Options { ndots: 3, timeout, rotate: true, ..Options::default() };
+    assert_eq!(conf.options, expected);
+    assert_eq!(conf.complaints(), [(1, Cause::OptionValue, "attempts:")]);
+    let conf = read("options foo: 2 rotate:1");
+    assert_eq!(
+        conf.complaints(),
+        [(1, Cause::UnknownOption, "foo:2"), (1, Cause::UnknownOption, "rotate:1")]
+    );
 }
 
 #[test]
