@@ -11,7 +11,7 @@ use std::sync::Arc;
 ///
 /// A name has 1 to 253 bytes, a final dot not counted, in labels of 1 to 63 bytes (RFC 1035 section
 /// 2.3.4). A label has letters, digits, hyphens (RFC 1123 section 2.1) and underscores, as service
-/// labels have; a hyphen may be anywhere in a label (RFC 2181 section 11). Only ASCII is accepted: an
+/// labels have; a hyphen may be anywhere but at the start of the name. Only ASCII is accepted: an
 /// internationalized name is given as A-labels (`xn--…`, RFC 5890 section 2.3.2.1).
 ///
 /// A text that some programs read as an address is refused: an IP address, and any other text whose
@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// such a text means: one would check one address, and another connect to a different one. The one
 /// exception is the canonical name that a lookup of an IP literal yields: it is the text of that
 /// address, and a lookup of it yields the address again, without a nameserver.
+///
+/// A name that starts with a hyphen is refused, as glibc does: passed on to another program, it would
+/// be one of its options. That holds for names in responses too: such a name is never a canonical name.
 ///
 /// A final dot makes the name absolute: no search list applies to it. `example.com` and
 /// `example.com.` are different values. Names compare, sort and hash without regard to ASCII case
@@ -151,6 +154,9 @@ pub(crate) fn check(text: &[u8]) -> Result<(), NameError> {
             NameError::AmbiguousNumeric
         });
     }
+    if name.starts_with(b"-") {
+        return Err(NameError::LeadingHyphen);
+    }
     Ok(())
 }
 
@@ -277,6 +283,9 @@ pub enum NameError {
         /// Its index in the text.
         index: usize,
     },
+    /// The name starts with a hyphen, and would be an option to a program that is given it.
+    #[error("the host name starts with a hyphen")]
+    LeadingHyphen,
     /// A character is not ASCII.
     #[error("the host name is not ASCII: give its A-label (xn--..)")]
     NonAscii,

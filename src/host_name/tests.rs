@@ -46,9 +46,12 @@ fn nv02_labels_end_at_63_bytes_and_names_at_253() {
 }
 
 #[test]
-fn nv03_hyphens_digits_and_underscores_stand_anywhere() {
-    for text in ["_srv._tcp.x", "1foo", "-v", "a-", "-", "_", "a.1b", "xn--4ca.example", "A.B."] {
+fn nv03_hyphens_digits_and_underscores_stand_anywhere_but_a_hyphen_at_the_start() {
+    for text in ["_srv._tcp.x", "1foo", "a.-v", "a-", "_", "a.1b", "xn--4ca.example", "A.B."] {
         assert_eq!(name(text).as_str(), text);
+    }
+    for text in ["-", "-v", "-v.", "-oProxyCommand.example", "--help", "-.-"] {
+        refuses(text, NameError::LeadingHyphen);
     }
 }
 
@@ -176,6 +179,7 @@ fn is_name_by_the_book(text: &str) -> bool {
     relative.len() <= 253
         && labels.iter().all(|label| (1..=63).contains(&label.len()) && label.chars().all(is_ldh))
         && !is_number
+        && !relative.starts_with('-')
 }
 
 /// Texts near the borders of the rules.
