@@ -186,12 +186,22 @@ impl Files {
             return false;
         }
         let before = fingerprint(Some(path));
-        if !self.conf_watch.has_changed(&before) {
+        let has_changed = self.conf_watch.has_changed(&before);
+        if !has_changed && !self.conf.depends_on_machine {
             return false;
         }
         let read = read_resolv_conf(Some(path), settings.environment);
         if read.unreadable.is_some() {
             return false;
+        }
+        if !has_changed {
+            // An interface was made, or the host name was set. A file that was changed meanwhile is
+            // judged at the next look.
+            let is_new = read.content != self.conf && fingerprint(Some(path)) == before;
+            if is_new {
+                self.conf = read.content;
+            }
+            return is_new;
         }
         // With nameservers from the settings, the file need not have any.
         let makes_sense =

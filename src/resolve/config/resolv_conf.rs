@@ -28,6 +28,9 @@ pub(crate) struct ResolvConf {
     /// The domains of the last `search` or `domain` line, in order; without such a line the domain
     /// of the machine's own name, if it has one.
     pub(crate) search: Arc<[HostName]>,
+    /// Whether the same text may give something else later: it names an interface, or has no search
+    /// list, so that the machine's own name gives it.
+    pub(crate) depends_on_machine: bool,
     /// The options.
     pub(crate) options: Options,
     /// The words and lines that could not be used.
@@ -113,6 +116,7 @@ pub(crate) fn parse(text: &[u8], env: &Env<'_>) -> ResolvConf {
     let mut parser = Parser {
         nameservers: Vec::new(),
         search: None,
+        names_interface: false,
         options: Options::default(),
         diagnostics: Diagnostics::new(ConfigSource::ResolvConf),
         interfaces: env.interfaces,
@@ -138,6 +142,7 @@ pub(crate) fn parse(text: &[u8], env: &Env<'_>) -> ResolvConf {
         parser.nameservers.push((Ipv4Addr::LOCALHOST, DNS_PORT).into());
     }
     ResolvConf {
+        depends_on_machine: parser.names_interface || parser.search.is_none(),
         nameservers: parser.nameservers,
         has_nameserver,
         search: parser.search.unwrap_or_else(|| Vec::from_iter(domain_of(env.hostname))).into(),
@@ -154,6 +159,7 @@ fn domain_of(hostname: Option<&str>) -> Option<HostName> {
 struct Parser<'a> {
     nameservers: Vec<SocketAddr>,
     search: Option<Vec<HostName>>,
+    names_interface: bool,
     options: Options,
     diagnostics: Diagnostics,
     interfaces: InterfaceIndex<'a>,
@@ -204,6 +210,8 @@ impl Parser<'_> {
         let Ok(text) = str::from_utf8(word) else {
             return self.diagnostics.note(number, DiagnosticCause::Address, word);
         };
+        let zone = text.split_once('%').map(|(_, zone)| zone);
+        self.names_interface |= zone.is_some_and(|zone| zone.parse::<u32>().is_err());
         let (ip, scope) = match parse_scoped_ip(text, self.interfaces) {
             Ok(address) => address,
             Err(error) => return self.diagnostics.note(number, error.into(), word),

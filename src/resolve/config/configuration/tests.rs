@@ -324,6 +324,38 @@ fn rr18_no_nameserver_is_a_diagnostic_unless_the_builder_has_one() {
     assert_eq!(text(&Machine::with(nameservers, None, None)), [""; 0], "one of the builder");
 }
 
+/// An interface that was made again has another index under the same name.
+#[cfg(target_os = "linux")]
+#[test]
+fn rr06_the_zone_of_a_nameserver_is_looked_up_at_each_look() {
+    let machine = Machine::new(Some("nameserver fe80::1%lo\nsearch example\n"), None);
+    let nameserver = machine.configuration.lock().conf.nameservers[0];
+    let SocketAddr::V6(mut stale) = nameserver else { panic!("{nameserver}") };
+    stale.set_scope_id(stale.scope_id() + 1000);
+    machine.configuration.lock().conf.nameservers[0] = stale.into();
+    assert_eq!(machine.look(5), Some(vec![nameserver.to_string()]));
+    assert_eq!(machine.look(10), None, "nothing has changed since");
+
+    let machine = Machine::new(Some("nameserver 192.0.2.1\nnameserver fe80::1%none\n"), None);
+    machine.configuration.lock().conf.diagnostics.clear();
+    assert!(machine.look(5).is_some(), "an interface that is not there yet counts as well");
+}
+
+#[test]
+fn rr06_the_domain_of_the_host_name_is_looked_up_at_each_look_unless_there_is_a_search_list() {
+    for (text, is_looked_up) in
+        [("nameserver 192.0.2.1\n", true), ("nameserver 192.0.2.1\nsearch example\n", false)]
+    {
+        let machine = Machine::new(Some(text), None);
+        let search = Arc::clone(&machine.configuration.current().search);
+        let stale = Arc::from(["stale.example".parse().unwrap()]);
+        machine.configuration.lock().conf.search = stale;
+        assert_eq!(machine.look(5).is_some(), is_looked_up, "{text:?}");
+        assert_eq!(machine.configuration.current().search, search);
+        assert_eq!(machine.look(10), None, "nothing has changed since");
+    }
+}
+
 /// A thousand changes, and nothing is left of those before (`b05`).
 #[test]
 fn b05_a_thousand_changes_leave_one_snapshot() {
