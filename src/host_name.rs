@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::zone::parse_scoped_ip;
+
 /// A valid host name: the text is checked when the value is made, and not again.
 ///
 /// A name has 1 to 253 bytes, a final dot not counted, in labels of 1 to 63 bytes (RFC 1035 section
@@ -81,17 +83,18 @@ impl HostName {
         Self(text.into())
     }
 
-    /// Makes the canonical name of a lookup of an IP literal: the text of the address. No other value
-    /// of this type is an address.
-    pub(crate) fn of_literal(ip: IpAddr) -> Self {
-        Self(ip.to_string().into())
+    /// Makes the canonical name of a lookup of an IP literal: the text of the address, with its scope id
+    /// (0: none). No other value of this type is an address.
+    pub(crate) fn of_literal(ip: IpAddr, scope: u32) -> Self {
+        Self(if scope == 0 { ip.to_string() } else { format!("{ip}%{scope}") }.into())
     }
 
-    /// Returns the address if this is an IP literal ([`of_literal`](Self::of_literal)).
-    pub(crate) fn as_literal(&self) -> Option<IpAddr> {
+    /// Returns the address and its scope id if this is an IP literal
+    /// ([`of_literal`](Self::of_literal)).
+    pub(crate) fn as_literal(&self) -> Option<(IpAddr, u32)> {
         // No name ends in a number or has a colon.
         let may_be = self.0.ends_with(|last: char| last.is_ascii_digit()) || self.0.contains(':');
-        if may_be { self.0.parse().ok() } else { None }
+        if may_be { parse_scoped_ip(&self.0, &|_| None).ok() } else { None }
     }
 
     /// Returns this name below `suffix`, both without their final dot; `None` if the result is longer

@@ -197,7 +197,10 @@ impl TryFrom<(&String, u16)> for Target {
 /// The canonical name of an IP literal becomes that address.
 impl From<HostName> for Host {
     fn from(name: HostName) -> Self {
-        name.as_literal().map_or(Self::Name(name), Self::from)
+        match name.as_literal() {
+            Some((ip, scope)) => Self::of_ip(ip, scope),
+            None => Self::Name(name),
+        }
     }
 }
 

@@ -134,12 +134,16 @@ fn typed_parts_need_no_check() {
 /// The canonical name of a literal, used as a host again.
 #[test]
 fn a_host_name_that_is_a_literal_becomes_an_address() {
-    for (literal, text) in [("192.0.2.1", "192.0.2.1:80"), ("2001:db8::1", "[2001:db8::1]:80")] {
-        let name = HostName::of_literal(literal.parse().unwrap());
+    for (literal, scope, text) in [
+        ("192.0.2.1", 0, "192.0.2.1:80"),
+        ("2001:db8::1", 0, "[2001:db8::1]:80"),
+        ("fe80::1", 4_294_967_295, "[fe80::1%4294967295]:80"),
+    ] {
+        let name = HostName::of_literal(literal.parse().unwrap(), scope);
         let target = Target::from((&name, 80));
-        assert_eq!(target, Target::new(ip(literal, 0), Some(80)));
+        assert_eq!(target, Target::new(ip(literal, scope), Some(80)));
         assert_eq!(target.to_string(), text);
-        assert_eq!(Target::from(name), Target::new(ip(literal, 0), None));
+        assert_eq!(Target::from(name), Target::new(ip(literal, scope), None));
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn local(
     let literal = match target.host() {
         Host::Ipv4(ip) => Some((IpAddr::V4(*ip), 0)),
         Host::Ipv6(ip, scope) => Some((IpAddr::V6(*ip), *scope)),
-        Host::Name(name) => name.as_literal().map(|ip| (ip, 0)),
+        Host::Name(name) => name.as_literal(),
     };
     match (literal, target.host()) {
         (Some((ip, scope)), _) => literal_results(ip, scope, port, options, policy),
@@ -70,7 +70,7 @@ fn literal_results(
     options: &LookupOptions,
     policy: &AddressPolicy,
 ) -> Local {
-    let text = HostName::of_literal(ip);
+    let text = HostName::of_literal(ip, scope);
     let addresses = is_wanted(ip, options).then_some((ip, scope));
     Local::Answered(results(&text, &text, addresses, port, &policy.for_literals()))
 }

@@ -42,7 +42,7 @@ fn text(results: &[LookupResult]) -> String {
 fn a_literal_is_its_own_address_whatever_the_hosts_file_says() {
     let (both, config) = (LookupOptions::default(), machine("198.51.100.1 192.0.2.1\n"));
     assert_eq!(outcome("192.0.2.1:80", &both, &config), "192.0.2.1:80 =192.0.2.1 ok");
-    assert_eq!(outcome("[fe80::1%2]:80", &both, &config), "[fe80::1%2]:80 =fe80::1 ok");
+    assert_eq!(outcome("[fe80::1%2]:80", &both, &config), "[fe80::1%2]:80 =fe80::1%2 ok");
     let ipv6 = both.family(AddressFamily::Ipv6);
     assert_eq!(outcome("192.0.2.1:80", &ipv6, &config), "NoAddress");
 }
@@ -50,7 +50,7 @@ fn a_literal_is_its_own_address_whatever_the_hosts_file_says() {
 #[test]
 fn the_canonical_name_of_a_literal_is_looked_up_as_that_literal() {
     let (both, config) = (LookupOptions::default(), machine(""));
-    for literal in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::a"] {
+    for literal in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::a", "fe80::a%2"] {
         let Local::Answered(results) = look_up(literal, &both, &config) else {
             panic!("{literal} is asked of nameservers");
         };
