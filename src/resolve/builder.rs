@@ -18,8 +18,9 @@ use crate::HostName;
 /// The files are read again when they have changed: once in five seconds, a lookup looks. A changed
 /// resolv.conf empties the cache and resets nameserver state; lookups that have started finish with
 /// the configuration they started with. A file that is empty or half written takes effect at the
-/// second look; until then the previous contents hold. A resolv.conf that names an interface or has no
-/// search list also changes with the interfaces or the host name of the machine.
+/// second look; until then the previous contents hold. A file that names an interface, and a
+/// resolv.conf without a search list, also change with the interfaces or the host name of the
+/// machine (not a hosts file over 64 KiB).
 ///
 /// # Examples
 ///

@@ -126,14 +126,20 @@ impl Configuration {
         }
     }
 
-    /// Reads the hosts file if it has changed. Returns whether that changed anything by now.
+    /// Reads the hosts file if it has changed, or may have another meaning now. Returns whether
+    /// that changed anything by now.
     fn reload_hosts(self: &Arc<Self>, files: &mut Files) -> bool {
         let Some(path) = self.settings.hosts.as_deref() else { return false };
         let seen = fingerprint(Some(path));
-        if files.is_reading_hosts() || !files.hosts_watch.has_changed(&seen) {
+        if files.is_reading_hosts() {
             return false;
         }
-        if !matches!(seen, Fingerprint::File { len, .. } if len > LARGE_HOSTS_FILE) {
+        let is_large = matches!(seen, Fingerprint::File { len, .. } if len > LARGE_HOSTS_FILE);
+        if !files.hosts_watch.has_changed(&seen) {
+            // Not worth a thread at each look.
+            return !is_large && files.hosts.names_interface && files.update_scopes(path, &seen);
+        }
+        if !is_large {
             return files.judge_hosts(path, seen, read_hosts(Some(path)));
         }
         let (this, path) = (Arc::clone(self), PathBuf::from(path));
@@ -211,6 +217,19 @@ impl Files {
             self.conf = read.content;
         }
         trust == Trust::Believed
+    }
+
+    /// Reads an unchanged hosts file again, for interfaces that were made since. A file that was
+    /// changed meanwhile is judged at the next look.
+    fn update_scopes(&mut self, path: &Path, seen: &Fingerprint) -> bool {
+        let read = read_hosts(Some(path));
+        let is_new = read.unreadable.is_none()
+            && !read.content.has_same_addresses(&self.hosts)
+            && fingerprint(Some(path)) == *seen;
+        if is_new {
+            self.hosts = Arc::new(read.content);
+        }
+        is_new
     }
 
     fn judge_hosts(&mut self, path: &Path, before: Fingerprint, read: FromFile<Hosts>) -> bool {

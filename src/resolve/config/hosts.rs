@@ -30,11 +30,13 @@ pub(crate) struct Hosts {
     index: Box<[u32]>,
     /// Keyed at random, so that a block list cannot be made to collide.
     hasher: RandomState,
+    /// Whether an address has an interface name as its zone.
+    pub(crate) names_interface: bool,
     diagnostics: Vec<Diagnostic>,
 }
 
 /// A line that has an address and a name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Line {
     address: IpAddr,
     scope: u32,
@@ -123,6 +125,11 @@ impl Hosts {
         self.mentions.is_empty()
     }
 
+    /// Returns whether `other`, read from the same file, has the same addresses and scope ids.
+    pub(crate) fn has_same_addresses(&self, other: &Self) -> bool {
+        self.lines == other.lines
+    }
+
     /// Returns the diagnostics of the file.
     pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
@@ -138,6 +145,8 @@ impl Hosts {
         let line = line.split(|&byte| byte == b'#').next().unwrap_or(line);
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let Some(word) = words.next() else { return };
+        let zone = word.split(|&byte| byte == b'%').nth(1);
+        self.names_interface |= zone.is_some_and(|zone| !zone.iter().all(u8::is_ascii_digit));
         let address = str::from_utf8(word).map_err(|_| ScopedIpError::Address);
         let (address, scope) = match address.and_then(|text| parse_scoped_ip(text, interfaces)) {
             Ok(address) => address,

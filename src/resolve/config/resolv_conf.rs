@@ -210,8 +210,9 @@ impl Parser<'_> {
         let Ok(text) = str::from_utf8(word) else {
             return self.diagnostics.note(number, DiagnosticCause::Address, word);
         };
-        let zone = text.split_once('%').map(|(_, zone)| zone);
-        self.names_interface |= zone.is_some_and(|zone| zone.parse::<u32>().is_err());
+        let zone = text.split('%').nth(1);
+        self.names_interface |=
+            zone.is_some_and(|zone| !zone.bytes().all(|byte| byte.is_ascii_digit()));
         let (ip, scope) = match parse_scoped_ip(text, self.interfaces) {
             Ok(address) => address,
             Err(error) => return self.diagnostics.note(number, error.into(), word),

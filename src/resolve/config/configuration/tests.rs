@@ -341,6 +341,26 @@ fn rr06_the_zone_of_a_nameserver_is_looked_up_at_each_look() {
     assert!(machine.look(5).is_some(), "an interface that is not there yet counts as well");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn rr06_the_zone_of_an_address_in_hosts_is_looked_up_at_each_look() {
+    let text = "fe80::1%lo www\nfe80::2%7 www\n";
+    let machine = Machine::new(None, Some(text));
+    let hosts = || Arc::clone(&machine.configuration.current().hosts);
+    let addresses = || hosts().lookup(&"www".parse().unwrap()).map(|entry| entry.addresses);
+    let expected = addresses();
+    for stale in [Some(1000), None] {
+        machine.configuration.lock().hosts = Arc::new(Hosts::parse(text.as_bytes(), &|_| stale));
+        let seconds = if stale.is_some() { 5 } else { 15 };
+        machine.look(seconds);
+        assert_eq!(addresses(), expected);
+        let before = hosts();
+        machine.look(seconds + 5);
+        assert!(Arc::ptr_eq(&hosts(), &before), "nothing has changed since");
+        assert!(Arc::ptr_eq(&machine.configuration.lock().hosts, &before), "it was replaced");
+    }
+}
+
 #[test]
 fn rr06_the_domain_of_the_host_name_is_looked_up_at_each_look_unless_there_is_a_search_list() {
     for (text, is_looked_up) in
