@@ -60,7 +60,7 @@ pub(super) const DENIED_V4: &[(IpPrefix, DenyReason)] = &[
 ];
 
 /// The first match counts; `None` passes. What is not here is denied as reserved.
-const SPECIAL_V6: &[(IpPrefix, Option<DenyReason>)] = &[
+pub(super) const SPECIAL_V6: &[(IpPrefix, Option<DenyReason>)] = &[
     (IpPrefix::of_v6(Ipv6Addr::UNSPECIFIED, 128), Some(DenyReason::Unspecified)),
     (IpPrefix::of_v6(Ipv6Addr::LOCALHOST, 128), Some(DenyReason::Loopback)),
     // Mapped, compatible, translated: the wire has no such destination.
@@ -134,15 +134,20 @@ pub(super) fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 5] {
     [one, two, three, four, isatap]
 }
 
-/// The IPv4 address behind a prefix of 48, 56 or 64 bits, if there is one (RFC 6052 section 2.2).
+/// Returns the IPv4 address after a prefix of 48, 56 or 64 bits (RFC 6052 section 2.2), if there is
+/// one.
 ///
-/// The octet of bits 64 to 71 is left out. It "MUST be set to zero", and what follows the address
-/// "SHOULD be set to zero": without the latter, it would be read into everything.
+/// The octet of bits 64 to 71 is not part of it. That octet "MUST be set to zero", and the bits
+/// after the address "SHOULD be set to zero", but translators exist that do not check either. So
+/// the address is read whatever those bits are, unless it is in `0.0.0.0/8`: an address such as
+/// `64:ff9b:1::8.8.8.8`, with a prefix of 96 bits, would otherwise be read as `0.0.0.0` and
+/// `0.0.0.8` as well.
 fn rfc6052(bits: u128, length: u32) -> Option<Ipv4Addr> {
-    let left_out = (bits >> 56) & 0xff;
+    let reserved = (bits >> 56) & 0xff;
     let joined = (bits >> 64 << 64) | (bits & ((1 << 56) - 1)) << 8;
     let suffix = joined << (length + 32);
-    (left_out == 0 && suffix == 0).then(|| ipv4_at(joined, length))
+    let inside = ipv4_at(joined, length);
+    (inside.octets()[0] != 0 || reserved == 0 && suffix == 0).then_some(inside)
 }
 
 /// The 32 bits from `first_bit` on, counted from the left.

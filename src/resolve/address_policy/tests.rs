@@ -192,12 +192,41 @@ fn what_only_looks_like_an_ipv4_address_inside_is_none() {
         ("0.0.0.0/8", "::", None),
         ("0.0.0.0/8", "::1", None),
         ("0.0.0.0/8", "::2", Some(DenyReason::Custom)),
-        // Behind a prefix of 48 bits; the octet that is left out must be zero.
-        ("127.0.0.0/8", "64:ff9b:1:7f00:0:100::", Some(DenyReason::Custom)),
-        ("127.0.0.0/8", "64:ff9b:1:7f00:100:100::", None),
+        // After a prefix of 96 bits, and not `0.0.0.0` after one of 48 bits.
+        ("0.0.0.0/8", "64:ff9b:1::8.8.8.8", None),
     ] {
         let policy = AddressPolicy::default().deny(prefix(denied));
         assert_eq!(reason(&policy, ip), expected, "{ip}");
+    }
+}
+
+/// A translator may ignore the octet that must be zero, and the suffix that should be.
+#[test]
+fn at07_a_suffix_does_not_hide_the_ipv4_address_inside() {
+    let policy = AddressPolicy::default().deny(prefix("127.0.0.0/8"));
+    for ip in [
+        // 127.0.0.1 after prefixes of 48, 56 and 64 bits.
+        "64:ff9b:1:7f00:0:100::",
+        "64:ff9b:1:7f00:0:100::1",
+        "64:ff9b:1:7f00:0:1ff:ffff:ffff",
+        "64:ff9b:1:7f00:100:100::",
+        "64:ff9b:1:7f:0:1::1",
+        "64:ff9b:1:7f:ff00:1::",
+        "64:ff9b:1:0:7f:0:100:1",
+        "64:ff9b:1:0:ff7f:0:100:0",
+    ] {
+        assert_eq!(reason(&policy, ip), Some(DenyReason::Custom), "{ip}");
+    }
+    let public = AddressPolicy::public_only().allow(prefix("64:ff9b:1::/48"));
+    let hidden = "64:ff9b:1:7f00:0:100:808:808";
+    assert_eq!(reason(&public, hidden), Some(DenyReason::Loopback));
+}
+
+#[test]
+fn each_prefix_of_the_ready_made_set_is_valid() {
+    let prefixes = DENIED_V4.iter().map(|row| row.0);
+    for prefix in prefixes.chain(SPECIAL_V6.iter().map(|row| row.0)) {
+        assert_eq!(IpPrefix::new(prefix.address(), prefix.length()), Ok(prefix));
     }
 }
 
