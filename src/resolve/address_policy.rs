@@ -1,4 +1,4 @@
-//! [`AddressPolicy`]: which addresses may come out of a lookup, and so be dialled.
+//! [`AddressPolicy`]: which addresses a lookup may return.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -174,9 +174,9 @@ impl AddressPolicy {
     /// Allows the addresses of `prefix`, unless a longer prefix is denied, or a function denies
     /// them.
     ///
-    /// Of `64:ff9b:1::/48`, the NAT64 prefixes of a network's own ([RFC 8215]), it lets the 96 bit
-    /// form through alone. A shorter one cannot be distinguished from it, so such an address is
-    /// allowed only if each IPv4 address that it could mean is.
+    /// The prefix of a NAT64 gateway in `64:ff9b:1::/48` ([RFC 8215]) has 48, 56, 64 or 96 bits,
+    /// and the address does not show which. So such an address is allowed only if each IPv4 address
+    /// that it may have inside is allowed.
     ///
     /// [RFC 8215]: https://www.rfc-editor.org/rfc/rfc8215
     pub fn allow(self, prefix: IpPrefix) -> Self {

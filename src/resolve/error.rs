@@ -44,7 +44,8 @@ pub enum LookupErrorKind {
     ServerFailure,
     /// No nameserver could be reached: no route, or nothing listens there.
     Unreachable,
-    /// The answer cannot be followed: an alias loop, or a chain of aliases over the limit.
+    /// The alias chain loops, has more than 11 links in one response, or needs more than 8 queries
+    /// beyond the first.
     BadResponse,
     /// This process or system is out of a resource: open files, memory, threads.
     Resources,
@@ -292,9 +293,9 @@ pub enum FailureCause {
     /// A referral from a nameserver that does not recurse: no answer, no authority, recursion not
     /// available.
     LameReferral,
-    /// An alias chain that loops.
+    /// The alias chain loops.
     AliasLoop,
-    /// An alias chain over the limit of 11 links.
+    /// The alias chain has more than 11 links in one response.
     AliasChainTooLong,
     /// The operating system could not open, connect or use the socket.
     Socket(io::ErrorKind),

@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A network: an address and how many bits of it count, as in `10.0.0.0/8` or `fd00::/8`.
+/// A network: an address and the length of its prefix in bits, as in `10.0.0.0/8` or `fd00::/8`.
 ///
-/// An address without a length is the network of that one address.
+/// An address without a length is the network of that address alone.
 ///
 /// # Examples
 ///
@@ -25,24 +25,24 @@ pub struct IpPrefix {
     length: u8,
 }
 
-/// Why something is no [`IpPrefix`].
+/// Why an [`IpPrefix`] is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum IpPrefixError {
-    /// What stands before the `/` is no IP address.
+    /// The text before the `/` is not an IP address.
     #[error("the prefix has no IP address")]
     Address,
-    /// The length is no number, or over 32 for IPv4, or over 128 for IPv6.
+    /// The length is not a number, or is over 32 for IPv4, or over 128 for IPv6.
     #[error("the prefix length is not a number from 0 to 32 (IPv4) or to 128 (IPv6)")]
     Length,
-    /// Behind the prefix, a bit of the address is set: one of the two is a mistake, and a list of
-    /// networks that guards something is no place to guess which.
+    /// The address has a bit set after the prefix: either the address or the length is a mistake,
+    /// and an access list must not guess which.
     #[error("the address has bits set behind the prefix length")]
     HostBits,
 }
 
 impl IpPrefix {
-    /// The first `length` bits of `address`.
+    /// Makes the network of the first `length` bits of `address`.
     ///
     /// # Errors
     ///
@@ -68,32 +68,28 @@ impl IpPrefix {
         Self { address: IpAddr::V6(address), length }
     }
 
-    /// Whether `ip` is of this network. An IPv4 address is of no IPv6 network, nor the reverse.
+    /// Returns whether `ip` is in this network. No IPv6 network contains an IPv4 address, nor the
+    /// reverse.
     pub fn contains(self, ip: IpAddr) -> bool {
-        match (self.address, ip) {
-            (IpAddr::V4(net), IpAddr::V4(ip)) => {
-                let differing = net.to_bits() ^ ip.to_bits();
-                differing.leading_zeros() >= u32::from(self.length)
-            }
-            (IpAddr::V6(net), IpAddr::V6(ip)) => {
-                let differing = net.to_bits() ^ ip.to_bits();
-                differing.leading_zeros() >= u32::from(self.length)
-            }
-            _ => false,
-        }
+        let common = match (self.address, ip) {
+            (IpAddr::V4(net), IpAddr::V4(ip)) => (net.to_bits() ^ ip.to_bits()).leading_zeros(),
+            (IpAddr::V6(net), IpAddr::V6(ip)) => (net.to_bits() ^ ip.to_bits()).leading_zeros(),
+            _ => return false,
+        };
+        common >= u32::from(self.length)
     }
 
-    /// The first address of the network.
+    /// Returns the first address of the network.
     pub fn address(self) -> IpAddr {
         self.address
     }
 
-    /// How many bits of it count.
+    /// Returns the length of the prefix in bits.
     pub fn length(self) -> u8 {
         self.length
     }
 
-    /// The bits of `ip` behind the prefix.
+    /// Returns the bits of `ip` after the prefix.
     fn below(self, ip: IpAddr) -> u128 {
         let length = u32::from(self.length);
         match ip {
@@ -123,7 +119,7 @@ impl FromStr for IpPrefix {
         };
         let address: IpAddr = address.parse().map_err(|_| IpPrefixError::Address)?;
         let Some(length) = length else { return Ok(address.into()) };
-        // Digits alone: `u8::from_str` would take `+8` as well.
+        // Digits alone: `u8::from_str` also accepts `+8`.
         let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
         let length = length.parse().ok().filter(|_| digits).ok_or(IpPrefixError::Length)?;
         Self::new(address, length)

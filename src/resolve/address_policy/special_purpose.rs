@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::deny_reason::DenyReason;
 use crate::resolve::IpPrefix;
 
-/// Whether `ip` as it stands is an address of the public Internet, and why not.
+/// Checks that `ip` is an address of the public Internet, without regard to an IPv4 address inside
+/// it.
 pub(super) fn public(ip: IpAddr) -> Result<(), DenyReason> {
     let reason = match ip {
         IpAddr::V4(_) => {
@@ -27,7 +28,7 @@ const fn v6(a: u16, b: u16, c: u16, length: u8) -> IpPrefix {
     IpPrefix::of_v6(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), length)
 }
 
-/// The first match counts, so a single host stands before the network it is in.
+/// The first match decides, so a host comes before the network that it is in.
 pub(super) const DENIED_V4: &[(IpPrefix, DenyReason)] = &[
     // RFC 1122 section 3.2.1.3; Linux connects 0.0.0.0 to itself.
     (v4(0, 0, 0, 0, 8), DenyReason::Unspecified),
@@ -59,11 +60,11 @@ pub(super) const DENIED_V4: &[(IpPrefix, DenyReason)] = &[
     (v4(240, 0, 0, 0, 4), DenyReason::Reserved),
 ];
 
-/// The first match counts; `None` passes. What is not here is denied as reserved.
+/// The first match decides; `None` allows. An address without a match is reserved.
 pub(super) const SPECIAL_V6: &[(IpPrefix, Option<DenyReason>)] = &[
     (IpPrefix::of_v6(Ipv6Addr::UNSPECIFIED, 128), Some(DenyReason::Unspecified)),
     (IpPrefix::of_v6(Ipv6Addr::LOCALHOST, 128), Some(DenyReason::Loopback)),
-    // Mapped, compatible, translated: the wire has no such destination.
+    // Mapped, compatible, translated: never the destination of a packet.
     (MAPPED, Some(DenyReason::Ipv4InIpv6)),
     (COMPATIBLE, Some(DenyReason::Ipv4InIpv6)),
     (TRANSLATED, Some(DenyReason::Ipv4InIpv6)),
@@ -78,7 +79,7 @@ pub(super) const SPECIAL_V6: &[(IpPrefix, Option<DenyReason>)] = &[
     // one network (RFC 8215).
     (NAT64, None),
     (LOCAL_NAT64, Some(DenyReason::Translated)),
-    // "N/A" in the registry: the relay that is near decides where a packet ends.
+    // "N/A" in the registry: the nearest relay decides where a packet goes.
     (TEREDO, Some(DenyReason::Translated)),
     (SIX_TO_FOUR, Some(DenyReason::Translated)),
     // IETF protocol assignments (RFC 2928), but AMT (RFC 7450) and AS112 (RFC 7535).
@@ -122,7 +123,7 @@ pub(super) fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 5] {
     } else if SIX_TO_FOUR.contains(ip.into()) {
         [at(16), None, None, None]
     } else if TEREDO.contains(ip.into()) {
-        // The server as it is, and the client with every bit turned.
+        // The server, and the client with every bit inverted.
         [at(32), Some(ipv4_at(!bits, 96)), None, None]
     } else {
         [None; 4]
@@ -150,7 +151,7 @@ fn rfc6052(bits: u128, length: u32) -> Option<Ipv4Addr> {
     (inside.octets()[0] != 0 || reserved == 0 && suffix == 0).then_some(inside)
 }
 
-/// The 32 bits from `first_bit` on, counted from the left.
+/// Returns the 32 bits from `first_bit` on, counted from the left.
 fn ipv4_at(bits: u128, first_bit: u32) -> Ipv4Addr {
     let [a, b, c, d, ..] = (bits << first_bit).to_be_bytes();
     Ipv4Addr::new(a, b, c, d)
