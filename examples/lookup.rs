@@ -1,8 +1,8 @@
 //! Prints each result of a lookup at the moment at which it comes.
 //!
 //! Without an argument it looks up names of the embedded world; for one of them the AAAA response
-//! takes 300 ms longer than the A response. With arguments (`lookup example.com:443 ..`) it looks them
-//! up as this system is configured. It does not connect: see `fetch` and `race`.
+//! takes 300 ms longer than the A response. With arguments (`lookup example.com:443 ..`) it looks
+//! them up as this system is configured. It does not connect: see `fetch` and `race`.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -17,13 +17,14 @@ use crate::zone::parse_scoped_ip;
 /// internationalized name is given as A-labels (`xn--…`, RFC 5890 section 2.3.2.1).
 ///
 /// A text that some programs read as an address is refused: an IP address, and any other text whose
-/// last label is a number (`0177.0.0.1`, `127.1`, `2130706433`, `1.2.3.4.`). Programs disagree on what
-/// such a text means: one would check one address, and another connect to a different one. The one
-/// exception is the canonical name that a lookup of an IP literal yields: it is the text of that
-/// address, and a lookup of it yields the address again, without a nameserver.
+/// last label is a number (`0177.0.0.1`, `127.1`, `2130706433`, `1.2.3.4.`). Programs disagree on
+/// what such a text means: one would check one address, and another connect to a different one. The
+/// one exception is the canonical name that a lookup of an IP literal yields: it is the text of
+/// that address, and a lookup of it yields the address again, without a nameserver.
 ///
-/// A name that starts with a hyphen is refused, as glibc does: passed on to another program, it would
-/// be one of its options. That holds for names in responses too: such a name is never a canonical name.
+/// A name that starts with a hyphen is refused, as glibc does: passed on to another program, it
+/// would be one of its options. That holds for names in responses too: such a name is never a
+/// canonical name.
 ///
 /// A final dot makes the name absolute: no search list applies to it. `example.com` and
 /// `example.com.` are different values. Names compare, sort and hash without regard to ASCII case
@@ -83,8 +84,8 @@ impl HostName {
         Self(text.into())
     }
 
-    /// Makes the canonical name of a lookup of an IP literal: the text of the address, with its scope id
-    /// (0: none). No other value of this type is an address.
+    /// Makes the canonical name of a lookup of an IP literal: the text of the address, with its
+    /// scope id (0: none). No other value of this type is an address.
     pub(crate) fn of_literal(ip: IpAddr, scope: u32) -> Self {
         Self(if scope == 0 { ip.to_string() } else { format!("{ip}%{scope}") }.into())
     }
@@ -97,8 +98,8 @@ impl HostName {
         if may_be { parse_scoped_ip(&self.0, &|_| None).ok() } else { None }
     }
 
-    /// Returns this name below `suffix`, both without their final dot; `None` if the result is longer
-    /// than a name can be.
+    /// Returns this name below `suffix`, both without their final dot; `None` if the result is
+    /// longer than a name can be.
     pub(crate) fn below(&self, suffix: &Self) -> Option<Self> {
         let (name, suffix) = (self.without_final_dot(), suffix.without_final_dot());
         let len = name.len() + 1 + suffix.len();
@@ -295,8 +296,8 @@ pub enum NameError {
     /// The text is an IP address.
     #[error("the host name is an IP address")]
     IpAddress,
-    /// The last label is a number, and the text is not an IPv4 address of four decimal numbers without
-    /// leading zeros.
+    /// The last label is a number, and the text is not an IPv4 address of four decimal numbers
+    /// without leading zeros.
     #[error("the host name ends in a number, but is not an IPv4 address in dotted decimal")]
     AmbiguousNumeric,
 }

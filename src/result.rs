@@ -13,9 +13,9 @@ use crate::{HostName, LookupError};
 pub enum LookupResult {
     /// An address of the host, with the port that was asked for (0 if none was).
     Address(SocketAddr),
-    /// The name at the end of the alias chain, without a final dot; for a name of the hosts file the
-    /// first name of its line; for an IP literal its text, which gives that address again when it is
-    /// looked up.
+    /// The name at the end of the alias chain, without a final dot; for a name of the hosts file
+    /// the first name of its line; for an IP literal its text, which gives that address again when
+    /// it is looked up.
     CanonicalName(HostName),
     /// The last item, always.
     End(Result<(), LookupError>),

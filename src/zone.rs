@@ -16,9 +16,9 @@ pub(crate) enum ScopedIpError {
 
 /// Parses an IP address and its scope id (0: none). Blanks and octal numbers are refused.
 ///
-/// A zone is a number or a name (RFC 4007 section 11.2). A zone of digits alone is the scope id, even
-/// if an interface has that name. Any IPv6 address may have a zone; the kernel ignores it where it has
-/// no meaning.
+/// A zone is a number or a name (RFC 4007 section 11.2). A zone of digits alone is the scope id,
+/// even if an interface has that name. Any IPv6 address may have a zone; the kernel ignores it
+/// where it has no meaning.
 pub(crate) fn parse_scoped_ip(
     text: &str,
     interface_index: InterfaceIndex<'_>,

@@ -1,5 +1,5 @@
-//! Address policies: no lookup returns a denied address, whatever its source, and no race connects to
-//! one.
+//! Address policies: no lookup returns a denied address, whatever its source, and no race connects
+//! to one.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! The auto traits of the public types: `Send`, `Sync` and `Unpin` are part of the API, and a private
-//! field can take them away without any other test noticing.
+//! The auto traits of the public types: `Send`, `Sync` and `Unpin` are part of the API, and a
+//! private field can take them away without any other test noticing.
 
 use std::net::SocketAddr;
 

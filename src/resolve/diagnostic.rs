@@ -8,9 +8,9 @@ use crate::zone::ScopedIpError;
 
 /// A part of the configuration that could not be used, and why.
 ///
-/// A file is never refused as a whole: a word or line that is wrong is skipped, and reported by one of
-/// these. [`Display`](fmt::Display) makes it one line, such as
-/// `resolv.conf line 3: "nameservr": unknown keyword`.
+/// A file is never refused as a whole: a word or line that is wrong is skipped, and reported by one
+/// of these. [`Display`](fmt::Display) makes it one line, such as `resolv.conf line 3: "nameservr":
+/// unknown keyword`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     source: ConfigSource,
@@ -88,8 +88,8 @@ impl Diagnostic {
         self.cause
     }
 
-    /// Returns the first 64 characters of the word that could not be used; unprintable ones are escaped
-    /// as in Rust.
+    /// Returns the first 64 characters of the word that could not be used; unprintable ones are
+    /// escaped as in Rust.
     pub fn word(&self) -> Option<&str> {
         self.word.as_deref()
     }

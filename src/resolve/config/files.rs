@@ -16,8 +16,8 @@ pub(crate) struct FromFile<T> {
     pub(crate) unreadable: Option<Diagnostic>,
 }
 
-/// Reads a resolv.conf. Without a path or a file, the defaults of resolv.conf(5) hold; for a file that
-/// cannot be read they hold too, with a diagnostic.
+/// Reads a resolv.conf. Without a path or a file, the defaults of resolv.conf(5) hold; for a file
+/// that cannot be read they hold too, with a diagnostic.
 pub(crate) fn read_resolv_conf(path: Option<&Path>, use_environment: bool) -> FromFile<ResolvConf> {
     let (text, unreadable) = read(path, ConfigSource::ResolvConf);
     let variable = |name| if use_environment { std::env::var(name).ok() } else { None };

@@ -12,9 +12,9 @@ use crate::zone::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
 
 /// The names and addresses of a hosts file.
 ///
-/// A name has the addresses of all lines that contain it, in file order, each once; its canonical name
-/// is the first name on the first of these lines. Two names that share a line share no other address.
-/// Names compare without regard to case and to a final dot.
+/// A name has the addresses of all lines that contain it, in file order, each once; its canonical
+/// name is the first name on the first of these lines. Two names that share a line share no other
+/// address. Names compare without regard to case and to a final dot.
 ///
 /// Block lists make this file long, so the names share one buffer. A name takes its length and 12
 /// bytes, an address 28 bytes, the index 6 to 11 bytes for each name.
@@ -181,8 +181,8 @@ impl Hosts {
         // At most three quarters full, so that a probe is short.
         let slots = (self.mentions.len() + self.mentions.len() / 3 + 1).next_power_of_two();
         self.index = vec![NONE; slots].into_boxed_slice();
-        // From the last to the first: each chain then starts with the first mention in the file, and
-        // a mention is put before a chain without a walk along it.
+        // From the last to the first: each chain then starts with the first mention in the file,
+        // and a mention is put before a chain without a walk along it.
         for mention in (0..as_u32(self.mentions.len())).rev() {
             let Some(slot) = self.slot_of(self.name_of(mention)) else { return };
             self.mentions[mention as usize].next = self.index[slot];

@@ -10,14 +10,14 @@ use std::time::{Duration, SystemTime};
 /// Go's resolver has the same: after a network change, lookups fail for five seconds at most.
 pub(crate) const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The shortest suspension of the machine after which nameserver state is reset, since the network may
-/// be another one.
+/// The shortest suspension of the machine after which nameserver state is reset, since the network
+/// may be another one.
 pub(crate) const MIN_SUSPENSION: Duration = Duration::from_secs(5);
 
 /// The metadata that shows whether a file has changed.
 ///
-/// The modification time alone does not show it: a file that is renamed into place may be older, and
-/// some systems give every file the same time. Nor does the metadata of a link's destination.
+/// The modification time alone does not show it: a file that is renamed into place may be older,
+/// and some systems give every file the same time. Nor does the metadata of a link's destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fingerprint {
     /// There is no such file.
@@ -72,12 +72,13 @@ impl Watch {
         true
     }
 
-    /// Decides whether contents that were read between the fingerprints `before` and `after` take effect.
-    /// `makes_sense` is whether they have anything usable. It is not called for a file that could not be
-    /// read, which is read again at the next look.
+    /// Decides whether contents that were read between the fingerprints `before` and `after` take
+    /// effect. `makes_sense` is whether they have anything usable. It is not called for a file that
+    /// could not be read, which is read again at the next look.
     ///
-    /// A file without usable contents may be one that is being written: truncated first, or removed for
-    /// a moment. If there are none at two looks in a row, [`CHECK_INTERVAL`] apart, they take effect.
+    /// A file without usable contents may be one that is being written: truncated first, or removed
+    /// for a moment. If there are none at two looks in a row, [`CHECK_INTERVAL`] apart, they take
+    /// effect.
     pub(crate) fn judge(
         &mut self,
         before: Fingerprint,

@@ -14,8 +14,9 @@ use crate::zone::{InterfaceIndex, parse_scoped_ip};
 
 /// The configuration of a stub resolver, as resolv.conf(5) gives it.
 ///
-/// A file is never refused as a whole. A word or line that is wrong is skipped, with a diagnostic; what
-/// is missing has its default. An empty text gives the configuration of a machine without the file.
+/// A file is never refused as a whole. A word or line that is wrong is skipped, with a diagnostic;
+/// what is missing has its default. An empty text gives the configuration of a machine without the
+/// file.
 ///
 /// Not supported: `sortlist`, since addresses are ordered by RFC 6724, and the keywords of other
 /// systems, such as `lookup` and `family` of OpenBSD.
@@ -233,8 +234,8 @@ impl Parser<'_> {
     fn names(&mut self, text: &[u8], number: usize) -> Vec<HostName> {
         let mut names = Vec::new();
         for word in words(text) {
-            // With the root as suffix, a name is tried as it is, which a lookup does anyway. The line
-            // `search .` means no search list.
+            // With the root as suffix, a name is tried as it is, which a lookup does anyway. The
+            // line `search .` means no search list.
             if word == b"." {
                 continue;
             }
@@ -313,8 +314,8 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
-/// Parses the number that `text` starts with, as glibc does. Returns the nearest one in range, and a
-/// complaint if that is another one or if more text follows.
+/// Parses the number that `text` starts with, as glibc does. Returns the nearest one in range, and
+/// a complaint if that is another one or if more text follows.
 fn number_in(
     text: &[u8],
     range: RangeInclusive<u8>,
