@@ -22,7 +22,7 @@ use super::order::{Family, SourceAddress};
 /// The sources that are known for one set of socket options.
 #[derive(Debug, Default)]
 pub(crate) struct SourceCache {
-    known: Mutex<HashMap<Network, CachedSource>>,
+    known: Mutex<HashMap<DestinationNetwork, CachedSource>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ impl SourceCache {
         now: Instant,
         ask: impl FnOnce() -> io::Result<SocketAddr>,
     ) -> Option<SourceAddress> {
-        let network = Network::of(destination);
+        let network = DestinationNetwork::of(destination);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get(&network)
             && now.saturating_duration_since(known.learnt) < LIFETIME
@@ -85,12 +85,12 @@ impl SourceCache {
 /// Destinations that share a source: those of one /24 or /64. Routes of the Internet are no finer;
 /// a route to a single host may be, and costs its neighbours their best order at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Network {
+enum DestinationNetwork {
     V4([u8; 3]),
     V6([u16; 4], u32),
 }
 
-impl Network {
+impl DestinationNetwork {
     fn of(addr: SocketAddr) -> Self {
         match addr {
             SocketAddr::V4(addr) => {

@@ -123,7 +123,7 @@ fn results_of_attempts_reach_the_race() {
             "6a@0+0:noroute 4a@0+251:canceled 6b@250+1:won = 6b@251",
         ),
         (
-            "he38_losers_are_cancelled",
+            "he38_losers_are_canceled",
             "6a@0 4a@0 6b@0 end@0",
             "6a=ok+600 4a=hang 6b=hang",
             "6a@0+600:won 4a@250+350:canceled 6b@500+100:canceled = 6a@600",

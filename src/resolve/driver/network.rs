@@ -44,14 +44,14 @@ fn token(socket: SocketId) -> Token {
 /// The open sockets.
 pub(crate) struct Network {
     udp: IdMap<SocketId, UdpSocket>,
-    tcp: IdMap<SocketId, Stream>,
+    tcp: IdMap<SocketId, Connection>,
     /// Sockets that may have more to read than they were allowed in one turn.
     unread: Vec<SocketId>,
     read_buffer: Box<[u8]>,
     write_buffer: Vec<u8>,
 }
 
-struct Stream {
+struct Connection {
     tcp: TcpStream,
     is_connected: bool,
     /// Octets that the kernel has not taken yet.
@@ -189,7 +189,8 @@ impl Network {
         registry.register(&mut stream, token(socket), interests)?;
         // It saves a few milliseconds; a lookup works without.
         drop(stream.set_nodelay(true));
-        self.tcp.insert(socket, Stream { tcp: stream, is_connected: false, unsent: Vec::new() });
+        self.tcp
+            .insert(socket, Connection { tcp: stream, is_connected: false, unsent: Vec::new() });
         Ok(())
     }
 
@@ -232,7 +233,7 @@ impl Network {
     }
 }
 
-impl Stream {
+impl Connection {
     /// Finds out whether the connection is established. It may also have failed, or still be
     /// connecting.
     fn finish_connecting(&mut self) -> io::Result<()> {

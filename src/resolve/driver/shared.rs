@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use super::clock::BootClock;
 use super::random::os_random;
 use super::result_sink::ResultSink;
+use crate::process::ProcessId;
 use crate::resolve::CacheOptions;
 use crate::resolve::error::RecordType;
 use crate::resolve::stats::Counters;
@@ -30,7 +31,7 @@ pub(super) struct DriverShared {
     pub(super) counters: Arc<Counters>,
     inbox: Mutex<Inbox>,
     /// The process that made it.
-    process: u32,
+    process: ProcessId,
     /// Its lookups have ids above this one.
     pub(super) first_lookup: LookupId,
 }
@@ -85,7 +86,7 @@ impl DriverShared {
             clock,
             counters: Arc::default(),
             inbox: Mutex::new(Inbox { last_lookup: first_lookup, ..Inbox::default() }),
-            process: std::process::id(),
+            process: ProcessId::current(),
             first_lookup,
         }
     }
@@ -143,7 +144,7 @@ impl Wake for RoomWaker {
     fn wake(self: Arc<Self>) {
         // A forked child's copy of the queue has a copy of this waker, but the thread is the
         // parent's.
-        if self.shared.process == std::process::id() {
+        if self.shared.process == ProcessId::current() {
             self.shared.send(Command::Room(self.id));
         }
     }

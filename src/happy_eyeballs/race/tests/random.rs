@@ -76,7 +76,7 @@ enum Fate {
     Alive,
     Connected,
     Failed,
-    Cancelled,
+    Canceled,
 }
 
 struct Attempt {
@@ -270,7 +270,7 @@ impl Game {
                 Output::Cancel { id } => {
                     let fate = &mut self.attempts[id.0 as usize].fate;
                     assert_eq!(*fate, Fate::Alive, "a cancel of what is over");
-                    *fate = Fate::Cancelled;
+                    *fate = Fate::Canceled;
                 }
                 Output::Won { .. } | Output::Lost | Output::TimedOut => self.check_end(output),
             }

@@ -102,7 +102,7 @@ fn an_open_gate_stays_open() {
 }
 
 #[test]
-fn what_fails_beside_the_winner_is_not_cancelled() {
+fn what_fails_beside_the_winner_is_not_canceled() {
     let start = Instant::now();
     let mut race = Race::new(&RaceOptions::default(), start);
     for addr in ["6a", "4a", "6b"].map(addr) {

@@ -1,4 +1,4 @@
-//! Verdicts along the search list (resolv.conf(5) `search` and `ndots`): when the next candidate is
+//! Outcomes along the search list (resolv.conf(5) `search` and `ndots`): when the next candidate is
 //! asked for, and what the whole search has found.
 
 use crate::resolve::sim::scenario::{SCENARIO, Scenario};
