@@ -17,12 +17,12 @@ mod attempt;
 #[cfg(feature = "hyper")]
 mod collector;
 mod connecting;
-mod error;
+pub(crate) mod error;
 mod gate;
 mod options;
 mod order;
 mod race;
-mod report;
+pub(crate) mod report;
 mod socket_options;
 mod source_address;
 

@@ -4,8 +4,8 @@
 //! the field names of the OpenTelemetry semantic conventions. Nothing is formatted for a subscriber
 //! that does not listen.
 //!
-//! What a person should do something about is at level warn: a name collision (`outrace::lookup`),
-//! and what of the configuration cannot be used (`outrace::config`). That nameservers are asked
+//! Level warn is for what needs action: a name collision (`outrace::lookup`), and parts of the
+//! configuration that cannot be used (`outrace::config`). That nameservers are asked
 //! anew, after a change of the configuration or a sleep, is at level info (`outrace::config`).
 
 #[cfg(feature = "tracing")]
@@ -14,7 +14,8 @@ mod imp {
 
     use tracing::{Span, debug, debug_span, info, warn};
 
-    use crate::happy_eyeballs::{ConnectError, ConnectInfo, ConnectionAttempt};
+    use crate::happy_eyeballs::error::ConnectError;
+    use crate::happy_eyeballs::report::{ConnectInfo, ConnectionAttempt};
     use crate::resolve::{Diagnostic, NAME_COLLISION};
     use crate::{Host, LookupResult, Target, TargetError};
 
@@ -136,7 +137,8 @@ mod imp {
 mod imp {
     use std::net::SocketAddr;
 
-    use crate::happy_eyeballs::{ConnectError, ConnectInfo};
+    use crate::happy_eyeballs::error::ConnectError;
+    use crate::happy_eyeballs::report::ConnectInfo;
     use crate::resolve::Diagnostic;
     use crate::{LookupResult, Target, TargetError};
 
