@@ -66,3 +66,10 @@ python_tool() {
   timeout 300 "$tools/pip" install --quiet --disable-pip-version-check "$1" ||
     not_checked "$1 cannot be installed"
 }
+
+# nightly: the nightly toolchain is there, or is installed.
+nightly() {
+  cargo +nightly --version >/dev/null 2>&1 ||
+    timeout 300 rustup toolchain install nightly --profile minimal --no-self-update ||
+    not_checked "the nightly toolchain cannot be installed"
+}
