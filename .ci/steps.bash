@@ -51,10 +51,10 @@ install() {
   return "$outcome"
 }
 
-# not_checked REASON: ends a script whose tool cannot be had. The log says so, and nothing is
-# claimed.
+# not_checked REASON: ends a script whose tool cannot be had. The log says so, and `run` says it again
+# at its end.
 not_checked() {
-  printf 'NOT CHECKED: %s: %s\n' "$0" "$1"
+  printf 'NOT CHECKED: %s: %s\n' "$0" "$1" | tee -a "${OUTRACE_NOT_CHECKED:-/dev/null}"
   exit 0
 }
 
