@@ -54,7 +54,7 @@
 //! | [`connect`], [`happy_eyeballs`] | the race over addresses as they stream in (RFC 8305) |
 //! | [`Connector`], [`connector`] | the race as a `tower` service for HTTP clients |
 //! | [`futex_queue`] | the bounded queue between threads and tasks that carries the results |
-//! | [`HostName`], [`Target`] | names and targets that were checked once |
+//! | [`Target`], [`HostName`], [`IntoTarget`] | targets and names that are checked once, and what converts into them |
 //!
 //! # Cancel safety
 //!
