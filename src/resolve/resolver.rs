@@ -287,9 +287,13 @@ impl ResolverInner {
             self.refresh_configuration(now);
         }
         let config = self.configuration.current();
-        match local(&target, options, &config, &self.address_policy) {
+        let local = || local(&target, options, &config, &self.address_policy);
+        match local() {
             Local::Answered(results) => Known::Answered(results),
-            Local::Ask(ask) => self.cached(ask, now),
+            Local::Ask(ask) => self.cached(ask, now).unwrap_or_else(|| match local() {
+                Local::Answered(results) => Known::Answered(results),
+                Local::Ask(ask) => Known::Pending(Box::new(self.new_lookup(ask))),
+            }),
         }
     }
 
@@ -309,24 +313,27 @@ impl ResolverInner {
         }
     }
 
-    /// Answers from the cache, if it has all that the lookup needs.
-    fn cached(&self, ask: Ask, now: Instant) -> Known {
-        let new = |ask| Lookup::new(ask).with_policy(self.address_policy.clone());
-        let Some(cache) = self.driver.cache() else { return Known::Pending(Box::new(new(ask))) };
+    /// Answers from the cache, as far as it has answers. Returns `None` if it has a part of them: such a
+    /// lookup is begun anew, since it may be long before its stream is polled, and the cache counts as
+    /// of then.
+    fn cached(&self, ask: Ask, now: Instant) -> Option<Known> {
+        let mut lookup = self.new_lookup(ask);
+        let Some(cache) = self.driver.cache() else {
+            return Some(Known::Pending(Box::new(lookup)));
+        };
         let mut refreshes = Vec::new();
-        let mut lookup = new(ask.clone());
-        let has_part = lookup.answer_from(cache, now, &mut refreshes);
+        let has_any = lookup.answer_from(cache, now, &mut refreshes);
         if !refreshes.is_empty() {
             self.driver.send(Command::Refresh(refreshes));
         }
         if lookup.has_ended {
-            return Known::Answered(lookup.into_results());
+            return Some(Known::Answered(lookup.into_results()));
         }
-        if has_part {
-            // It may be long before the stream is polled, and the cache counts as of then.
-            lookup = new(ask);
-        }
-        Known::Pending(Box::new(lookup))
+        (!has_any).then(|| Known::Pending(Box::new(lookup)))
+    }
+
+    fn new_lookup(&self, ask: Ask) -> Lookup {
+        Lookup::new(ask).with_policy(self.address_policy.clone())
     }
 }
 
