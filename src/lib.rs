@@ -93,6 +93,8 @@ mod result;
 mod seeded;
 mod stream;
 mod target;
+#[cfg(test)]
+mod testkit;
 mod trace;
 mod zone;
 

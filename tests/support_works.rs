@@ -48,6 +48,7 @@ fn each_word_shapes_the_response() {
         ("answer 192.0.2.1 ancount 9", 0x8580, [1, 9, 0, 0], &[192, 0, 2, 1]),
         ("answer 192.0.2.1 trailing beef", 0x8580, [1, 1, 0, 0], &[192, 0, 2, 1, 0xbe, 0xef]),
         ("raw 000081800000000000000000", 0x8180, [0, 0, 0, 0], &[]),
+        ("echo", 0x0100, [1, 0, 0, 0], b"\x01a\x04TeSt\0\0\x01\0\x01"),
     ];
     for (step, flags, counts, tail) in rows {
         let server = Nameserver::start(format!("a.test. A -> {step}"));
@@ -79,7 +80,7 @@ fn query_attempts_are_counted_by_name_type_and_transport() {
         "a.test. A #1  -> servfail
          a.test. A #2-3 -> refused
          a.test. A tcp #4+ -> formerr
-         a.test. A udp #4  -> notimp ; nothing is said about the fifth",
+         a.test. A udp #4  -> notimp // nothing is said about the fifth",
     );
     let client = Client::new(&server);
     for (name, rcode) in [("a.test", 2), ("A.test", 5), ("a.tesT", 5), ("a.test", 4)] {
@@ -93,6 +94,19 @@ fn query_attempts_are_counted_by_name_type_and_transport() {
     for rcode in [2, 5, 5, 1, 1] {
         stream.write_all(&framed(&query(1, "a.test", 1))).unwrap();
         assert_eq!(read_frame(&mut stream)[3] & 15, rcode, "over TCP");
+    }
+}
+
+/// Unlike attempts, which are counted for each name.
+#[test]
+fn the_reactions_of_a_rule_come_one_after_the_other_whatever_name_is_asked_for() {
+    let server =
+        Nameserver::start("x.test. * -> nxdomain; *.test. A -> servfail | refused | drop, formerr");
+    let client = Client::new(&server);
+    for (name, rcode) in [("a.test", 2), ("x.test", 3), ("b.test", 5), ("a.test", 1), ("c.test", 1)]
+    {
+        client.ask(1, name, 1);
+        assert_eq!(client.receive()[3] & 15, rcode, "{name}");
     }
 }
 
@@ -316,7 +330,7 @@ fn rules_can_be_given_as_data_and_replaced() {
 #[test]
 #[should_panic(expected = "line 2 of the script: unknown word `anser`: `b.test. A -> anser ::1`")]
 fn a_script_that_cannot_be_read_says_where() {
-    Script::parse("a.test. A -> answer 192.0.2.1\n b.test. A -> anser ::1 ; misspelt");
+    Script::parse("a.test. A -> answer 192.0.2.1\n b.test. A -> anser ::1 // misspelt");
 }
 
 #[test]
@@ -333,10 +347,24 @@ fn scripts_that_cannot_be_read_are_refused() {
         "a.test. A -> raw abc",
         "a..test. A -> drop",
         "$tcp sometimes",
+        "$open quota 5",
+        "a.test. A -> answer 192.0.2.1 |",
+        "a.test. A -> drop; b.test. A",
     ] {
         let read = std::panic::catch_unwind(|| Script::parse(text));
         assert!(read.is_err(), "`{text}` was read");
     }
+}
+
+#[test]
+fn what_only_a_simulation_can_do_is_refused_at_the_start() {
+    for text in ["$open unreachable", "$open quota 1s", "* * -> drop | port-unreachable"] {
+        let started = std::panic::catch_unwind(|| Nameserver::start(text));
+        assert!(started.is_err(), "`{text}` was taken");
+    }
+    let server = Nameserver::start("* * -> drop");
+    let replaced = std::panic::AssertUnwindSafe(|| server.set_rules("$tcp refuse"));
+    assert!(std::panic::catch_unwind(replaced).is_err(), "directives are for the start");
 }
 
 #[test]

@@ -8,23 +8,8 @@ use std::time::Instant;
 
 use domain::base::Rtype;
 
+use super::Transport;
 use super::watched::Watched;
-
-/// What a query came over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    Udp,
-    Tcp,
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-        })
-    }
-}
 
 /// One query that a nameserver read.
 #[derive(Clone, Debug)]

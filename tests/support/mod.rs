@@ -6,8 +6,8 @@
 //! wait for a fact; what it starts is stopped and joined when its handle is dropped. Mistakes in
 //! its use panic: it is development code only.
 //!
-//! - [`Nameserver`] answers over UDP and TCP as a [`Script`] says; what it was asked stands in its
-//!   [`Journal`].
+//! - [`Nameserver`] answers over UDP and TCP as a [`Script`] says, whose grammar stands in
+//!   `src/testkit/script.rs`; what it was asked stands in its [`Journal`].
 //! - [`Web`] is a set of addresses on one port that serve, refuse, or let a connect hang.
 //! - [`World`] is both together, ready made.
 
@@ -16,14 +16,15 @@
 
 mod journal;
 mod nameserver;
-mod script;
+#[path = "../../src/testkit/mod.rs"]
+mod testkit;
 mod timers;
 mod watched;
 mod web;
 mod world;
 
-pub use journal::{Journal, Query, Transport};
+pub use journal::{Journal, Query};
 pub use nameserver::Nameserver;
-pub use script::{FORGED_V4, FORGED_V6, Message, Rule, Script, Step};
+pub use testkit::{FORGED_V4, FORGED_V6, Message, Rule, Script, Step, Transport};
 pub use web::{Behaviour, Web, has_ipv6};
 pub use world::World;

@@ -1,10 +1,8 @@
 //! [`Nameserver`]: a nameserver that follows a [`Script`].
 
-mod reply;
 mod tcp;
 mod udp;
 
-use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use domain::base::Rtype;
 use mio::{Events, Poll, Token, Waker};
 
-use self::reply::Asked;
 use self::tcp::{ConnectionId, Tcp};
 use self::udp::Udp;
-use super::script::{Asks, Message, Origin, Script, Step};
+use super::testkit::{self, Asked, OpenSocket, Origin, Playback, Script, Step};
 use super::timers::Timers;
 use super::{Journal, Query, Transport};
 
@@ -36,7 +32,7 @@ const BARRIER: &[u8; 8] = b"barrier!";
 pub struct Nameserver {
     addr: SocketAddr,
     journal: Journal,
-    script: Arc<Mutex<Script>>,
+    playback: Arc<Mutex<Playback>>,
     stop: Arc<AtomicBool>,
     waker: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
@@ -59,21 +55,21 @@ impl Nameserver {
     #[track_caller]
     pub fn at(addr: SocketAddr, script: impl Into<Script>, journal: &Journal) -> Self {
         let script = script.into();
+        refuse_what_cannot_be_done(&script);
         let poll = Poll::new().expect("an epoll instance");
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).expect("an eventfd"));
         let (udp, tcp) = bind(addr, &script, &poll).unwrap_or_else(|error| {
             panic!("no nameserver can listen on {addr}: {error}");
         });
         let addr = tcp.local_addr();
-        let script = Arc::new(Mutex::new(script));
+        let playback = Arc::new(Mutex::new(Playback::new(script)));
         let stop = Arc::new(AtomicBool::new(false));
         let server = Server {
             addr,
             poll,
             udp,
             tcp,
-            script: Arc::clone(&script),
-            attempts: HashMap::new(),
+            playback: Arc::clone(&playback),
             timers: Timers::new(),
             journal: journal.clone(),
             stop: Arc::clone(&stop),
@@ -83,7 +79,7 @@ impl Nameserver {
             .name(format!("nameserver {addr}"))
             .spawn(move || server.run())
             .expect("a thread");
-        Self { addr, journal: journal.clone(), script, stop, waker, thread: Some(thread) }
+        Self { addr, journal: journal.clone(), playback, stop, waker, thread: Some(thread) }
     }
 
     /// Where it listens, for UDP and TCP.
@@ -99,8 +95,10 @@ impl Nameserver {
     /// Replaces the rules from the next query on. Query attempts keep counting.
     #[track_caller]
     pub fn set_rules(&self, script: impl Into<Script>) {
-        let rules = script.into().rules;
-        self.script.lock().unwrap_or_else(PoisonError::into_inner).rules = rules;
+        let script = script.into();
+        assert!(script.has_rules_alone(), "directives are for the start");
+        refuse_what_cannot_be_done(&script);
+        self.playback.lock().unwrap_or_else(PoisonError::into_inner).set_rules(script.rules);
     }
 
     /// Returns when every datagram that was sent to it before this call stands in the journal.
@@ -132,6 +130,13 @@ impl Drop for Nameserver {
             joined.expect("the nameserver did not panic");
         }
     }
+}
+
+#[track_caller]
+fn refuse_what_cannot_be_done(script: &Script) {
+    assert_eq!(script.open, OpenSocket::Works, "`$open` is for the simulation");
+    let sends_icmp = script.steps().any(|step| matches!(step, Step::PortUnreachable));
+    assert!(!sends_icmp, "`port-unreachable` is for the simulation; `$udp refuse` does without");
 }
 
 /// UDP and TCP on the same port.
@@ -181,14 +186,28 @@ enum Action {
     Reset(ConnectionId),
 }
 
+impl Action {
+    fn new(action: testkit::Action, client: Client) -> Self {
+        use testkit::Action::{Close, Datagram, Hold, PortUnreachable, Reset, Write};
+        match (action, client) {
+            (Datagram { origin, bytes }, Client::Udp(to)) => Self::Datagram { to, origin, bytes },
+            (Write(bytes), Client::Tcp(to)) => Self::Write { to, bytes },
+            (Hold { bytes, count }, Client::Tcp(to)) => Self::Hold { to, bytes, count },
+            (Close, Client::Tcp(id)) => Self::Close(id),
+            (Reset, Client::Tcp(id)) => Self::Reset(id),
+            (PortUnreachable, _) => unreachable!("refused with the script"),
+            (action, client) => panic!("{action:?} is nothing for {client:?}"),
+        }
+    }
+}
+
 /// What the thread owns.
 struct Server {
     addr: SocketAddr,
     poll: Poll,
     udp: Option<Udp>,
     tcp: Tcp,
-    script: Arc<Mutex<Script>>,
-    attempts: HashMap<(String, Rtype, Transport), usize>,
+    playback: Arc<Mutex<Playback>>,
     timers: Timers<Action>,
     journal: Journal,
     stop: Arc<AtomicBool>,
@@ -247,89 +266,27 @@ impl Server {
         let Some(asked) = Asked::read(bytes, transport) else {
             return self.journal.enter(|entries| entries.unreadable += 1);
         };
-        let name = asked.qname.to_string();
-        let key = (name.to_ascii_lowercase(), asked.rtype, transport);
-        let attempt = self.attempts.entry(key.clone()).or_default();
-        *attempt += 1;
-        let attempt = *attempt;
+        let reaction = self.playback.lock().unwrap_or_else(PoisonError::into_inner).react(&asked);
+        let start = Instant::now();
         if self.journal.is_on() {
             let query = Query {
-                at: Instant::now(),
+                at: start,
                 server: self.addr,
                 source,
                 transport,
                 id: asked.id,
-                name,
+                name: asked.qname.to_string(),
                 rtype: asked.rtype,
-                attempt,
+                attempt: reaction.attempt,
                 edns_size: asked.edns_size,
-                bytes: bytes.to_vec(),
+                bytes: asked.bytes,
             };
             self.journal.enter(|entries| entries.queries.push(query));
         }
-
-        let (name, rtype, _) = key;
-        let asks = Asks { name, rtype, transport, edns: asked.edns_size.is_some(), attempt };
-        let script = Arc::clone(&self.script);
-        let script = script.lock().unwrap_or_else(PoisonError::into_inner);
-        match script.steps(&asks) {
-            Some(steps) => self.follow(steps, &asked, client),
-            None => self.follow(script.default_step(&asks).as_slice(), &asked, client),
+        // What is due at once is done at once.
+        for (after, action) in reaction.actions {
+            self.schedule(start + after, start, Action::new(action, client));
         }
-    }
-
-    /// Enters the steps into the timers, and does at once what is due at once.
-    fn follow(&mut self, steps: &[Step], asked: &Asked, client: Client) {
-        let start = Instant::now();
-        let mut at = start;
-        for step in steps {
-            match (step, client) {
-                (Step::Delay(delay), _) => at += *delay,
-                (Step::Send(message), Client::Udp(to)) => {
-                    for copy in 0..message.times {
-                        let bytes = reply::bytes(message, asked, copy);
-                        let action = Action::Datagram { to, origin: message.origin, bytes };
-                        self.schedule(at, start, action);
-                    }
-                }
-                (Step::Send(message), Client::Tcp(to)) => {
-                    for copy in 0..message.times {
-                        let bytes = reply::bytes(message, asked, copy);
-                        at = self.write(at, start, to, message, &bytes);
-                    }
-                }
-                (Step::Close, Client::Tcp(id)) => self.schedule(at, start, Action::Close(id)),
-                (Step::Reset, Client::Tcp(id)) => self.schedule(at, start, Action::Reset(id)),
-                (Step::Close | Step::Reset, Client::Udp(_)) => {
-                    panic!("the script closes or resets a UDP question: {asked:?}");
-                }
-            }
-        }
-    }
-
-    /// Schedules a message for a TCP connection, and gives the time of its last piece.
-    fn write(
-        &mut self,
-        mut at: Instant,
-        start: Instant,
-        to: ConnectionId,
-        message: &Message,
-        bytes: &[u8],
-    ) -> Instant {
-        let bytes = tcp::framed(bytes, &message.framing);
-        if message.framing.together > 1 {
-            let count = message.framing.together;
-            self.schedule(at, start, Action::Hold { to, bytes, count });
-            return at;
-        }
-        let (pieces, gap) = tcp::pieces(&bytes, &message.framing);
-        for (i, piece) in pieces.into_iter().enumerate() {
-            if i > 0 {
-                at += gap;
-            }
-            self.schedule(at, start, Action::Write { to, bytes: piece.to_vec() });
-        }
-        at
     }
 
     fn schedule(&mut self, at: Instant, start: Instant, action: Action) {

@@ -10,11 +10,8 @@ use mio::{Interest, Poll, Token};
 use socket2::SockRef;
 
 use super::{CONNECTIONS, Journal};
-use crate::support::script::{Framing, TcpService};
+use crate::support::testkit::TcpService;
 use crate::support::web::{BlackHole, bound, listening};
-
-/// Long enough for the asker to read one piece before the next one comes.
-const BETWEEN_PIECES: Duration = Duration::from_millis(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnectionId(pub(super) usize);
@@ -227,32 +224,4 @@ impl Connection {
 
 fn token(id: ConnectionId) -> Token {
     Token(id.0 + CONNECTIONS)
-}
-
-/// The bytes with their length before them, or with what the script puts there.
-pub(super) fn framed(bytes: &[u8], framing: &Framing) -> Vec<u8> {
-    if framing.unframed {
-        return bytes.to_vec();
-    }
-    let length = framing.length.unwrap_or_else(|| {
-        u16::try_from(bytes.len()).expect("a TCP message of at most 65,535 bytes")
-    });
-    [&length.to_be_bytes(), bytes].concat()
-}
-
-/// The pieces in which a framed message is written, and the time between two.
-pub(super) fn pieces<'a>(bytes: &'a [u8], framing: &Framing) -> (Vec<&'a [u8]>, Duration) {
-    if let Some(gap) = framing.drip {
-        return (bytes.chunks(1).collect(), gap);
-    }
-    let mut pieces = Vec::new();
-    let mut rest = bytes;
-    for &size in &framing.pieces {
-        let (piece, after) = rest.split_at(size.min(rest.len()));
-        pieces.push(piece);
-        rest = after;
-    }
-    pieces.push(rest);
-    pieces.retain(|piece| !piece.is_empty());
-    (pieces, BETWEEN_PIECES)
 }

@@ -7,7 +7,7 @@ use mio::net::UdpSocket;
 use mio::{Interest, Poll};
 use socket2::SockRef;
 
-use crate::support::script::Origin;
+use crate::support::testkit::Origin;
 
 /// Room for the queries of a thousand lookups that start together.
 const RECEIVE_BUFFER: usize = 4 << 20;

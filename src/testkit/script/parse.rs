@@ -9,8 +9,8 @@ use domain::base::Rtype;
 use domain::base::iana::{Class, Opcode, OptRcode};
 
 use super::{
-    Message, Origin, OwnedName, QuestionSection, Rule, Script, ScriptedRecord, Section, Step,
-    TcpService, Transport,
+    Message, OpenSocket, Origin, OwnedName, QuestionSection, Rule, Script, ScriptedRecord, Section,
+    Step, TcpService, Transport,
 };
 
 type Result<T> = std::result::Result<T, String>;
@@ -18,13 +18,14 @@ type Result<T> = std::result::Result<T, String>;
 pub(super) fn script(text: &str) -> Result<Script> {
     let mut script = Script::default();
     for (line, text) in text.lines().enumerate() {
-        let text = text.split(';').next().unwrap_or_default().trim();
-        let read = match text.strip_prefix('$') {
-            _ if text.is_empty() => Ok(()),
-            Some(directive) => service(directive, &mut script),
-            None => rule(text).map(|rule| script.rules.push(rule)),
-        };
-        read.map_err(|error| format!("line {} of the script: {error}: `{text}`", line + 1))?;
+        let text = text.split("//").next().unwrap_or_default();
+        for text in text.split(';').map(str::trim).filter(|text| !text.is_empty()) {
+            let read = match text.strip_prefix('$') {
+                Some(directive) => service(directive, &mut script),
+                None => rule(text).map(|rule| script.rules.push(rule)),
+            };
+            read.map_err(|error| format!("line {} of the script: {error}: `{text}`", line + 1))?;
+        }
     }
     Ok(script)
 }
@@ -37,6 +38,8 @@ fn service(directive: &str, script: &mut Script) -> Result<()> {
         ["tcp", "black-hole"] => script.tcp = TcpService::BlackHole,
         ["tcp", "close"] => script.tcp = TcpService::CloseAtOnce,
         ["tcp", "mute"] => script.tcp = TcpService::Mute,
+        ["open", "unreachable"] => script.open = OpenSocket::Unreachable,
+        ["open", "quota", until] => script.open = OpenSocket::QuotaUntil(duration(until)?),
         _ => return Err("unknown directive".into()),
     }
     Ok(())
@@ -51,7 +54,7 @@ fn rule(text: &str) -> Result<Rule> {
         transport: None,
         edns: None,
         attempts: (1, usize::MAX),
-        steps: Vec::new(),
+        alternatives: Vec::new(),
     };
     for word in words {
         match word {
@@ -65,8 +68,12 @@ fn rule(text: &str) -> Result<Rule> {
             }
         }
     }
-    for text in reaction.split(',') {
-        rule.steps.extend(step(text)?);
+    for text in reaction.split('|') {
+        let mut steps = Vec::new();
+        for text in text.split(',') {
+            steps.extend(step(text)?);
+        }
+        rule.alternatives.push(steps);
     }
     Ok(rule)
 }
@@ -100,6 +107,7 @@ fn step(text: &str) -> Result<Option<Step>> {
         ["drop"] => return Ok(None),
         ["close"] => Step::Close,
         ["reset"] => Step::Reset,
+        ["port-unreachable"] => Step::PortUnreachable,
         ["delay", text] => Step::Delay(duration(text)?),
         _ => Step::Send(MessageReader::default().read(&words.join(" "))?),
     }))
@@ -150,12 +158,8 @@ impl MessageReader {
                 self.push(Rtype::NS, name.as_slice().to_vec());
             }
             "soa" => {
-                // Primary and mailbox are the root; serial, refresh, retry and expire are of no use
-                // here.
-                let minimum: u32 = next(words)?;
-                let mut data = vec![0; 2 + 4 * 4];
-                data.extend(minimum.to_be_bytes());
-                self.push(Rtype::SOA, data);
+                let ScriptedRecord { rtype, data, .. } = ScriptedRecord::soa(next(words)?);
+                self.push(rtype, data);
             }
             "rr" => {
                 let rtype = next(words)?;
@@ -177,14 +181,9 @@ impl MessageReader {
     }
 
     fn push(&mut self, rtype: Rtype, data: Vec<u8>) {
-        self.message.records.push(ScriptedRecord {
-            section: self.section,
-            owner: self.owner.clone(),
-            rtype,
-            class: Class::IN,
-            ttl: 60,
-            data,
-        });
+        let (section, owner) = (self.section, self.owner.clone());
+        let record = ScriptedRecord { section, owner, ..ScriptedRecord::new(rtype, data) };
+        self.message.records.push(record);
     }
 
     /// An address, or a range of addresses.
@@ -253,6 +252,7 @@ impl MessageReader {
             "oversize" => message.oversize = true,
             "size" => message.size = Some(next(words)?),
             "raw" => message.raw = Some(hex(words)?),
+            "echo" => message.echo = true,
             "times" => message.times = next(words)?,
             _ => return Ok(false),
         }

@@ -2,13 +2,15 @@
 //!
 //! # The text
 //!
-//! One rule a line; the first rule that fits a query decides. `;` starts a comment.
+//! Rules, parted by newlines or `;`; the first rule that fits a query decides. `//` starts a
+//! comment, which ends with its line.
 //!
 //! ```text
 //! www.example.test.    A        -> answer 192.0.2.1 192.0.2.2 ttl 60
 //! slow.example.test.   AAAA     -> delay 300ms, answer 2001:db8::1
-//! lossy.example.test.  A    #1  -> drop                       ; the first query only
-//! lossy.example.test.  A        -> answer 192.0.2.3           ; every later one
+//! lossy.example.test.  A        -> drop | drop | answer 192.0.2.3   // from the third query on
+//! split.example.test.  A    #1  -> drop                       // the first query for this name
+//! split.example.test.  A        -> answer 192.0.2.3           // every later one
 //! long.example.test.   A    udp -> truncate
 //! long.example.test.   A    tcp -> answer 192.0.2.1-192.0.2.60
 //! alias.example.test.  *        -> answer cname www.example.test. 192.0.2.1
@@ -19,16 +21,20 @@
 //!
 //! A rule is a name (`*.` for all below, `*` for all), a type (`*` for all), perhaps `udp` or
 //! `tcp`, perhaps `edns` or `no-edns` (whether the query has an OPT record), perhaps the query
-//! attempts (`#1`, `#2-4`, `#3+`; counted by name, type and transport), an arrow, and steps with
-//! commas between (`then` is a filler word). No step waits for another except by `delay`. A name
-//! that no rule has gets NXDOMAIN, a name that has rules for other types only gets NODATA, and a
-//! query attempt after the last that has a rule gets nothing.
+//! attempts (`#1`, `#2-4`, `#3+`; counted by name, type and transport), an arrow, and reactions
+//! with `|` between. The n-th query that the rule decides gets the n-th reaction, and the last one
+//! from then on; the rule counts them all together, whatever their names.
+//!
+//! A reaction is steps with commas between (`then` is a filler word). No step waits for another
+//! except by `delay`. A name that no rule has gets NXDOMAIN, a name that has rules for other types
+//! only gets NODATA, and a query attempt after the last that has a rule gets nothing.
 //!
 //! | step | what happens |
 //! |---|---|
-//! | `delay 300ms` | what follows comes later by so much (`us`, `ms`, `s`) |
+//! | `delay 300ms` | what follows comes later by so much (`us`, `ms`, `s`); delays add up |
 //! | `drop` | nothing |
 //! | `close`, `reset` | TCP: FIN, or RST |
+//! | `port-unreachable` | UDP: the asker's socket gets the ICMP error (simulation) |
 //! | anything else | one message, of the words below |
 //!
 //! | word | the message |
@@ -41,22 +47,37 @@
 //! | `ttl N`, `class CH` | of the records before it which have none yet (default 60, IN) |
 //! | `nodata`, `nxdomain`, `servfail`, `refused`, `formerr`, `notimp`, `rcode N` | the rcode; above 15 it goes through EDNS |
 //! | `truncate` | TC set and no record; `tc` sets the bit alone |
-//! | `wrong-id`, `wrong-port`, `wrong-peer` | a forgery; without records it brings [`FORGED_V4`] or [`FORGED_V6`] |
+//! | `wrong-id` | a forgery; without records it brings [`FORGED_V4`] or [`FORGED_V6`] |
+//! | `wrong-port`, `wrong-peer` | the same (real sockets: a datagram in the simulation comes from nowhere) |
 //! | `question NAME TYPE`, `question-class CH`, `no-question`, `two-questions`, `uppercase`, `lowercase` | instead of the question as it came |
-//! | `no-qr`, `no-aa`, `no-ra`, `z`, `opcode N` | header bits |
+//! | `no-qr`, `no-aa`, `no-ra`, `z`, `opcode N` | header bits (default: QR, AA, RD, RA) |
 //! | `edns`, `no-edns`, `two-opts`, `badvers` | OPT records; default: one if the query has one |
 //! | `header-only` | 12 bytes: no section, all counts zero |
 //! | `cut N`, `trailing HEX`, `ancount N` | bytes kept, bytes added, another record count |
 //! | `oversize` | over UDP, even if longer than the asker said it takes (default: truncated) |
 //! | `size N` | filled up to exactly so many bytes by an EDNS padding option |
 //! | `raw HEX` | just these bytes, the first two replaced by the id of the query |
+//! | `echo` | the query itself, sent back |
 //! | `times N` | so many copies |
 //! | `length N`, `unframed` | TCP: another length prefix, or none |
 //! | `pieces 1 1 3`, `drip 900ms` | TCP: written in pieces of so many bytes, or byte by byte |
-//! | `together N` | TCP: held until N messages wait on this connection, then one write |
+//! | `together N` | TCP: held until N messages wait on this connection, then one write (real sockets) |
 //!
-//! Lines that start with `$` are about the whole nameserver: `$tcp refuse`, `$tcp black-hole`,
-//! `$tcp close` (right after accept), `$tcp mute` (never reads), `$udp refuse` (port unreachable).
+//! Rules that start with `$` are about the whole nameserver:
+//!
+//! | rule | what it does |
+//! |---|---|
+//! | `$tcp refuse`, `$tcp black-hole` | no TCP connection comes about: RST, or silence |
+//! | `$tcp close`, `$tcp mute` | closed right after accept, or never read (real sockets) |
+//! | `$udp refuse` | every datagram is answered by an ICMP port unreachable |
+//! | `$open unreachable` | the asker's host has no route to it (simulation) |
+//! | `$open quota 300ms` | the asker's host has no descriptor left until so long after the start (simulation) |
+//!
+//! What only one of the two runners can carry out, the other refuses by a panic when it is given
+//! the script.
+//!
+//! In the simulation a message takes a millisecond to arrive, which is a part of the delay before
+//! it: `delay 40ms` is 40 ms after the query.
 
 mod parse;
 
@@ -67,6 +88,7 @@ use domain::base::iana::{Class, Opcode, OptRcode};
 use domain::base::{Name, Rtype};
 
 use super::Transport;
+use super::framing::Framing;
 
 /// The address in a forgery that says nothing else: a lookup that returns it has taken a forged
 /// answer.
@@ -83,6 +105,7 @@ pub struct Script {
     pub tcp: TcpService,
     /// Nothing listens: the asker gets an ICMP port unreachable.
     pub udp_refused: bool,
+    pub open: OpenSocket,
 }
 
 /// What a nameserver does with TCP connections as such.
@@ -94,6 +117,16 @@ pub enum TcpService {
     BlackHole,
     CloseAtOnce,
     Mute,
+}
+
+/// What the asker's own host does when a socket to the nameserver is to be opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenSocket {
+    #[default]
+    Works,
+    /// There is no descriptor left until so long after the start.
+    QuotaUntil(Duration),
+    Unreachable,
 }
 
 /// Which queries, and what happens then.
@@ -109,18 +142,9 @@ pub struct Rule {
     pub edns: Option<bool>,
     /// The first and the last query attempt.
     pub attempts: (usize, usize),
-    pub steps: Vec<Step>,
-}
-
-/// A query as rules see it.
-#[derive(Clone, Debug)]
-pub struct Asks {
-    /// In lower case, without the final dot.
-    pub name: String,
-    pub rtype: Rtype,
-    pub transport: Transport,
-    pub edns: bool,
-    pub attempt: usize,
+    /// The n-th query that the rule decides gets the n-th of them, and the last one from then on.
+    /// At least one.
+    pub alternatives: Vec<Vec<Step>>,
 }
 
 /// One thing that a nameserver does about a query.
@@ -131,6 +155,8 @@ pub enum Step {
     Send(Message),
     Close,
     Reset,
+    /// The asker's socket gets an ICMP port unreachable.
+    PortUnreachable,
 }
 
 /// A message as scripted: how it differs from an empty, honest answer to the query.
@@ -157,22 +183,10 @@ pub struct Message {
     pub oversize: bool,
     pub size: Option<usize>,
     pub raw: Option<Vec<u8>>,
+    /// The query itself.
+    pub echo: bool,
     pub times: usize,
     pub framing: Framing,
-}
-
-/// How a message stands in a TCP stream.
-#[derive(Clone, Debug, Default)]
-pub struct Framing {
-    /// Instead of the true length.
-    pub length: Option<u16>,
-    pub unframed: bool,
-    /// The sizes of the pieces in which it is written; what is left over is the last piece.
-    pub pieces: Vec<usize>,
-    /// Every piece is one byte, with this time between two.
-    pub drip: Option<Duration>,
-    /// Held until so many messages wait on the connection.
-    pub together: usize,
 }
 
 /// Where a datagram comes from.
@@ -230,23 +244,14 @@ impl Script {
         }
     }
 
-    /// What to do about a query: the steps of the first rule that fits, if any rule does.
-    pub fn steps(&self, query: &Asks) -> Option<&[Step]> {
-        self.rules.iter().find(|rule| rule.fits(query)).map(|rule| rule.steps.as_slice())
+    /// Whether there is nothing in it but rules.
+    pub fn has_rules_alone(&self) -> bool {
+        self.tcp == TcpService::Serve && !self.udp_refused && self.open == OpenSocket::Works
     }
 
-    /// What is said about a question that no rule has.
-    pub fn default_step(&self, query: &Asks) -> Option<Step> {
-        let mut known = false;
-        for rule in self.rules.iter().filter(|rule| rule.has_name(&query.name)) {
-            if rule.rtype.is_none_or(|wanted| wanted == query.rtype) {
-                // There are rules, for other query attempts, the other transport or the like.
-                return None;
-            }
-            known = true;
-        }
-        let rcode = if known { OptRcode::NOERROR } else { OptRcode::NXDOMAIN };
-        Some(Step::Send(Message { rcode, ..Message::default() }))
+    /// Every step of every rule.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.rules.iter().flat_map(|rule| &rule.alternatives).flatten()
     }
 }
 
@@ -280,23 +285,7 @@ impl Rule {
             transport: None,
             edns: None,
             attempts: (1, usize::MAX),
-            steps: steps.into_iter().collect(),
-        }
-    }
-
-    fn fits(&self, query: &Asks) -> bool {
-        self.rtype.is_none_or(|wanted| wanted == query.rtype)
-            && self.transport.is_none_or(|wanted| wanted == query.transport)
-            && self.edns.is_none_or(|wanted| wanted == query.edns)
-            && (self.attempts.0..=self.attempts.1).contains(&query.attempt)
-            && self.has_name(&query.name)
-    }
-
-    /// Names are kept and compared in lower case, without the final dot.
-    fn has_name(&self, name: &str) -> bool {
-        match self.name.strip_prefix('*') {
-            Some(suffix) => name.ends_with(suffix),
-            None => name == self.name,
+            alternatives: vec![steps.into_iter().collect()],
         }
     }
 }
@@ -324,6 +313,7 @@ impl Default for Message {
             oversize: false,
             size: None,
             raw: None,
+            echo: false,
             times: 1,
             framing: Framing::default(),
         }
@@ -337,18 +327,69 @@ impl Message {
         Self { records, ..Self::default() }
     }
 
+    /// With one more record.
+    #[must_use]
+    pub fn with(mut self, record: ScriptedRecord) -> Self {
+        self.records.push(record);
+        self
+    }
+
+    /// NODATA of a nameserver that has asked others for it.
+    pub fn recursive() -> Self {
+        Self { aa: false, ..Self::default() }
+    }
+
+    /// An error of a header alone.
+    pub fn header_only(rcode: OptRcode) -> Self {
+        Self { rcode, header_only: true, ..Self::recursive() }
+    }
+
+    /// A referral to nowhere, as from a nameserver that neither has the zone nor recurses.
+    pub fn lame() -> Self {
+        Self { aa: false, ra: false, opts: Some(0), ..Self::default() }
+    }
+
     pub fn is_forged(&self) -> bool {
         self.wrong_id || self.origin != Origin::Server
     }
 }
 
 impl ScriptedRecord {
-    /// An A or AAAA record of the name in the query.
-    pub fn address(addr: IpAddr) -> Self {
-        let (rtype, data) = match addr {
-            IpAddr::V4(addr) => (Rtype::A, addr.octets().to_vec()),
-            IpAddr::V6(addr) => (Rtype::AAAA, addr.octets().to_vec()),
-        };
+    /// An answer about the name in the query.
+    pub fn new(rtype: Rtype, data: Vec<u8>) -> Self {
         Self { section: Section::Answer, owner: None, rtype, class: Class::IN, ttl: 60, data }
     }
+
+    /// An A or AAAA record of the name in the query.
+    pub fn address(addr: IpAddr) -> Self {
+        match addr {
+            IpAddr::V4(addr) => Self::new(Rtype::A, addr.octets().to_vec()),
+            IpAddr::V6(addr) => Self::new(Rtype::AAAA, addr.octets().to_vec()),
+        }
+    }
+
+    /// An alias of the name in the query.
+    pub fn alias(target: &OwnedName) -> Self {
+        Self::new(Rtype::CNAME, target.as_slice().to_vec())
+    }
+
+    /// A SOA record in the authority section.
+    pub fn soa(minimum: u32) -> Self {
+        // Primary and mailbox are the root; serial, refresh, retry and expire are of no use here.
+        let mut data = vec![0; 2 + 4 * 4];
+        data.extend(minimum.to_be_bytes());
+        Self { section: Section::Authority, ..Self::new(Rtype::SOA, data) }
+    }
+
+    /// The same of another name.
+    #[must_use]
+    pub fn of(self, owner: &OwnedName) -> Self {
+        Self { owner: Some(owner.clone()), ..self }
+    }
+}
+
+/// A name from its text. Panics if it is none.
+#[track_caller]
+pub fn name(text: &str) -> OwnedName {
+    text.parse().unwrap_or_else(|error| panic!("`{text}`: {error}"))
 }

@@ -12,7 +12,7 @@ use domain::base::{
 };
 
 use super::Transport;
-use crate::support::script::{
+use super::script::{
     FORGED_V4, FORGED_V6, Message, Origin, OwnedName, QuestionSection, ScriptedRecord, Section,
 };
 
@@ -28,6 +28,8 @@ pub struct Asked {
     pub class: Class,
     pub edns_size: Option<u16>,
     pub transport: Transport,
+    /// The query as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Asked {
@@ -45,6 +47,7 @@ impl Asked {
             class: question.qclass(),
             edns_size: message.opt().map(|opt| opt.udp_payload_size()),
             transport,
+            bytes: bytes.to_vec(),
         })
     }
 
@@ -70,6 +73,7 @@ pub fn bytes(message: &Message, asked: &Asked, copy: usize) -> Vec<u8> {
     };
 
     let mut bytes = match &message.raw {
+        _ if message.echo => asked.bytes.clone(),
         Some(raw) => raw.clone(),
         None => built(message, asked),
     };
