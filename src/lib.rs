@@ -93,7 +93,7 @@ mod result;
 mod seeded;
 mod stream;
 mod target;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod testkit;
 mod trace;
 mod zone;

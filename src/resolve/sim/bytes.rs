@@ -7,7 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::message::{Query, Response, framed};
+use domain::base::iana::OptRcode;
+
+use super::message::Query;
 use super::world::{Connect, Event, Nameserver, Reaction, Record, World, config};
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::fuzzing::{Input, any_response, changed};
@@ -20,6 +22,9 @@ use crate::resolve::{
     AddressFamily, AddressPolicy, CacheOptions, LookupOptions, NameserverStrategy,
 };
 use crate::seeded::Random;
+use crate::testkit::framing::framed;
+use crate::testkit::script::name;
+use crate::testkit::{self, Message, ScriptedRecord};
 use crate::{HostName, LookupResult, Target};
 
 /// Random numbers are the same in every run, so that the input alone decides.
@@ -110,16 +115,17 @@ impl Truth {
         })
     }
 
-    fn response(self, query: &Query) -> Response {
-        let mut response = Response::to(query);
-        let mut owner = query.name.clone();
+    fn response(self, query: &Query) -> Message {
+        let mut message = Message::recursive();
+        let mut owner = query.asked.qname.clone();
         for n in 0..self.aliases {
-            let target = format!("t{n}.example");
-            response = response.alias(&owner, &target);
+            let target = name(&format!("t{n}.example"));
+            message = message.with(ScriptedRecord::alias(&target).of(&owner));
             owner = target;
         }
-        self.addresses(query.record_type)
-            .fold(response, |response, ip| response.address(&owner, ip))
+        let addresses = self.addresses(query.record_type).map(ScriptedRecord::address);
+        message.records.extend(addresses.map(|record| record.of(&owner)));
+        message
     }
 }
 
@@ -134,7 +140,7 @@ struct Forger {
 
 impl Nameserver for Forger {
     fn handle_query(&mut self, query: &Query, _at: Duration) -> Vec<Reaction> {
-        let truth = self.truth.response(query).bytes();
+        let truth = query.reply(&self.truth.response(query));
         let count = self.input.index(8);
         let mut messages: Vec<_> = (0..count).map(|_| other(&self.input, query, &truth)).collect();
         messages.push(truth.clone());
@@ -181,10 +187,10 @@ fn other(input: &Input, query: &Query, truth: &[u8]) -> Vec<u8> {
         0 => changed(input, truth.to_vec()),
         1 => any_response(input, &query.into()),
         2..5 => changed(input, any_response(input, &query.into())),
-        5 => changed(input, query.bytes.clone()),
+        5 => changed(input, query.asked.bytes.clone()),
         6 => {
-            let rcode = input.word() % 32;
-            Response::to(query).rcode(rcode).header_alone()
+            let rcode = OptRcode::masked_from_int(input.word() % 32);
+            query.reply(&Message::header_only(rcode))
         }
         _ => [&truth[..input.index(16)], input.take(input.index(64))].concat(),
     }
@@ -255,8 +261,8 @@ fn step(world: &mut World, input: &Input, lookups: &mut u64, search: &[HostName]
         9..14 => {
             let Some(Record { socket, query, .. }) = recent(world, input) else { return };
             let octets = match input.byte() % 4 {
-                0 => zone(&query).bytes(),
-                _ => other(input, &query, &zone(&query).bytes()),
+                0 => query.reply(&zone(&query)),
+                _ => other(input, &query, &query.reply(&zone(&query))),
             };
             match query.transport {
                 Transport::Udp => Event::Datagram(socket, octets),
@@ -329,23 +335,21 @@ fn add_lookup(
 }
 
 /// What is true of a name: a function of its text and of the type.
-fn zone(query: &Query) -> Response {
-    let response = Response::to(query);
-    let name = query.name.as_str();
-    let sum = name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(7).wrapping_add(byte));
-    let ip = |last: u8| match query.record_type {
-        RecordType::A => IpAddr::from(Ipv4Addr::new(192, 0, 2, last)),
-        RecordType::Aaaa => Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, last.into()).into(),
+fn zone(query: &Query) -> Message {
+    let text = query.name.as_str();
+    let sum = text.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(7).wrapping_add(byte));
+    let address = |last: u8| {
+        ScriptedRecord::address(match query.record_type {
+            RecordType::A => Ipv4Addr::new(192, 0, 2, last).into(),
+            RecordType::Aaaa => Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, last.into()).into(),
+        })
     };
+    let empty = Message::recursive();
     match sum % 5 {
-        0 if name.len() < 60 => response.alias(name, &format!("t.{name}")),
-        1 => {
-            let mut response = response.rcode(3);
-            response.has_soa = true;
-            response
-        }
-        2 if query.record_type == RecordType::A => response,
-        _ => response.address(name, ip(sum)).address(name, ip(!sum)),
+        0 if text.len() < 60 => empty.with(ScriptedRecord::alias(&name(&format!("t.{text}")))),
+        1 => Message { rcode: OptRcode::NXDOMAIN, ..empty }.with(ScriptedRecord::soa(60)),
+        2 if query.record_type == RecordType::A => empty,
+        _ => empty.with(address(sum)).with(address(!sum)),
     }
 }
 
@@ -357,27 +361,24 @@ struct Server {
 impl Nameserver for Server {
     fn handle_query(&mut self, query: &Query, _at: Duration) -> Vec<Reaction> {
         let input = &self.input;
-        let truth = zone(query);
+        let mut truth = zone(query);
         let message = match input.byte() % 16 {
-            0..5 => truth.bytes(),
+            0..5 => query.reply(&truth),
             5..7 => return Vec::new(),
-            7..11 => other(input, query, &truth.bytes()),
+            7..11 => other(input, query, &query.reply(&truth)),
             11 => {
-                let mut response = truth;
-                response.is_truncated = true;
-                response.bytes()
+                truth.tc = true;
+                query.reply(&truth)
             }
-            12 => Response::to(query).rcode(*input.pick(&[2, 5, 1, 4, 16])).bytes(),
+            12 => {
+                let rcode = OptRcode::masked_from_int(*input.pick(&[2, 5, 1, 4, 16]));
+                query.reply(&Message { rcode, ..Message::recursive() })
+            }
             13 => {
-                let mut response = truth;
-                response.id ^= 1 + input.word() % 0xffff;
-                response.bytes()
+                truth.wrong_id = true;
+                testkit::bytes(&truth, &query.asked, input.word().into())
             }
-            14 => {
-                let mut response = Response::to(query);
-                (response.recurses, response.has_opt) = (false, false);
-                response.bytes()
-            }
+            14 => query.reply(&Message::lame()),
             _ => return vec![Reaction::Error(delay(input), *input.pick(&ERRORS))],
         };
         if query.transport == Transport::Udp {

@@ -4,16 +4,18 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::message::{Query, Response, framed};
+use domain::base::Rtype;
+use domain::base::iana::{Class, Opcode, OptRcode};
+
+use super::message::Query;
 use super::world::{Connect, Nameserver, Reaction};
 use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
 use crate::resolve::stub::lookup::MAX_ALIAS_QUERIES;
 use crate::resolve::stub::socket_error::SocketError;
 use crate::seeded::Random;
-
-/// What no valid answer ever holds: an address from here was taken from a forged message.
-const FORGED_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
-const FORGED_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 0, 0, 0, 0, 1);
+use crate::testkit::framing::framed;
+use crate::testkit::script::name;
+use crate::testkit::{self, FORGED_V4, FORGED_V6, Message, QuestionSection, ScriptedRecord};
 
 /// Whether a valid answer about a name with this number may have this address.
 pub(super) fn is_of(number: u16, ip: IpAddr) -> bool {
@@ -58,9 +60,9 @@ enum Kind {
     /// Nothing listens.
     Closed,
     Lame,
-    Fails(u16),
+    Fails(OptRcode),
     /// Errors of a header alone.
-    Terse(u16),
+    Terse(OptRcode),
 }
 
 impl Faults {
@@ -75,10 +77,10 @@ impl Faults {
             Silent,
             Closed,
             Lame,
-            Fails(2),
-            Fails(5),
-            Terse(2),
-            Terse(1),
+            Fails(OptRcode::SERVFAIL),
+            Fails(OptRcode::REFUSED),
+            Terse(OptRcode::SERVFAIL),
+            Terse(OptRcode::FORMERR),
         ];
         let mut habit = |most: u64| {
             let is_calm = random.percent(50);
@@ -121,68 +123,75 @@ impl Faults {
         self.random.millis(0..self.slowness)
     }
 
-    fn forged_ip(query: &Query) -> IpAddr {
-        match query.record_type {
+    /// What no valid answer ever holds: it was taken from a forged message.
+    fn forged(query: &Query) -> ScriptedRecord {
+        ScriptedRecord::address(match query.record_type {
             RecordType::A => FORGED_V4.into(),
             RecordType::Aaaa => FORGED_V6.into(),
-        }
+        })
     }
 
     /// A message that answers nothing that was asked. Those with an id of their own are what a
     /// forger sends who does not know it; the others are broken in another way.
     fn forgery(&mut self, query: &Query) -> Vec<u8> {
-        let mut response = Response::to(query).address(&query.name, Self::forged_ip(query));
+        let mut message = Message::recursive().with(Self::forged(query));
         match self.random.index(13) {
-            0..3 => response.id = self.random.id() | WRONG_ID,
-            3 => response.questions[0].0 = format!("x.{}", query.name),
-            4 => response.questions[0].1 ^= 1 ^ 28,
-            5 => response.questions[0].2 = 3,
-            6 => response.questions.clear(),
-            7 => response.is_response = false,
-            8 => response.trailing = vec![0; 1 + self.random.index(9)],
-            9 => response.opcode = 5,
-            10 => return query.bytes.clone(),
+            0..3 => {
+                // It differs by an odd number, and no query has an odd id.
+                message.wrong_id = true;
+                let copy = usize::from(self.random.id() & !WRONG_ID);
+                return testkit::bytes(&message, &query.asked, copy);
+            }
+            3 => {
+                let other = name(&format!("x.{}", query.name));
+                message.question = QuestionSection::Other(other, query.asked.rtype);
+            }
+            4 => {
+                let is_a = query.record_type == RecordType::A;
+                let other = if is_a { Rtype::AAAA } else { Rtype::A };
+                message.question = QuestionSection::Other(query.asked.qname.clone(), other);
+            }
+            5 => message.question = QuestionSection::OtherClass(Class::CH),
+            6 => message.question = QuestionSection::None,
+            7 => message.qr = false,
+            8 => message.trailing = vec![0; 1 + self.random.index(9)],
+            9 => message.opcode = Opcode::UPDATE,
+            10 => message.echo = true,
             // An error that names no question. On a connection it would be the nameserver's own.
             11 if query.transport == Transport::Udp => {
-                let code = *self.random.pick(&[1, 2, 5]);
-                return Response::to(query).rcode(code).header_alone();
+                let codes = [OptRcode::FORMERR, OptRcode::SERVFAIL, OptRcode::REFUSED];
+                message = Message::header_only(*self.random.pick(&codes));
             }
-            _ => {
-                let len = self.random.index(response.bytes().len());
-                return response.bytes()[..len].to_vec();
-            }
+            _ => message.cut = Some(self.random.index(query.reply(&message).len())),
         }
-        response.bytes()
+        query.reply(&message)
     }
 
     /// What this nameserver says to a query that it got.
     fn reply(&mut self, query: &Query, at: Duration) -> Option<Vec<u8>> {
-        if query.edns && !self.knows_edns && self.kind == Kind::Well {
-            let mut response = Response::to(query).rcode(1);
-            response.has_opt = false;
-            return Some(response.bytes());
-        }
-        match self.kind {
-            Kind::Well => {}
-            Kind::Silent | Kind::Closed => return None,
-            Kind::Lame => {
-                let mut response = Response::to(query);
-                (response.recurses, response.has_opt) = (false, false);
-                return Some(response.bytes());
+        let message = match self.kind {
+            Kind::Well if query.edns && !self.knows_edns => {
+                Message { rcode: OptRcode::FORMERR, opts: Some(0), ..Message::recursive() }
             }
-            Kind::Fails(code) => return Some(Response::to(query).rcode(code).bytes()),
-            Kind::Terse(code) => return Some(Response::to(query).rcode(code).header_alone()),
-        }
-        let mut response = zone(query, at);
+            Kind::Well => return Some(self.answer(query, at)),
+            Kind::Silent | Kind::Closed => return None,
+            Kind::Lame => Message::lame(),
+            Kind::Fails(rcode) => Message { rcode, ..Message::recursive() },
+            Kind::Terse(rcode) => Message::header_only(rcode),
+        };
+        Some(query.reply(&message))
+    }
+
+    fn answer(&mut self, query: &Query, at: Duration) -> Vec<u8> {
+        let mut message = zone(query, at);
         if query.transport == Transport::Udp && self.random.percent(self.truncated) {
-            response.is_truncated = true;
-            response.answers.clear();
-            response = response.address(&query.name, Self::forged_ip(query));
+            message.tc = true;
+            message.records = vec![Self::forged(query)];
         } else if self.random.percent(10) {
             // The address of another name, in a valid response.
-            response = response.address("bank.example", Self::forged_ip(query));
+            message = message.with(Self::forged(query).of(&name("bank.example")));
         }
-        Some(response.bytes())
+        query.reply(&message)
     }
 
     fn handle_datagram(&mut self, query: &Query, at: Duration) -> Vec<Reaction> {
@@ -286,29 +295,30 @@ fn fact(name: &str, record_type: RecordType) -> (Fact, u16) {
     (fact, [0, 1, 2, 5, 60][(hash % 5) as usize])
 }
 
-fn zone(query: &Query, at: Duration) -> Response {
-    let mut response = Response::to(query);
-    let name = query.name.as_str();
-    let (fact, ttl) = fact(name, query.record_type);
-    response.ttl = ttl.into();
+fn zone(query: &Query, at: Duration) -> Message {
+    let (fact, ttl) = fact(&query.name, query.record_type);
     let made = u32::try_from(at.as_millis()).expect("less than 49 days");
-    let address = |owner: &str, n| address(owner, n, query.record_type, made, ttl);
+    let addresses = |owner: &str, count| {
+        let address = |n| address(owner, n, query.record_type, made, ttl);
+        (1..=count).map(address).map(ScriptedRecord::address).collect::<Vec<_>>()
+    };
+    let (mut rcode, mut records) = (OptRcode::NOERROR, Vec::new());
     match fact {
-        Fact::NxDomain => {
-            response = response.rcode(3);
-            response.has_soa = true;
-            response
+        Fact::NxDomain => (rcode, records) = (OptRcode::NXDOMAIN, vec![ScriptedRecord::soa(60)]),
+        Fact::NoData => {}
+        Fact::Alias(alias) => records.push(ScriptedRecord::alias(&name(&alias))),
+        Fact::AliasWith(alias, count) => {
+            let target = name(&alias);
+            records.push(ScriptedRecord::alias(&target));
+            records.extend(addresses(&alias, count).into_iter().map(|record| record.of(&target)));
         }
-        Fact::NoData => response,
-        Fact::Alias(alias) => response.alias(name, &alias),
-        Fact::AliasWith(alias, count) => (1..=count)
-            .fold(response.alias(name, &alias), |response, n| {
-                response.address(&alias, address(&alias, n))
-            }),
-        Fact::Addresses(count) => {
-            (1..=count).fold(response, |response, n| response.address(name, address(name, n)))
-        }
+        Fact::Addresses(count) => records = addresses(&query.name, count),
     }
+    for record in &mut records {
+        record.ttl = ttl.into();
+    }
+    // Only chance truncates.
+    Message { rcode, records, oversize: true, ..Message::recursive() }
 }
 
 /// What a lookup of these names, in their order, must find where nothing is lost: its addresses,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::script::Script;
+use super::script::ScriptedNameserver;
 use super::world::{Event, Nameserver, World, config};
 use crate::LookupResult;
 use crate::resolve::NameserverStrategy;
@@ -27,7 +27,7 @@ use crate::seeded::Random;
 pub(super) struct Scenario<'a> {
     /// Settings, separated by `;`: see [`ScenarioConfig::new`].
     pub(super) config: &'a str,
-    /// Scripts, one a nameserver.
+    /// Scripts, one a nameserver: their grammar stands in `src/testkit/script.rs`.
     pub(super) servers: &'a [&'a str],
     /// What is done when: `0 lookup www.example`, `20 lookup b both timeout 300`, `50 drop 1`, `50
     /// cancel 2`, `60 clear`, `60 forget b`, `70 suspend 3600000`, `80 next 2 1` (a new generation
@@ -42,7 +42,7 @@ pub(super) struct Scenario<'a> {
 
 pub(super) const SCENARIO: Scenario<'static> = Scenario {
     config: "",
-    servers: &[""],
+    servers: &["* * -> nodata"],
     steps: &["0 lookup www.example"],
     results: &[],
     queries: "*",
@@ -129,7 +129,7 @@ impl Scenario<'_> {
             ScenarioConfig::new(self.config, self.servers.len());
         let nameservers = stub.nameservers.clone();
         let scripts = self.servers.iter().map(|text| {
-            let script: Box<dyn Nameserver> = Box::new(Script::new(text));
+            let script: Box<dyn Nameserver> = Box::new(ScriptedNameserver::new(text));
             script
         });
         let mut random = Random::new(1);

@@ -41,11 +41,11 @@ fn su05_all_removed_is_a_denial_without_a_name_that_is_final() {
 fn su05_one_family_denied_leaves_the_other() {
     for (server, result) in [
         (
-            "* A -> answer 10.0.0.1; * AAAA -> delay 20 answer 2001:db8::1",
+            "* A -> answer 10.0.0.1; * AAAA -> delay 20ms, answer 2001:db8::1",
             "2001:db8::1@20 =www.example@20 ok@20",
         ),
         (
-            "* A -> answer 192.0.2.1; * AAAA -> delay 20 answer fd00::1",
+            "* A -> answer 192.0.2.1; * AAAA -> delay 20ms, answer fd00::1",
             "192.0.2.1@1 =www.example@1 ok@20",
         ),
     ] {
@@ -59,12 +59,12 @@ fn su05_one_family_denied_leaves_the_other() {
 #[test]
 fn su05_what_becomes_of_the_other_family_does_not_hide_a_denial() {
     for (other, at) in [
-        ("delay 20 nodata", 20),
-        ("delay 20 nxdomain", 20),
-        ("delay 20 servfail", 20),
-        ("chain a.example b.example www.example", 1),
+        ("delay 20ms, nodata", 20),
+        ("delay 20ms, nxdomain", 20),
+        ("delay 20ms, servfail", 20),
+        ("answer cname a.example cname b.example cname www.example", 1),
         ("drop", 1000),
-        ("delay 20 answer fd00::1", 20),
+        ("delay 20ms, answer fd00::1", 20),
     ] {
         let server = format!("* A -> answer 10.0.0.1; * AAAA -> {other}");
         let world = Scenario {
@@ -135,9 +135,9 @@ fn a_denied_candidate_ends_the_search() {
 
 #[test]
 fn su05_behind_an_alias_it_is_the_address_that_counts() {
-    let servers = &["* * -> cname inside.example 10.0.0.1"];
+    let servers = &["* * -> answer cname inside.example 10.0.0.1"];
     Scenario { servers, results: &["PolicyDenied@1"], ..NO_10 }.check();
-    let servers = &["* * -> cname other.example 10.0.0.1 192.0.2.1"];
+    let servers = &["* * -> answer cname other.example 10.0.0.1 192.0.2.1"];
     Scenario { servers, results: &["192.0.2.1@1 =other.example@1 ok@1"], ..NO_10 }.check();
 }
 

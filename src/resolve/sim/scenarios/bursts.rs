@@ -8,12 +8,13 @@ use crate::resolve::AddressFamily;
 use crate::resolve::error::Transport;
 use crate::resolve::names::local::Ask;
 use crate::resolve::names::search;
-use crate::resolve::sim::message::{Query, Response};
+use crate::resolve::sim::message::Query;
 use crate::resolve::sim::world::{Connect, Event, Nameserver, Reaction, World, config};
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::socket_error::SocketError;
 use crate::seeded::Random;
+use crate::testkit::Message;
 
 const LOOKUPS: u64 = 2_000;
 
@@ -34,8 +35,8 @@ impl Nameserver for Narrow {
             return Vec::new();
         }
         self.busy_until = at + wait + SERVICE;
-        let response = Response::to(query).address(&query.name, [192, 0, 2, 1].into());
-        vec![Reaction::Bytes(wait + SERVICE, response.bytes())]
+        let answer = query.reply(&Message::answer([[192, 0, 2, 1].into()]));
+        vec![Reaction::Bytes(wait + SERVICE, answer)]
     }
 
     fn handle_connect(&mut self, _at: Duration) -> Connect {

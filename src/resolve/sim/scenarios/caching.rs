@@ -6,7 +6,7 @@ const BOTH: &str = "* * -> answer 192.0.2.1 2001:db8::1";
 
 #[test]
 fn cc01_asked_once_while_its_ttl_runs_and_again_after() {
-    let servers = &["* * -> ttl 60 answer 192.0.2.1, ttl 60 answer 192.0.2.2"];
+    let servers = &["* * -> answer 192.0.2.1 ttl 60 | answer 192.0.2.2 ttl 60"];
     let steps = &["0 lookup www.example", "59000 lookup WWW.example", "60001 lookup www.example"];
     let results = &[
         "192.0.2.1@1 =www.example@1 ok@1",
@@ -19,7 +19,7 @@ fn cc01_asked_once_while_its_ttl_runs_and_again_after() {
 
 #[test]
 fn cc01_each_family_has_its_own_time() {
-    let servers = &["* A -> ttl 10 answer 192.0.2.1; * AAAA -> ttl 100 answer 2001:db8::1"];
+    let servers = &["* A -> answer 192.0.2.1 ttl 10; * AAAA -> answer 2001:db8::1 ttl 100"];
     let steps = &["0 lookup www.example both", "20000 lookup www.example both"];
     let queries = "0 ns1 www.example AAAA, 0 ns1 www.example A, 20000 ns1 www.example A";
     let world = Scenario { config: "cache", servers, steps, queries, ..SCENARIO }.check();
@@ -30,8 +30,8 @@ fn cc01_each_family_has_its_own_time() {
 /// The target of an alias is a question of its own when its address comes in another response.
 #[test]
 fn cc01_an_alias_holds_no_longer_than_what_it_leads_to() {
-    let servers = &["www.example A -> ttl 100 cname host.example; \
-                     host.example A -> ttl 10 answer 192.0.2.1"];
+    let servers = &["www.example A -> answer cname host.example ttl 100; \
+                     host.example A -> answer 192.0.2.1 ttl 10"];
     let steps = &["0 lookup www.example", "5000 lookup www.example", "20000 lookup www.example"];
     let queries = "0 ns1 www.example A, 1 ns1 host.example A, 20000 ns1 host.example A";
     Scenario { config: "cache", servers, steps, queries, ..SCENARIO }.check();
@@ -39,7 +39,7 @@ fn cc01_an_alias_holds_no_longer_than_what_it_leads_to() {
 
 #[test]
 fn cc02_a_ttl_of_zero_serves_the_lookups_that_wait_and_no_other() {
-    let servers = &["* * -> delay 10 ttl 0 answer 192.0.2.1"];
+    let servers = &["* * -> delay 10ms, answer 192.0.2.1 ttl 0"];
     let steps = &["0 lookup www.example", "5 lookup www.example", "20 lookup www.example"];
     let queries = "0 ns1 www.example A, 20 ns1 www.example A";
     let results = &["192.0.2.1@10 =www.example@10 ok@10", "192.0.2.1@10 =www.example@10 ok@10"];
@@ -48,7 +48,9 @@ fn cc02_a_ttl_of_zero_serves_the_lookups_that_wait_and_no_other() {
 
 #[test]
 fn cc03_what_does_not_exist_is_asked_for_once_a_minute_if_a_soa_record_says_so() {
-    for (reply, sends) in [("nxdomain", 1), ("nodata", 1), ("noerror", 3)] {
+    for (reply, sends) in
+        [("nxdomain authority soa 60", 1), ("nodata authority soa 60", 1), ("nodata", 3)]
+    {
         let script = format!("* * -> {reply}");
         let steps = &["0 lookup a.example", "100 lookup a.example", "59000 lookup a.example"];
         let world = Scenario { config: "cache", servers: &[&script], steps, ..SCENARIO }.check();
@@ -58,7 +60,7 @@ fn cc03_what_does_not_exist_is_asked_for_once_a_minute_if_a_soa_record_says_so()
 
 #[test]
 fn cc03_the_search_list_is_walked_in_the_cache() {
-    let servers = &["www * -> answer 192.0.2.1; * * -> nxdomain"];
+    let servers = &["www * -> answer 192.0.2.1; * * -> nxdomain authority soa 60"];
     let steps = &["0 lookup www", "1000 lookup www"];
     let results = &["192.0.2.1@3 =www@3 ok@3", "192.0.2.1@1000 =www@1000 ok@1000"];
     let config = "cache; search a b";
@@ -79,7 +81,7 @@ fn cc05_a_new_generation_starts_with_an_empty_cache_and_its_own_nameservers() {
 #[test]
 fn cc05_lookups_under_way_finish_as_they_were() {
     let servers = &[
-        "a.x * -> delay 50 nxdomain; * * -> delay 50 answer 192.0.2.1",
+        "a.x * -> delay 50ms, nxdomain; * * -> delay 50ms, answer 192.0.2.1",
         "* * -> answer 192.0.2.2",
     ];
     let steps = &["0 next 1", "10 lookup a", "20 next 2", "30 lookup a", "500 lookup a"];
@@ -95,7 +97,7 @@ fn cc05_lookups_under_way_finish_as_they_were() {
 
 #[test]
 fn cc06_after_an_hour_of_sleep_nothing_is_known_and_connections_are_new() {
-    let servers = &["* * -> ttl 86400 answer 192.0.2.1"];
+    let servers = &["* * -> answer 192.0.2.1 ttl 86400"];
     let steps = &["0 lookup a.example", "1000 suspend 3600000", "3700000 lookup a.example"];
     let config = "cache; cache max-ttl 86400000; use-vc";
     let world = Scenario { config, servers, steps, ..SCENARIO }.check();
@@ -107,7 +109,7 @@ fn cc06_after_an_hour_of_sleep_nothing_is_known_and_connections_are_new() {
 /// network where the machine woke up.
 #[test]
 fn cc06_a_lookup_that_slept_ends_at_once() {
-    let servers = &["* * -> delay 200 answer 192.0.2.1"];
+    let servers = &["* * -> delay 200ms, answer 192.0.2.1"];
     let steps = &["0 lookup a.example", "100 suspend 3600000"];
     let results = &["Timeout@3600100"];
     Scenario { config: "cache", servers, steps, results, ..SCENARIO }.check();
@@ -141,7 +143,7 @@ fn cc08_a_flood_of_one_unanswered_name_is_one_question_at_a_time() {
 /// may.
 #[test]
 fn cc08_a_lookup_that_was_coalesced_late_asks_again_a_second_later() {
-    let servers = &["* * -> drop, drop, drop, answer 192.0.2.1"];
+    let servers = &["* * -> drop | drop | drop | answer 192.0.2.1"];
     let steps = &["0 lookup www.example", "4900 lookup www.example"];
     let results = &["Timeout@5000", "192.0.2.1@6001 =www.example@6001 ok@6001"];
     let queries = "0 ns1 www.example A, 250 ns1 www.example A, 1000 ns1 www.example A plain, \
@@ -183,7 +185,7 @@ fn cc09_half_an_answer_is_no_answer() {
 
 #[test]
 fn cc09_records_of_a_truncated_response_are_not_kept() {
-    let servers = &["* * udp -> truncate 192.0.2.66; * * tcp -> truncate 192.0.2.1"];
+    let servers = &["* * udp -> answer 192.0.2.66 tc; * * tcp -> answer 192.0.2.1 tc"];
     let steps = &["0 lookup www.example", "1000 lookup www.example"];
     let world = Scenario { config: "cache", servers, steps, ..SCENARIO }.check();
     assert_eq!(world.log.len(), 4, "{}", queries(&world));
@@ -197,9 +199,8 @@ fn ca03_a_thousand_equal_lookups_are_one_pair_of_queries() {
             (0..1000).map(|n| format!("{} lookup www.example both", n / 10)).collect();
         steps.push("1 drop 1".to_owned());
         let steps: Vec<_> = steps.iter().map(String::as_str).collect();
-        let servers = &[
-            "* AAAA -> delay 200 ttl 0 answer 2001:db8::1; * A -> delay 9 ttl 0 answer 192.0.2.1",
-        ];
+        let servers = &["* AAAA -> delay 200ms, answer 2001:db8::1 ttl 0
+             * A -> delay 9ms, answer 192.0.2.1 ttl 0"];
         let queries = "0 ns1 www.example AAAA, 0 ns1 www.example A";
         let scenario = Scenario { config, servers, steps: &steps, queries, ..SCENARIO };
         let world = scenario.check();
@@ -214,7 +215,7 @@ fn ca03_a_thousand_equal_lookups_are_one_pair_of_queries() {
 /// other family is still out, does not get what is long over.
 #[test]
 fn cc02_half_an_answer_is_shared_for_a_second() {
-    let servers = &["* A -> ttl 0 answer 192.0.2.1, ttl 0 answer 192.0.2.2; * AAAA -> drop"];
+    let servers = &["* A -> answer 192.0.2.1 ttl 0 | answer 192.0.2.2 ttl 0; * AAAA -> drop"];
     let steps = &["0 lookup www.example both", "900 lookup www.example", "4000 lookup www.example"];
     for config in ["", "cache"] {
         let world = Scenario { config, servers, steps, ..SCENARIO }.check();
@@ -225,7 +226,7 @@ fn cc02_half_an_answer_is_shared_for_a_second() {
 
 #[test]
 fn both_families_are_refreshed_as_they_are_asked() {
-    let servers = &["* * -> ttl 10 answer 192.0.2.1 2001:db8::1"];
+    let servers = &["* * -> answer 192.0.2.1 2001:db8::1 ttl 10"];
     let steps = &["0 lookup www.example both", "20000 lookup www.example both"];
     for (config, sockets, sends) in
         [("", 1, 2), ("single-request-reopen", 2, 2), ("single-request", 1, 1)]
@@ -243,8 +244,8 @@ fn both_families_are_refreshed_as_they_are_asked() {
 #[test]
 fn single_request_refreshes_one_family_at_a_time() {
     let servers =
-        &["* * -> ttl 10 answer 192.0.2.1 2001:db8::1, ttl 10 answer 192.0.2.1 2001:db8::1, \
-                     delay 90 ttl 10 answer 192.0.2.1 2001:db8::1"];
+        &["* * -> answer 192.0.2.1 2001:db8::1 ttl 10 | answer 192.0.2.1 2001:db8::1 ttl 10 | \
+                     delay 90ms, answer 192.0.2.1 2001:db8::1 ttl 10"];
     let steps = &[
         "0 lookup www.example both",
         "20000 lookup www.example",
@@ -259,7 +260,7 @@ fn single_request_refreshes_one_family_at_a_time() {
 
 #[test]
 fn a_core_that_has_retired_asks_for_those_alone_who_still_wait() {
-    let servers = &["* * -> ttl 10 answer 192.0.2.1, drop", "* * -> answer 192.0.2.2"];
+    let servers = &["* * -> answer 192.0.2.1 ttl 10 | drop", "* * -> answer 192.0.2.2"];
     let steps = &[
         "0 next 1",
         "10 lookup www.example",
@@ -278,7 +279,7 @@ fn a_core_that_has_retired_asks_for_those_alone_who_still_wait() {
 /// `ca07`: a question without a subscriber goes on for the cache, if that is set.
 #[test]
 fn ca07_a_dropped_question_is_finished_for_the_cache_by_option() {
-    let servers = &["* * -> delay 50 answer 192.0.2.1"];
+    let servers = &["* * -> delay 50ms, answer 192.0.2.1"];
     let steps = &["0 lookup www.example", "10 drop 1", "100 lookup www.example"];
     for (config, sends) in [("cache; cache finish-dropped", 1), ("cache", 2)] {
         let world = Scenario { config, servers, steps, ..SCENARIO }.check();
@@ -291,7 +292,7 @@ fn ca07_a_dropped_question_is_finished_for_the_cache_by_option() {
 
 #[test]
 fn a_stale_answer_is_given_at_once_and_refreshed_behind_it() {
-    let servers = &["* * -> ttl 10 answer 192.0.2.1, delay 30 ttl 10 answer 192.0.2.2"];
+    let servers = &["* * -> answer 192.0.2.1 ttl 10 | delay 30ms, answer 192.0.2.2 ttl 10"];
     let steps = &[
         "0 lookup www.example",
         "20000 lookup www.example",
@@ -314,7 +315,7 @@ fn a_stale_answer_is_given_at_once_and_refreshed_behind_it() {
 
 #[test]
 fn a_stale_answer_outlives_nameservers_that_are_down() {
-    let servers = &["* * -> ttl 10 answer 192.0.2.1, servfail"];
+    let servers = &["* * -> answer 192.0.2.1 ttl 10 | servfail"];
     let steps = &[
         "0 lookup www.example",
         "20000 lookup www.example",
@@ -335,7 +336,7 @@ fn a_stale_answer_outlives_nameservers_that_are_down() {
 fn a_name_in_constant_use_is_never_waited_for() {
     let steps: Vec<String> = (0..60).map(|n| format!("{} lookup www.example", n * 500)).collect();
     let steps: Vec<_> = steps.iter().map(String::as_str).collect();
-    let servers = &["* * -> delay 30 ttl 10 answer 192.0.2.1"];
+    let servers = &["* * -> delay 30ms, answer 192.0.2.1 ttl 10"];
     let config = "cache; cache prefetch";
     let world = Scenario { config, servers, steps: &steps, ..SCENARIO }.check();
     for id in 2..=60 {
@@ -348,7 +349,7 @@ fn a_name_in_constant_use_is_never_waited_for() {
 #[test]
 fn what_is_cleared_or_forgotten_is_asked_for_again_even_if_it_is_on_its_way() {
     for step in ["15 clear", "15 forget WWW.example"] {
-        let servers = &["* * -> delay 10 answer 192.0.2.1"];
+        let servers = &["* * -> delay 10ms, answer 192.0.2.1"];
         // The first is known, then forgotten; the second is out when it is forgotten.
         for lookup in ["0 lookup www.example", "10 lookup www.example"] {
             let steps = &[lookup, step, "100 lookup www.example"];

@@ -6,8 +6,8 @@ use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries};
 #[test]
 fn the_first_queries_lost_cost_a_quarter_of_a_second_once_and_a_tenth_later() {
     let servers =
-        &["* * -> drop, drop, answer 192.0.2.1 2001:db8::1, answer 192.0.2.1 2001:db8::1, \
-         drop, drop, answer 192.0.2.1 2001:db8::1"];
+        &["* * -> drop | drop | answer 192.0.2.1 2001:db8::1 | answer 192.0.2.1 2001:db8::1 | \
+         drop | drop | answer 192.0.2.1 2001:db8::1"];
     let steps = &["0 lookup a.example both", "1000 lookup b.example both"];
     let results = &[
         "2001:db8::1@251 =a.example@251 192.0.2.1@251 ok@251",
@@ -58,8 +58,8 @@ fn one_dead_of_two_and_nxdomain_from_the_other_is_final_at_once() {
 /// A truncated response of one family leaves the resends of the other as they are.
 #[test]
 fn a_lost_query_beside_a_truncated_one_is_sent_again_in_time() {
-    let servers = &["* A udp -> truncate; * A tcp -> delay 400 answer 192.0.2.1; \
-         * AAAA -> drop, answer 2001:db8::1"];
+    let servers = &["* A udp -> truncate; * A tcp -> delay 400ms, answer 192.0.2.1; \
+         * AAAA -> drop | answer 2001:db8::1"];
     let steps = &["0 lookup www.example both"];
     let results = &["2001:db8::1@251 =www.example@251 192.0.2.1@402 ok@402"];
     Scenario { servers, steps, results, ..SCENARIO }.check();
@@ -68,7 +68,7 @@ fn a_lost_query_beside_a_truncated_one_is_sent_again_in_time() {
 /// A proven nameserver that is late has the others asked beside it, not in its place.
 #[test]
 fn a_late_nameserver_has_the_others_asked_after_fifty_milliseconds() {
-    let servers = &["* * -> answer 192.0.2.1, drop", "* * -> delay 5 answer 192.0.2.1"];
+    let servers = &["* * -> answer 192.0.2.1 | drop", "* * -> delay 5ms, answer 192.0.2.1"];
     let steps = &["0 lookup a.example", "1000 lookup b.example"];
     let results = &["192.0.2.1@1 =a.example@1 ok@1", "192.0.2.1@1055 =b.example@1055 ok@1055"];
     Scenario { servers, steps, results, ..SCENARIO }.check();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries, results};
 use crate::resolve::stub::Holdings;
 
-const OK: &str = "* * -> delay 9 answer 192.0.2.1";
+const OK: &str = "* * -> delay 9ms, answer 192.0.2.1";
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -61,7 +61,7 @@ fn ca03_a_question_outlives_the_one_who_asked_first_and_is_never_out_twice() {
 /// A lookup that is coalesced late has a deadline of its own.
 #[test]
 fn ca03_one_who_joins_late_has_the_whole_timeout() {
-    let servers = &["* * -> drop, drop, drop, answer 192.0.2.1"];
+    let servers = &["* * -> drop | drop | drop | answer 192.0.2.1"];
     let steps = &["0 lookup www.example", "4900 lookup www.example"];
     let results = &["Timeout@5000", "192.0.2.1@5001 =www.example@5001 ok@5001"];
     Scenario { servers, steps, results, ..SCENARIO }.check();
@@ -72,7 +72,7 @@ fn ca03_one_who_joins_late_has_the_whole_timeout() {
 
 #[test]
 fn ca04_leaving_during_tcp_lets_the_others_finish_and_the_connection_close() {
-    for script in ["connect -> hang", "* * -> drip 900 answer 192.0.2.1", "* * -> drop"] {
+    for script in ["$tcp black-hole", "* * -> answer 192.0.2.1 drip 900ms", "* * -> drop"] {
         let steps = &["0 lookup www.example", "500 drop 1"];
         let config = "use-vc";
         let mut world = Scenario { config, servers: &[script], steps, ..SCENARIO }.start();
@@ -81,7 +81,7 @@ fn ca04_leaving_during_tcp_lets_the_others_finish_and_the_connection_close() {
         assert_eq!(world.open_sockets(), 0, "{script}");
         world.run();
     }
-    let servers = &["a.example * -> drop; * * -> delay 50 answer 192.0.2.1"];
+    let servers = &["a.example * -> drop; * * -> delay 50ms, answer 192.0.2.1"];
     let steps = &["0 lookup a.example", "0 lookup b.example", "10 drop 1"];
     let results = &["dropped", "192.0.2.1@51 =b.example@51 ok@51"];
     Scenario { config: "use-vc", servers, steps, results, ..SCENARIO }.check();
@@ -113,7 +113,7 @@ fn ca06_a_thousand_pending_lookups_leave_in_one_turn() {
 
 #[test]
 fn ca10_descriptors_that_are_short_for_a_while_delay_and_fail_nothing() {
-    let servers = &["open -> quota 1000; * * -> answer 192.0.2.1"];
+    let servers = &["$open quota 1000ms; * * -> answer 192.0.2.1"];
     let results = &["192.0.2.1@1001 =www.example@1001 ok@1001"];
     let queries = "1000 ns1 www.example A";
     Scenario { servers, results, queries, ..SCENARIO }.check();
@@ -149,7 +149,8 @@ fn ca11_a_deadline_keeps_what_came_in_time() {
 fn ca10_ten_thousand_lookups_share_sixty_four_sockets() {
     let steps: Vec<String> = (0..10_000).map(|n| format!("0 lookup n{n}.example both")).collect();
     let steps: Vec<_> = steps.iter().map(String::as_str).collect();
-    let (config, servers) = ("max-sockets 64", &["* * -> delay 50 answer 192.0.2.1 2001:db8::1"]);
+    let (config, servers) =
+        ("max-sockets 64", &["* * -> delay 50ms, answer 192.0.2.1 2001:db8::1"]);
     let world = Scenario { config, servers, steps: &steps, ..SCENARIO }.check();
     assert!((1..=10_000).all(|id| results(&world, id).ends_with("ok@50")));
 }
@@ -176,7 +177,7 @@ fn ca10_more_questions_than_one_socket_has_ids_for() {
     let mut steps: Vec<String> = (0..17_000).map(|n| format!("0 lookup n{n}.example")).collect();
     steps.push("1 lookup last.example".to_owned());
     let steps: Vec<_> = steps.iter().map(String::as_str).collect();
-    let servers = &["* * -> delay 9 answer 192.0.2.1"];
+    let servers = &["* * -> delay 9ms, answer 192.0.2.1"];
     let config = "max-sockets 1";
     let world = Scenario { config, servers, steps: &steps, ..SCENARIO }.check();
     let mut late = String::new();

@@ -110,7 +110,7 @@ fn se09_a_family_that_fails_does_not_take_the_search_past_an_address() {
 
 #[test]
 fn se10_a_refused_port_at_the_second_candidate_is_tried_again() {
-    let servers = &["www.a * -> nxdomain; www.b * -> refused-port, answer 192.0.2.1"];
+    let servers = &["www.a * -> nxdomain; www.b * -> port-unreachable | answer 192.0.2.1"];
     let results = &["192.0.2.1@103 =www.b@103 ok@103"];
     let queries = "0 ns1 www.a A, 1 ns1 www.b A, 102 ns1 www.b A";
     Scenario { servers, results, queries, ..ABC }.check();
@@ -118,8 +118,8 @@ fn se10_a_refused_port_at_the_second_candidate_is_tried_again() {
 
 #[test]
 fn se11_a_late_response_about_an_earlier_candidate_is_ignored() {
-    let servers = &["www.a * -> nxdomain + delay 2 answer 192.0.2.66; www.b * -> nxdomain;
-         www.c * -> delay 20 answer 192.0.2.1"];
+    let servers = &["www.a * -> nxdomain, delay 2ms, answer 192.0.2.66; www.b * -> nxdomain;
+         www.c * -> delay 20ms, answer 192.0.2.1"];
     Scenario { servers, results: &["192.0.2.1@22 =www.c@22 ok@22"], ..ABC }.check();
 }
 
@@ -134,7 +134,7 @@ fn se12_a_name_below_onion_is_never_sent() {
 fn se13_no_candidate_is_asked_for_before_the_one_ahead_is_decided_in_both_families() {
     Scenario {
         config: "search a b",
-        servers: &["www.a A -> nxdomain; www.a AAAA -> delay 80 nxdomain;
+        servers: &["www.a A -> nxdomain; www.a AAAA -> delay 80ms, nxdomain;
              www.b * -> answer 192.0.2.1 2001:db8::1"],
         steps: &["0 lookup www both"],
         results: &["2001:db8::1@81 =www.b@81 192.0.2.1@81 ok@81"],
@@ -174,7 +174,7 @@ fn se07_a_timeout_ends_the_search_only_where_no_nameserver_was_heard() {
 fn rc17_single_request_asks_for_a_when_aaaa_is_settled() {
     Scenario {
         config: "single-request",
-        servers: &["* A -> delay 30 answer 192.0.2.1; * AAAA -> answer 2001:db8::1"],
+        servers: &["* A -> delay 30ms, answer 192.0.2.1; * AAAA -> answer 2001:db8::1"],
         steps: &["0 lookup www.example both"],
         results: &["2001:db8::1@1 =www.example@1 192.0.2.1@31 ok@31"],
         queries: "0 ns1 www.example AAAA, 1 ns1 www.example A",

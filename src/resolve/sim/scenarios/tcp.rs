@@ -9,7 +9,7 @@ const WWW: &str = "192.0.2.1@3 =www.example@3 ok@3";
 
 #[test]
 fn tr01_a_truncated_response_is_asked_for_over_tcp_under_a_new_id() {
-    let servers = &["* * udp -> truncate 192.0.2.66; * * tcp -> answer 192.0.2.1"];
+    let servers = &["* * udp -> answer 192.0.2.66 tc; * * tcp -> answer 192.0.2.1"];
     let queries = "0 ns1 www.example A, 2 ns1/tcp www.example A";
     let world = Scenario { servers, results: &[WWW], queries, ..SCENARIO }.check();
     assert_ne!(world.log[0].query.id, world.log[1].query.id);
@@ -17,13 +17,13 @@ fn tr01_a_truncated_response_is_asked_for_over_tcp_under_a_new_id() {
 
 #[test]
 fn tr02_the_bit_means_nothing_over_tcp() {
-    let servers = &["* * -> truncate 192.0.2.1"];
+    let servers = &["* * -> answer 192.0.2.1 tc"];
     Scenario { servers, results: &[WWW], ..SCENARIO }.check();
 }
 
 #[test]
 fn tr03_truncation_under_a_wrong_question_is_ignored() {
-    let servers = &["* * udp -> wrong-name-truncate + delay 9 answer 192.0.2.1"];
+    let servers = &["* * udp -> question x.www.example A truncate, delay 9ms, answer 192.0.2.1"];
     let results = &["192.0.2.1@9 =www.example@9 ok@9"];
     Scenario { servers, results, queries: "0 ns1 www.example A", ..SCENARIO }.check();
 }
@@ -32,7 +32,7 @@ fn tr03_truncation_under_a_wrong_question_is_ignored() {
 /// truncation itself is not believed.
 #[test]
 fn tr03_truncation_under_a_wrong_id_is_a_guess_like_any_other() {
-    let servers = &["connect -> refuse; * * udp -> wrong-id-truncate + delay 9 answer 192.0.2.1"];
+    let servers = &["$tcp refuse; * * udp -> wrong-id truncate, delay 9ms, answer 192.0.2.1"];
     let results = &["192.0.2.1@9 =www.example@9 ok@9"];
     Scenario { servers, results, queries: "0 ns1 www.example A", ..SCENARIO }.check();
 }
@@ -42,21 +42,21 @@ fn tr03_truncation_under_a_wrong_id_is_a_guess_like_any_other() {
 #[test]
 fn tr04_a_datagram_of_any_length_is_read_whole() {
     let many = (1..=250).map(|n| format!("192.0.2.{n}")).collect::<Vec<_>>().join(" ");
-    let script = format!("* * udp -> answer {many}");
+    let script = format!("* * udp -> answer {many} oversize");
     let world = Scenario { servers: &[&script], ..SCENARIO }.check();
     assert_eq!(world.consumers.values().next().unwrap().results.len(), 252);
 }
 
 #[test]
 fn tr05_a_message_in_pieces_and_a_connection_closed_behind_it() {
-    let servers = &["* * -> drip 1 answer 192.0.2.1 + close"];
+    let servers = &["* * -> answer 192.0.2.1 drip 1ms, close"];
     let world = Scenario { config: "use-vc", servers, ..SCENARIO }.check();
     assert!(results(&world, 1).starts_with("192.0.2.1@"), "{}", results(&world, 1));
 }
 
 #[test]
 fn tr06_frames_too_short_for_a_message_are_passed_over() {
-    let servers = &["* * -> raw 0 0 + raw 0 1 ff + raw 0 3 1 2 3 + answer 192.0.2.1"];
+    let servers = &["* * -> raw -, raw ff, raw 010203, answer 192.0.2.1"];
     let results = &["192.0.2.1@2 =www.example@2 ok@2"];
     Scenario { config: "use-vc", servers, results, ..SCENARIO }.check();
     let many = (0..4095).map(|n| format!("10.0.{}.{}", n >> 8, n & 255)).collect::<Vec<_>>();
@@ -71,20 +71,20 @@ fn tr07_a_connection_closed_before_its_first_answer_is_a_failure() {
     let results = &["192.0.2.1@4 =www.example@4 ok@4"];
     let queries = "1 ns1/tcp www.example A, 3 ns2/tcp www.example A";
     Scenario { config: "use-vc; in-turn", servers, results, queries, ..SCENARIO }.check();
-    let servers = &["* * -> close, answer 192.0.2.1"];
+    let servers = &["* * -> close | answer 192.0.2.1"];
     let results = &["192.0.2.1@254 =www.example@254 ok@254"];
     Scenario { config: "use-vc", servers, results, ..SCENARIO }.check();
 }
 
 #[test]
 fn tr08_one_octet_every_900_ms_ends_at_the_timeout() {
-    let servers = &["* * -> drip 900 answer 192.0.2.1"];
+    let servers = &["* * -> answer 192.0.2.1 drip 900ms"];
     Scenario { config: "use-vc", servers, results: &["Timeout@5000"], ..SCENARIO }.check();
 }
 
 #[test]
 fn tr09_a_closed_tcp_port_passes_the_question_on_and_cut_records_are_never_used() {
-    let truncates = "connect -> refuse; * * -> truncate 192.0.2.66";
+    let truncates = "$tcp refuse; * * -> answer 192.0.2.66 tc";
     let servers = &[truncates, "* * -> answer 192.0.2.1"];
     let results = &["192.0.2.1@3 =www.example@3 ok@3"];
     Scenario { config: "in-turn", servers, results, ..SCENARIO }.check();
@@ -94,7 +94,7 @@ fn tr09_a_closed_tcp_port_passes_the_question_on_and_cut_records_are_never_used(
 
 #[test]
 fn tr10_a_connection_lost_after_an_answer_is_replaced_once() {
-    let servers = &["a.example * -> answer 192.0.2.1; b.example * -> reset, answer 192.0.2.2"];
+    let servers = &["a.example * -> answer 192.0.2.1; b.example * -> reset | answer 192.0.2.2"];
     let steps = &["0 lookup a.example", "10 lookup b.example"];
     let results = &["192.0.2.1@2 =a.example@2 ok@2", "192.0.2.2@13 =b.example@13 ok@13"];
     let queries = "1 ns1/tcp a.example A, 10 ns1/tcp b.example A, 12 ns1/tcp b.example A";
@@ -117,8 +117,8 @@ fn tr11_use_vc_sends_no_datagram() {
 fn tr12_32_questions_share_a_connection_and_are_answered_in_any_order() {
     let steps: Vec<_> = (0..32).map(|n| format!("0 lookup n{n}.example")).collect();
     let steps: Vec<_> = steps.iter().map(String::as_str).collect();
-    let servers =
-        &["* * -> delay 50 answer 192.0.2.1, delay 40 answer 192.0.2.1, delay 30 answer 192.0.2.1"];
+    let servers = &["* * -> delay 50ms, answer 192.0.2.1 | delay 40ms, answer 192.0.2.1 | \
+           delay 30ms, answer 192.0.2.1"];
     let world = Scenario { config: "use-vc", servers, steps: &steps, ..SCENARIO }.check();
     let sockets: HashSet<_> = world.log.iter().map(|record| record.socket).collect();
     let ids: HashSet<_> = world.log.iter().map(|record| record.query.id).collect();
@@ -128,7 +128,7 @@ fn tr12_32_questions_share_a_connection_and_are_answered_in_any_order() {
 
 #[test]
 fn tr13_another_question_under_the_right_id_is_never_delivered_over_tcp_either() {
-    let servers = &["* * -> wrong-name 192.0.2.66 + delay 9 answer 192.0.2.1"];
+    let servers = &["* * -> question x.www.example A 192.0.2.66, delay 9ms, answer 192.0.2.1"];
     let results = &["192.0.2.1@10 =www.example@10 ok@10"];
     Scenario { config: "use-vc", servers, results, ..SCENARIO }.check();
 }

@@ -2,15 +2,19 @@
 //! never comes out as a result. What one message means is tested where messages are read.
 
 use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries, results};
+use crate::testkit::Message;
 
 /// What the true response brings, 9 ms after the query.
 const TRUE: &str = "192.0.2.1@9 =www.example@9 ok@9";
+
+/// A message with the right id that says it has 65,535 answers.
+const JUNK: &str = "raw 000081800001ffff00000000c0";
 
 /// Plays each of these ahead of the true response, over UDP, with no TCP to turn to.
 #[track_caller]
 fn ahead_of_the_truth(ignored: &[&str]) {
     for message in ignored {
-        let script = format!("connect -> refuse; * * -> {message} + delay 9 answer 192.0.2.1");
+        let script = format!("$tcp refuse; * * -> {message}, delay 9ms, answer 192.0.2.1");
         let world = Scenario { servers: &[&script], ..SCENARIO }.check();
         assert_eq!(results(&world, 1), TRUE, "after {message}");
         assert_eq!(queries(&world), "0 ns1 www.example A", "after {message}");
@@ -19,7 +23,11 @@ fn ahead_of_the_truth(ignored: &[&str]) {
 
 #[test]
 fn rv01_junk_and_wrong_ids_are_ignored() {
-    ahead_of_the_truth(&["junk", "wrong-id 192.0.2.66", "junk + wrong-id 192.0.2.66 + junk"]);
+    ahead_of_the_truth(&[
+        JUNK,
+        "wrong-id 192.0.2.66",
+        &format!("{JUNK}, wrong-id 192.0.2.66, {JUNK}"),
+    ]);
 }
 
 /// The driver connects its sockets, so that the kernel lets in nothing from elsewhere; in the core
@@ -28,14 +36,13 @@ fn rv01_junk_and_wrong_ids_are_ignored() {
 #[test]
 fn rv02_a_response_on_another_socket_is_ignored() {
     let steps = &["0 lookup a.example", "0 lookup b.example"];
-    let servers = &["* * -> delay 9 answer 192.0.2.1"];
+    let servers = &["* * -> delay 9ms, answer 192.0.2.1"];
     let mut world = Scenario { servers, steps, ..SCENARIO }.start();
     world.run_until(std::time::Duration::from_millis(1));
     let [a, b] = [0, 1].map(|n| world.log[n].clone());
-    let forged = crate::resolve::sim::message::Response::to(&a.query)
-        .address("a.example", "192.0.2.66".parse().unwrap());
+    let forged = a.query.reply(&Message::answer([[192, 0, 2, 66].into()]));
     for socket in [b.socket, crate::resolve::stub::ids::SocketId(9999)] {
-        let event = crate::resolve::sim::world::Event::Datagram(socket, forged.bytes());
+        let event = crate::resolve::sim::world::Event::Datagram(socket, forged.clone());
         world.at(std::time::Duration::from_millis(5), event);
     }
     world.run();
@@ -45,34 +52,39 @@ fn rv02_a_response_on_another_socket_is_ignored() {
 
 #[test]
 fn rv03_messages_cut_off_or_with_something_behind_them_are_ignored() {
-    ahead_of_the_truth(&["short", "trailing 192.0.2.66", "junk", "short + trailing 192.0.2.66"]);
+    ahead_of_the_truth(&[
+        "echo cut 10",
+        "answer 192.0.2.66 trailing 000000",
+        JUNK,
+        "echo cut 10, answer 192.0.2.66 trailing 000000",
+    ]);
 }
 
 #[test]
 fn rv04_our_own_query_sent_back_is_ignored() {
-    ahead_of_the_truth(&["echo", "9x echo"]);
+    ahead_of_the_truth(&["echo", "echo times 9"]);
 }
 
 #[test]
 fn rv05_a_thousand_empty_datagrams_are_ignored() {
-    ahead_of_the_truth(&["empty", "1000x empty"]);
+    ahead_of_the_truth(&["cut 0", "cut 0 times 1000"]);
 }
 
 #[test]
 fn rv06_wrong_ids_start_one_try_over_tcp_and_end_nothing() {
     for count in [1, 3, 8, 1000] {
         let script = format!(
-            "* * udp -> {count}x wrong-id 192.0.2.66 + delay 9 answer 192.0.2.1;
-             * * tcp -> delay 30 answer 192.0.2.1"
+            "* * udp -> wrong-id 192.0.2.66 times {count}, delay 9ms, answer 192.0.2.1;
+             * * tcp -> delay 30ms, answer 192.0.2.1"
         );
         let world = Scenario { servers: &[&script], results: &[TRUE], ..SCENARIO }.check();
         assert_eq!(queries(&world), "0 ns1 www.example A, 2 ns1/tcp www.example A");
     }
     // While the flood lasts, TCP brings the answer.
-    let servers = &["* * udp -> 1000x wrong-id 192.0.2.66; * * tcp -> answer 192.0.2.1"];
+    let servers = &["* * udp -> wrong-id 192.0.2.66 times 1000; * * tcp -> answer 192.0.2.1"];
     Scenario { servers, results: &["192.0.2.1@3 =www.example@3 ok@3"], ..SCENARIO }.check();
     // Without TCP the resends over UDP go on, and one attempt is not used up by the refusal.
-    let servers = &["connect -> refuse; * * udp -> wrong-id 192.0.2.66, drop, answer 192.0.2.1"];
+    let servers = &["$tcp refuse; * * udp -> wrong-id 192.0.2.66 | drop | answer 192.0.2.1"];
     let results = &["192.0.2.1@1001 =www.example@1001 ok@1001"];
     Scenario { config: "attempts 1", servers, results, ..SCENARIO }.check();
 }
@@ -80,11 +92,11 @@ fn rv06_wrong_ids_start_one_try_over_tcp_and_end_nothing() {
 #[test]
 fn rv07_another_name_type_or_class_is_ignored_and_another_case_is_not() {
     ahead_of_the_truth(&[
-        "wrong-name 192.0.2.66",
-        "wrong-type 192.0.2.66",
-        "wrong-class 192.0.2.66",
+        "question x.www.example A 192.0.2.66",
+        "question www.example AAAA 192.0.2.66",
+        "question-class CH 192.0.2.66",
     ]);
-    let servers = &["* * -> upper-case 192.0.2.1"];
+    let servers = &["* * -> answer uppercase 192.0.2.1"];
     let results = &["192.0.2.1@1 =www.example@1 ok@1"];
     Scenario { servers, results, ..SCENARIO }.check();
 }
@@ -93,34 +105,34 @@ fn rv07_another_name_type_or_class_is_ignored_and_another_case_is_not() {
 fn rv08_no_question_or_two_are_ignored() {
     ahead_of_the_truth(&[
         "no-question 192.0.2.66",
-        "header noerror",
-        "header nxdomain",
+        "nodata header-only",
+        "nxdomain header-only",
         "two-questions 192.0.2.66",
     ]);
 }
 
 #[test]
 fn rv09_another_opcode_is_ignored_and_the_z_bit_is_not_looked_at() {
-    ahead_of_the_truth(&["opcode 192.0.2.66"]);
-    let servers = &["* * -> z 192.0.2.1"];
+    ahead_of_the_truth(&["opcode 5 192.0.2.66"]);
+    let servers = &["* * -> answer z 192.0.2.1"];
     let results = &["192.0.2.1@1 =www.example@1 ok@1"];
     Scenario { servers, results, ..SCENARIO }.check();
 }
 
 #[test]
 fn rv12_an_address_of_another_owner_is_not_used() {
-    let servers = &["* * -> owner bank.example 192.0.2.66"];
+    let servers = &["* * -> answer at bank.example 192.0.2.66"];
     Scenario { servers, results: &["NoAddress@1"], ..SCENARIO }.check();
 }
 
 #[test]
 fn rv17_a_duplicate_after_delivery_has_no_effect_and_finds_the_port_closed() {
-    let servers = &["* * -> 5x answer 192.0.2.1"];
+    let servers = &["* * -> answer 192.0.2.1 times 5"];
     let results = &["192.0.2.1@1 =www.example@1 ok@1"];
     let world = Scenario { servers, results, ..SCENARIO }.check();
     assert_eq!(world.stats().answered, 1);
     // The port is still open while the other family is out: counted, and no more than that.
-    let servers = &["connect -> refuse; * A -> 5x answer 192.0.2.1; * AAAA -> delay 9 nodata"];
+    let servers = &["$tcp refuse; * A -> answer 192.0.2.1 times 5; * AAAA -> delay 9ms, nodata"];
     let steps = &["0 lookup www.example both"];
     let results = &["192.0.2.1@1 =www.example@1 ok@9"];
     let world = Scenario { servers, steps, results, ..SCENARIO }.check();
@@ -130,7 +142,7 @@ fn rv17_a_duplicate_after_delivery_has_no_effect_and_finds_the_port_closed() {
 
 #[test]
 fn rv18_a_late_response_to_the_first_send_counts_and_cancels_the_second() {
-    let servers = &["* * -> delay 300 answer 192.0.2.1, drop"];
+    let servers = &["* * -> delay 300ms, answer 192.0.2.1 | drop"];
     let results = &["192.0.2.1@300 =www.example@300 ok@300"];
     let queries = "0 ns1 www.example A, 250 ns1 www.example A";
     let world = Scenario { servers, results, queries, ..SCENARIO }.check();
@@ -144,8 +156,9 @@ fn rv19_both_families_count_in_either_order_and_together() {
         (1, 1, "2001:db8::1@1 =www.example@1 192.0.2.1@1 ok@1"),
         (7, 2, "2001:db8::1@2 =www.example@2 192.0.2.1@7 ok@7"),
     ] {
-        let script =
-            format!("* A -> delay {a} answer 192.0.2.1; * AAAA -> delay {aaaa} answer 2001:db8::1");
+        let script = format!(
+            "* A -> delay {a}ms, answer 192.0.2.1\n* AAAA -> delay {aaaa}ms, answer 2001:db8::1"
+        );
         Scenario { servers: &[&script], steps, results: &[expected], ..SCENARIO }.check();
     }
 }
@@ -153,7 +166,7 @@ fn rv19_both_families_count_in_either_order_and_together() {
 /// A duplicate of a failure is not a second failure.
 #[test]
 fn rv17_a_duplicated_servfail_counts_once() {
-    let servers = &["* * -> 4x servfail, answer 192.0.2.1"];
+    let servers = &["* * -> servfail times 4 | answer 192.0.2.1"];
     let results = &["192.0.2.1@252 =www.example@252 ok@252"];
     Scenario { servers, results, ..SCENARIO }.check();
 }
