@@ -74,8 +74,7 @@ fn time_out(resolver: &Resolver, count: usize) {
         }
         for results in pending {
             let last = results.into_blocking_iter().last();
-            let is_timeout = |result: &LookupResult| matches!(result, LookupResult::End(Err(e)) if e.kind() == LookupErrorKind::Timeout);
-            assert!(last.as_ref().is_none_or(is_timeout), "{last:?}");
+            assert!(last.as_ref().is_none_or(is_overdue), "{last:?}");
         }
     }
 }
@@ -107,4 +106,10 @@ fn resident_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// A millisecond may be over before a query's turn has come.
+fn is_overdue(result: &LookupResult) -> bool {
+    let LookupResult::End(Err(error)) = result else { return false };
+    matches!(error.kind(), LookupErrorKind::Timeout | LookupErrorKind::Overloaded)
 }

@@ -49,6 +49,10 @@ pub enum LookupErrorKind {
     BadResponse,
     /// This process or system is out of a resource: open files, memory, threads.
     Resources,
+    /// The lookup's time was over before its query could be sent: so many lookups were under way
+    /// that its turn had not come. The burst is the cause, not the nameserver; fewer lookups at
+    /// once, or a longer timeout, is the remedy.
+    Overloaded,
     /// The lookup was canceled.
     Canceled,
     /// The resolver thread has panicked, or the lookup was started in the parent of this forked
@@ -65,6 +69,7 @@ impl LookupErrorKind {
                 | Self::ServerFailure
                 | Self::Unreachable
                 | Self::Resources
+                | Self::Overloaded
                 | Self::ResolverGone
         )
     }
@@ -80,6 +85,7 @@ impl LookupErrorKind {
             Self::Unreachable => "no nameserver could be reached",
             Self::BadResponse => "the answer cannot be followed",
             Self::Resources => "out of open files or memory",
+            Self::Overloaded => "too many lookups at once: it was not sent in time",
             Self::Canceled => "the lookup was canceled",
             Self::ResolverGone => "the resolver has shut down",
         }
@@ -301,6 +307,9 @@ pub enum FailureCause {
     Socket(io::ErrorKind),
     /// This process or system is out of open files, buffers or memory: no query was sent.
     OutOfResources,
+    /// No query was sent: the nameserver had as many as it takes at once, and the turn of this one
+    /// had not come.
+    NotSent,
 }
 
 impl fmt::Display for FailureCause {
@@ -313,6 +322,7 @@ impl fmt::Display for FailureCause {
             Self::AliasChainTooLong => f.write_str("alias chain too long"),
             Self::Socket(kind) => write!(f, "{kind}"),
             Self::OutOfResources => f.write_str("out of open files or memory"),
+            Self::NotSent => f.write_str("not sent, others were ahead of it"),
         }
     }
 }

@@ -127,6 +127,15 @@ pub struct NameserverStats {
     /// Its smoothed round-trip time (RFC 6298 section 2), to the microsecond; `None` before its
     /// first answer over UDP.
     pub smoothed_rtt: Option<Duration>,
+    /// Queries that wait for their turn now, because the nameserver has as many as its window
+    /// allows.
+    pub waiting: u64,
+    /// How many queries over UDP may be on the way to it at once. It opens with answers and closes
+    /// on loss (RFC 8085 section 3.1), between 8 and 1,024.
+    pub window: u64,
+    /// Queries that were lost on the way to it or refused by it because there were too many: they
+    /// were sent again.
+    pub losses: u64,
 }
 
 /// The counters behind [`Stats`]. Each is written by one thread, or seldom, so additions do not
@@ -160,6 +169,9 @@ pub(crate) struct NameserverCounters {
     pub(crate) resends: AtomicU64,
     pub(crate) timeouts: AtomicU64,
     pub(crate) failures: AtomicU64,
+    pub(crate) losses: AtomicU64,
+    waiting: AtomicU64,
+    window: AtomicU64,
     /// `u64::MAX` before the first measurement.
     smoothed_rtt_micros: AtomicU64,
 }
@@ -217,6 +229,9 @@ impl NameserverCounters {
             resends: AtomicU64::default(),
             timeouts: AtomicU64::default(),
             failures: AtomicU64::default(),
+            losses: AtomicU64::default(),
+            waiting: AtomicU64::default(),
+            window: AtomicU64::default(),
             smoothed_rtt_micros: AtomicU64::new(u64::MAX),
         }
     }
@@ -224,6 +239,11 @@ impl NameserverCounters {
     pub(crate) fn measured(&self, smoothed_rtt: Duration) {
         let micros = u64::try_from(smoothed_rtt.as_micros()).unwrap_or(u64::MAX - 1);
         self.smoothed_rtt_micros.store(micros, Ordering::Relaxed);
+    }
+
+    pub(crate) fn paced(&self, waiting: usize, window: u32) {
+        self.waiting.store(waiting as u64, Ordering::Relaxed);
+        self.window.store(window.into(), Ordering::Relaxed);
     }
 
     fn stats(&self) -> NameserverStats {
@@ -234,6 +254,9 @@ impl NameserverCounters {
             resends: get(&self.resends),
             timeouts: get(&self.timeouts),
             failures: get(&self.failures),
+            waiting: get(&self.waiting),
+            window: get(&self.window),
+            losses: get(&self.losses),
             smoothed_rtt: micros.map(Duration::from_micros),
         }
     }

@@ -315,7 +315,8 @@ impl Cache {
                     let times = Times { expires, stale_until, refresh_from: now + REFRESH_PAUSE };
                     return Some(Entry::new(settled.clone(), generation, times));
                 }
-                if failure.kind() == LookupErrorKind::Resources {
+                let kind = failure.kind();
+                if matches!(kind, LookupErrorKind::Resources | LookupErrorKind::Overloaded) {
                     return None;
                 }
                 let expires = now + options.failure_ttl;

@@ -183,11 +183,12 @@ impl Stub {
     /// The deadline of a candidate name has passed while its question is in flight for another
     /// lookup that asked later.
     pub(super) fn handle_candidate_overdue(&mut self, id: LookupId, now: Instant) {
+        let kind = self.overdue_kind(id);
         self.unsubscribe(id, now);
         let is_proven = self.has_proven_nameserver();
         if let Some(entry) = self.lookups.get_mut(&id) {
             entry.candidate_timer = None;
-            entry.lookup.handle_candidate_overdue(is_proven);
+            entry.lookup.handle_candidate_overdue(kind, is_proven);
             self.advance_lookup(id, now);
         }
     }

@@ -69,7 +69,8 @@ impl Stub {
             lookups.flat_map(|entry| [entry.deadline, entry.candidate_timer, entry.paused_until]);
         let queries = self.queries.values().map(|entry| entry.timer);
         let connections = self.connections.values().map(|connection| connection.idle_at);
-        lookups.chain(queries).chain(connections).flatten().count()
+        let lines = self.lines.iter().map(|(_, timer)| *timer);
+        lookups.chain(queries).chain(connections).chain(lines).flatten().count()
     }
 
     /// The query in flight that asks this question. The name is in wire form.

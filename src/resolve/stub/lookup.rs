@@ -197,13 +197,17 @@ impl Lookup {
 
     /// The candidate's deadline has passed: the questions that are not settled have failed.
     /// `nameserver_is_proven` is whether any nameserver is known to work.
-    pub(crate) fn handle_candidate_overdue(&mut self, nameserver_is_proven: bool) {
+    pub(crate) fn handle_candidate_overdue(
+        &mut self,
+        kind: LookupErrorKind,
+        nameserver_is_proven: bool,
+    ) {
         if self.has_ended {
             return;
         }
         for family in &mut self.families {
             if matches!(family, FamilyState::ToAsk(_) | FamilyState::Asked) {
-                *family = FamilyState::Failed(LookupErrorKind::Timeout);
+                *family = FamilyState::Failed(kind);
             }
         }
         self.decide(nameserver_is_proven);
@@ -234,9 +238,9 @@ impl Lookup {
 
     /// The lookup's own deadline has passed. Addresses that came stay valid, and are still to be
     /// taken.
-    pub(crate) fn handle_deadline(&mut self) {
+    pub(crate) fn handle_deadline(&mut self, kind: LookupErrorKind) {
         if !self.has_ended {
-            self.finish(Err(LookupErrorKind::Timeout));
+            self.finish(Err(kind));
         }
     }
 

@@ -5,9 +5,9 @@
 //! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
 //! against a simulated network.
 //!
-//! Its methods stand in four files: here what the driver calls, in `in_flight` how lookups get
-//! their questions answered, in `queries` how queries get to sockets and responses to queries, in
-//! `udp` and `tcp` what is particular to each transport.
+//! Its methods stand in six files: here what the driver calls, in `in_flight` how lookups get their
+//! questions answered, in `turns` how queries wait for room at a nameserver, in `queries` how they
+//! get to sockets and responses to them, in `udp` and `tcp` what is particular to each transport.
 
 pub(crate) mod cache;
 pub(crate) mod connection;
@@ -18,11 +18,13 @@ mod in_flight;
 mod inspect;
 pub(crate) mod lookup;
 pub(crate) mod nameserver;
+mod pacing;
 mod queries;
 pub(crate) mod query;
 pub(crate) mod socket_error;
 pub(crate) mod sockets;
 mod tcp;
+mod turns;
 mod udp;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -35,6 +37,7 @@ use self::connection::Connection;
 use self::ids::{IdMap, Ids, LookupId, QueryId, SocketId};
 use self::lookup::Lookup;
 use self::nameserver::Nameserver;
+use self::pacing::Line;
 use self::query::{MAX_QUESTIONS, Query, QueryConfig, Settled};
 use self::sockets::{OutstandingQuery, Sockets};
 use super::error::{RecordType, Transport};
@@ -119,6 +122,9 @@ pub(crate) struct Stub {
     sockets: Sockets,
     connections: IdMap<SocketId, Connection>,
     timers: BTreeSet<(Instant, Timer)>,
+    /// The queries that wait for their turn at each nameserver, and when the next place there
+    /// becomes free without a response.
+    lines: Vec<(Line, Option<Instant>)>,
     transmits: VecDeque<Step>,
     ready: VecDeque<LookupId>,
     ids: Ids,
@@ -137,6 +143,8 @@ enum Timer {
     Candidate(LookupId),
     Pause(LookupId),
     Connection(SocketId),
+    /// A place in the window of this nameserver becomes free.
+    Turn(usize),
 }
 
 struct LookupEntry {
@@ -197,6 +205,7 @@ impl Stub {
     ) -> Self {
         let servers: Vec<_> = config.nameservers.iter().copied().map(Nameserver::new).collect();
         counters.start_generation(servers.iter().map(Nameserver::counters));
+        let lines = servers.iter().map(|_| Default::default()).collect();
         Self {
             sockets: Sockets::new(servers.len(), config.max_sockets, ids.clone()),
             config,
@@ -207,6 +216,7 @@ impl Stub {
             in_flight: HashMap::new(),
             connections: IdMap::default(),
             timers: BTreeSet::new(),
+            lines,
             transmits: VecDeque::new(),
             ready: VecDeque::new(),
             ids,
@@ -320,15 +330,20 @@ impl Stub {
                     }
                 }
                 Timer::Lookup(id) => {
+                    let kind = self.overdue_kind(id);
                     self.unsubscribe(id, now);
                     if let Some(entry) = self.lookups.get_mut(&id) {
                         entry.deadline = None;
-                        entry.lookup.handle_deadline();
+                        entry.lookup.handle_deadline(kind);
                         self.mark_ready(id);
                     }
                 }
                 Timer::Candidate(id) => self.handle_candidate_overdue(id, now),
                 Timer::Pause(id) => self.handle_pause_over(id, now),
+                Timer::Turn(server) => {
+                    self.lines[server].1 = None;
+                    self.advance_line(server, now);
+                }
                 Timer::Connection(socket) => {
                     self.connections.remove(&socket);
                     self.transmits.push_back(Step::Now(Transmit::CloseTcp { socket }));

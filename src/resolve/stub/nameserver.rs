@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::pacing::{Pacer, SendNumber, SendRank};
 use crate::resolve::stats::{NameserverCounters, add};
 
 /// The resend delay while the round-trip time of a nameserver is unknown. Long enough for a
@@ -17,6 +18,11 @@ const MAX_RESEND_DELAY: Duration = Duration::from_secs(1);
 /// A proven nameserver is late no sooner than this: loopback round-trip times are microseconds,
 /// and asking every nameserver after a scheduling hiccup would multiply packets for nothing.
 const MIN_LATE_DELAY: Duration = Duration::from_millis(50);
+/// A query that a nameserver has not answered for this long takes no place in its window, however
+/// short its round trips are.
+const MIN_PATIENCE: Duration = Duration::from_millis(5);
+/// The same before its first answer: longer than the round trip to most nameservers.
+const INITIAL_PATIENCE: Duration = Duration::from_millis(25);
 /// How long after a failure a nameserver is asked again, beside a proven one.
 const PROBE_DELAY: Duration = Duration::from_secs(5);
 /// How long EDNS stays disabled for a nameserver that did not support it: it may be upgraded, or
@@ -34,6 +40,9 @@ pub(crate) struct Nameserver {
     /// It has answered a query with EDNS.
     knows_edns: bool,
     edns_disabled_until: Option<Instant>,
+    pacer: Pacer,
+    /// How many queries wait for their turn: for the first time, or to be sent again.
+    waiting: [usize; 2],
     counters: Arc<NameserverCounters>,
 }
 
@@ -46,6 +55,8 @@ impl Nameserver {
             failed_at: None,
             knows_edns: false,
             edns_disabled_until: None,
+            pacer: Pacer::default(),
+            waiting: [0; 2],
             counters,
         }
     }
@@ -116,6 +127,84 @@ impl Nameserver {
         };
         self.rtt = Some((smoothed, deviation));
         self.counters.measured(smoothed);
+    }
+
+    /// Whether a query may be sent now: there is room in the window, and no other one that has
+    /// waited for longer goes before it.
+    pub(crate) fn may_be_sent(&self, rank: SendRank) -> bool {
+        let [first, resend] = self.waiting;
+        let is_next = match rank {
+            SendRank::First => first == 0,
+            SendRank::Resend => first + resend == 0,
+        };
+        is_next && self.pacer.has_room(rank)
+    }
+
+    /// Whether there is room for the first of those that wait.
+    pub(crate) fn has_room(&self, rank: SendRank) -> bool {
+        self.pacer.has_room(rank)
+    }
+
+    /// How many queries wait for their turn.
+    pub(crate) fn set_waiting(&mut self, waiting: [usize; 2]) {
+        self.waiting = waiting;
+        self.counters.paced(waiting.iter().sum(), self.pacer.window());
+    }
+
+    /// Records sends over UDP, and returns the number of the first.
+    pub(crate) fn note_udp_sends(&mut self, count: usize, now: Instant) -> SendNumber {
+        self.pacer.handle_timeout(self.patience(), now);
+        self.pacer.note_sends(count, now)
+    }
+
+    /// A response to a send over UDP came. `was_lost` is whether the send before it was.
+    pub(crate) fn handle_udp_response(
+        &mut self,
+        number: SendNumber,
+        is_answer: bool,
+        was_lost: bool,
+        now: Instant,
+    ) {
+        self.pacer.handle_response(number, is_answer, now);
+        if is_answer && was_lost {
+            self.handle_loss(number);
+        }
+    }
+
+    /// Whether so many queries are on the way to it that an error may be its answer to that.
+    pub(crate) fn is_under_load(&self) -> bool {
+        self.pacer.is_under_load()
+    }
+
+    /// It has refused a query because of how many it has.
+    pub(crate) fn handle_overload(&mut self, number: SendNumber) {
+        self.handle_loss(number);
+    }
+
+    fn handle_loss(&mut self, number: SendNumber) {
+        add(&self.counters.losses);
+        self.pacer.handle_loss(number);
+    }
+
+    /// Frees the places of queries that it has not answered for longer than it usually takes.
+    pub(crate) fn expire_sends(&mut self, now: Instant) {
+        self.pacer.handle_timeout(self.patience(), now);
+    }
+
+    /// When the next place becomes free without a response.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        self.pacer.poll_timeout(self.patience())
+    }
+
+    /// For how long a query counts as on the way.
+    fn patience(&self) -> Duration {
+        match self.rtt {
+            None => INITIAL_PATIENCE,
+            // Two round trips at least: the deviation of steady ones is close to nothing.
+            Some((smoothed, _)) => {
+                self.expected_wait().max(2 * smoothed).clamp(MIN_PATIENCE, MAX_RESEND_DELAY)
+            }
+        }
     }
 
     /// Counts a send to it: the first one about its question, or a resend.

@@ -17,7 +17,7 @@ impl Stub {
     pub(super) fn advance_query(&mut self, id: QueryId, now: Instant) {
         loop {
             let Some(entry) = self.queries.get_mut(&id) else { return };
-            if let Some(send) = entry.query.poll_send(&self.servers, now) {
+            if let Some(send) = entry.query.poll_send(&mut self.servers, now) {
                 self.send(id, send, now);
             } else if let Some((question, settled)) = entry.query.poll_settled() {
                 self.handle_settled(id, question, &settled, now);
@@ -25,6 +25,7 @@ impl Stub {
                 break;
             }
         }
+        self.line_up(id, now);
         let Some(entry) = self.queries.get_mut(&id) else { return };
         let after = entry.query.poll_timeout();
         let before = std::mem::replace(&mut entry.timer, after);
@@ -32,17 +33,22 @@ impl Stub {
         self.move_timer(Timer::Query(id), before, after);
         if is_done {
             self.queries.remove(&id);
+            if self.queries.is_empty() {
+                self.clear_lines();
+            }
         }
     }
 
     fn send(&mut self, query: QueryId, send: QuerySend, now: Instant) {
-        let QuerySend { server, transport, questions, edns } = send;
-        let sent = questions.iter().map(|question| SentQuery {
+        let QuerySend { server, transport, questions, edns, number, after_silence } = send;
+        let sent = questions.iter().enumerate().map(|(index, question)| SentQuery {
             question,
             server,
             transport,
             edns,
             at: now,
+            number: number.plus(index),
+            is_after_silence: after_silence.contains(question),
         });
         if transport == Transport::Tcp {
             return sent.for_each(|sent| self.send_over_tcp(query, sent));
@@ -104,10 +110,17 @@ impl Stub {
             _ => {}
         }
         let OutstandingQuery { query, sent, .. } = *outstanding;
+        // A hint may be forged: it makes no room.
+        if sent.transport == Transport::Udp && !matches!(response, Response::Hint(_)) {
+            let is_answer = matches!(response, Response::Answer(_) | Response::Truncated);
+            let nameserver = &mut self.servers[sent.server];
+            nameserver.handle_udp_response(sent.number, is_answer, sent.is_after_silence, now);
+        }
         if let Some(entry) = self.queries.get_mut(&query) {
             entry.query.handle_response(sent, response, &mut self.servers, now);
             self.advance_query(query, now);
         }
+        self.advance_line(sent.server, now);
     }
 
     /// Releases the sockets on which a question awaits responses: it is settled or abandoned.

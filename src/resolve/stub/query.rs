@@ -15,6 +15,7 @@ mod server_state;
 use std::time::{Duration, Instant};
 
 use super::nameserver::Nameserver;
+use super::pacing::{SendNumber, SendRank};
 use super::socket_error::SocketError;
 use crate::resolve::NameserverStrategy;
 use crate::resolve::error::{FailureCause, Rcode, RecordType, Transport};
@@ -23,7 +24,7 @@ use crate::resolve::wire::message::Response;
 
 pub(crate) use outcome::{Failure, NameserverFailure, Settled};
 pub(crate) use server_state::Questions;
-use server_state::{QuestionState, SendState, ServerState};
+use server_state::{QuestionState, SendState, ServerState, Turn};
 
 /// How many nameservers a query may go to. resolv.conf(5): "Up to MAXNS (currently 3) may be
 /// listed".
@@ -63,6 +64,10 @@ pub(crate) struct SentQuery {
     pub(crate) transport: Transport,
     pub(crate) edns: bool,
     pub(crate) at: Instant,
+    /// The nameserver's number for it; of no meaning over TCP.
+    pub(crate) number: SendNumber,
+    /// Whether the send before it got no response in time.
+    pub(crate) is_after_silence: bool,
 }
 
 /// Questions to be sent now, to one nameserver, from one socket.
@@ -72,6 +77,10 @@ pub(crate) struct QuerySend {
     pub(crate) transport: Transport,
     pub(crate) questions: Questions,
     pub(crate) edns: bool,
+    /// The number of the first question's send: the others follow.
+    pub(crate) number: SendNumber,
+    /// Of which questions the send before this one got no response in time.
+    pub(crate) after_silence: Questions,
 }
 
 /// One name's questions to the nameservers.
@@ -82,6 +91,7 @@ pub(crate) struct QuerySend {
 #[derive(Debug)]
 pub(crate) struct Query {
     config: QueryConfig,
+    started: Instant,
     deadline: Instant,
     questions: [Option<QuestionEntry>; MAX_QUESTIONS],
     servers: [ServerState; MAX_NAMESERVERS],
@@ -133,6 +143,7 @@ impl Query {
         let server_count = servers.len().min(MAX_NAMESERVERS);
         let mut query = Self {
             config,
+            started: now,
             deadline,
             questions,
             servers: Default::default(),
@@ -181,7 +192,7 @@ impl Query {
         servers: &mut [Nameserver],
         now: Instant,
     ) {
-        let SentQuery { question, server, transport, edns, at } = sent;
+        let SentQuery { question, server, transport, edns, at, .. } = sent;
         if !self.is_open(question) {
             return;
         }
@@ -215,6 +226,10 @@ impl Query {
                 if !self.retry_without_edns(question, server, transport, edns) {
                     self.fail_with(Rcode::BADVERS, sent, servers, now);
                 }
+            }
+            Response::Failure(rcode) if is_overload(rcode, sent, &servers[server]) => {
+                servers[server].handle_overload(sent.number);
+                self.handle_hint(rcode, sent, servers, now);
             }
             Response::Failure(rcode) => self.fail_with(rcode, sent, servers, now),
             Response::LameReferral => {
@@ -364,8 +379,13 @@ impl Query {
         }
     }
 
-    /// What to send now.
-    pub(crate) fn poll_send(&mut self, servers: &[Nameserver], now: Instant) -> Option<QuerySend> {
+    /// What to send now. What finds no room in the window of its nameserver waits for its turn:
+    /// see [`poll_turn`](Self::poll_turn).
+    pub(crate) fn poll_send(
+        &mut self,
+        servers: &mut [Nameserver],
+        now: Instant,
+    ) -> Option<QuerySend> {
         let open = self.open();
         for server in 0..self.server_count {
             for transport in TRANSPORTS {
@@ -376,12 +396,65 @@ impl Query {
                         due.insert(question);
                     }
                 }
-                if !due.is_empty() {
-                    return Some(self.note_send(server, transport, due, servers, now));
+                if due.is_empty() {
+                    continue;
                 }
+                if transport == Transport::Udp {
+                    let rank = self.rank(server, due);
+                    let turn = &mut self.servers[server].turn;
+                    match *turn {
+                        Turn::NotNeeded if servers[server].may_be_sent(rank) => {}
+                        Turn::NotNeeded => {
+                            *turn = Turn::Wanted(rank);
+                            continue;
+                        }
+                        Turn::Wanted(_) | Turn::Waiting => continue,
+                        Turn::Come => *turn = Turn::NotNeeded,
+                    }
+                }
+                return Some(self.note_send(server, transport, due, servers, now));
             }
         }
         None
+    }
+
+    fn rank(&self, server: usize, questions: Questions) -> SendRank {
+        let sends = |question: usize| self.servers[server].questions[question].udp.sends;
+        let is_first = questions.iter().any(|question| sends(question) == 0);
+        if is_first { SendRank::First } else { SendRank::Resend }
+    }
+
+    /// A nameserver for whose next free place this query is to be put in line. Each is returned
+    /// once; [`handle_turn`](Self::handle_turn) is to be called when the place is free.
+    pub(crate) fn poll_turn(&mut self) -> Option<(usize, SendRank)> {
+        let mut servers = self.servers[..self.server_count].iter_mut().enumerate();
+        servers.find_map(|(index, server)| match server.turn {
+            Turn::Wanted(rank) => {
+                server.turn = Turn::Waiting;
+                Some((index, rank))
+            }
+            Turn::NotNeeded | Turn::Waiting | Turn::Come => None,
+        })
+    }
+
+    /// The turn of this query at a nameserver has come: [`poll_send`](Self::poll_send) may send to
+    /// it, once.
+    pub(crate) fn handle_turn(&mut self, server: usize) {
+        let is_due = |question: &QuestionState| question.udp.state == SendState::Due;
+        let is_needed = self.servers[server].questions.iter().any(is_due);
+        self.servers[server].turn = if is_needed { Turn::Come } else { Turn::NotNeeded };
+    }
+
+    /// Whether a question waits for its turn, and was not sent to any nameserver yet.
+    pub(crate) fn is_unsent(&self, question: usize) -> bool {
+        let servers = &self.servers[..self.server_count];
+        let sends = |server: &ServerState| {
+            let QuestionState { udp, tcp, .. } = server.questions[question];
+            udp.sends + tcp.sends
+        };
+        self.is_open(question)
+            && servers.iter().all(|server| sends(server) == 0)
+            && servers.iter().any(|server| server.turn == Turn::Waiting)
     }
 
     /// A question that was settled, and its outcome. Each is returned once.
@@ -433,4 +506,12 @@ impl Query {
         state.failures = Vec::new();
         state.settled = Some(settled);
     }
+}
+
+/// Whether an error is the nameserver's answer to the load, as dnsmasq's REFUSED beyond its limit
+/// of queries in flight is. The question is then sent again in its time, as if it had been lost.
+fn is_overload(rcode: Rcode, sent: SentQuery, server: &Nameserver) -> bool {
+    sent.transport == Transport::Udp
+        && matches!(rcode, Rcode::REFUSED | Rcode::SERVFAIL)
+        && server.is_under_load()
 }

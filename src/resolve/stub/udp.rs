@@ -52,6 +52,7 @@ impl Stub {
         self.count_sockets();
         self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
         for o in entry.outstanding.open() {
+            self.servers[entry.server].handle_udp_response(o.sent.number, false, false, now);
             // No descriptor is left for another socket, so an open one is shared.
             let other = if error == SocketError::OutOfResources && !o.is_out {
                 self.sockets.any(entry.server, &mut *self.random)
@@ -65,6 +66,7 @@ impl Stub {
                 self.advance_query(o.query, now);
             }
         }
+        self.advance_line(entry.server, now);
     }
 
     pub(super) fn send_over_udp(&mut self, socket: SocketId, query: QueryId, sent: SentQuery) {

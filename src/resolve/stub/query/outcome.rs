@@ -43,6 +43,8 @@ impl Failure {
             LookupErrorKind::ServerFailure
         } else if any(|c| matches!(c, FailureCause::Timeout)) {
             LookupErrorKind::Timeout
+        } else if any(|c| matches!(c, FailureCause::NotSent)) {
+            LookupErrorKind::Overloaded
         } else if any(|c| matches!(c, FailureCause::OutOfResources)) {
             LookupErrorKind::Resources
         } else {

@@ -115,7 +115,11 @@ impl Query {
         now: Instant,
     ) {
         let nameserver = servers[server].addr();
-        let elapsed = self.servers[server].first_sent.map_or(Duration::ZERO, |at| now - at);
+        let since = match cause {
+            FailureCause::NotSent => Some(self.started),
+            _ => self.servers[server].first_sent,
+        };
+        let elapsed = since.map_or(Duration::ZERO, |at| now - at);
         let state = self.questions[question].as_mut().expect("an open question exists");
         state.failures.retain(|f| (f.nameserver, f.transport) != (nameserver, transport));
         state.failures.push(NameserverFailure { nameserver, transport, cause, elapsed });
@@ -127,7 +131,9 @@ impl Query {
             let QuestionState { udp, tcp, hint, .. } = self.servers[server].questions[question];
             let is_unanswered =
                 |state| matches!(state, SendState::Waiting | SendState::Late | SendState::Silent);
-            if is_unanswered(udp.state) {
+            if udp.state == SendState::Due && udp.sends == 0 {
+                self.record(question, server, Transport::Udp, FailureCause::NotSent, servers, now);
+            } else if is_unanswered(udp.state) || udp.state == SendState::Due {
                 let cause = hint.map_or(FailureCause::Timeout, FailureCause::Rcode);
                 self.record(question, server, Transport::Udp, cause, servers, now);
             }

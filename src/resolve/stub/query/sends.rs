@@ -8,6 +8,7 @@ use super::{MAX_SENDS, Query, QuerySend};
 use crate::resolve::NameserverStrategy;
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
+use crate::resolve::stub::pacing::SendNumber;
 
 /// By how much the delay of the second resend exceeds that of the first: a loss of the first two
 /// packets costs little, and the third send bridges an outage of a second.
@@ -131,14 +132,14 @@ impl Query {
         server: usize,
         transport: Transport,
         questions: Questions,
-        servers: &[Nameserver],
+        servers: &mut [Nameserver],
         now: Instant,
     ) -> QuerySend {
         // Half of what is left at most, so that a short timeout still sees its resends.
         let longest = self.deadline.saturating_duration_since(now) / 2;
         let server_state = &mut self.servers[server];
         server_state.first_sent.get_or_insert(now);
-        let mut is_last = false;
+        let (mut is_last, mut after_silence) = (false, Questions::default());
         for question in questions.iter() {
             let via = server_state.questions[question].via(transport);
             let delay = match transport {
@@ -152,6 +153,9 @@ impl Query {
             servers[server].note_sent(via.sends == 0);
             via.sends += 1;
             via.state = SendState::Waiting;
+            if std::mem::take(&mut via.was_silent) {
+                after_silence.insert(question);
+            }
             via.next = Some(now + delay.min(longest));
             is_last |= via.sends == MAX_SENDS;
         }
@@ -161,7 +165,11 @@ impl Query {
             && !server_state.without_edns
             && servers[server].speaks_edns(now)
             && !(transport == Transport::Udp && is_last);
-        QuerySend { server, transport, questions, edns }
+        let number = match transport {
+            Transport::Udp => servers[server].note_udp_sends(questions.iter().count(), now),
+            Transport::Tcp => SendNumber::default(),
+        };
+        QuerySend { server, transport, questions, edns, number, after_silence }
     }
 
     /// A send has not been answered in time, or could not be made and is to be tried again.
@@ -191,6 +199,7 @@ impl Query {
             }
             (SendState::Waiting, Transport::Udp) => {
                 servers[server].handle_silence(now);
+                via.was_silent = true;
                 // In turn, the next nameserver is asked instead, and this one again in the next
                 // round.
                 if in_turn || !via.mark_due() {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{MAX_QUESTIONS, MAX_SENDS};
 use crate::resolve::error::{Rcode, Transport};
+use crate::resolve::stub::pacing::SendRank;
 
 /// A set of questions of one query, by index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,19 @@ pub(super) struct ServerState {
     pub(super) first_sent: Option<Instant>,
     /// The nameserver has refused EDNS for this query.
     pub(super) without_edns: bool,
+    pub(super) turn: Turn,
+}
+
+/// Where a query stands in the line before a nameserver whose window is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Turn {
+    #[default]
+    NotNeeded,
+    /// It has to be put in line.
+    Wanted(SendRank),
+    Waiting,
+    /// It may send to it now.
+    Come,
 }
 
 /// One question at one nameserver: over UDP, over TCP, or, once ids seem to be guessed, over both
@@ -55,6 +69,8 @@ pub(super) struct TransportState {
     pub(super) sends: u8,
     /// When it is overdue, or sent again.
     pub(super) next: Option<Instant>,
+    /// Its last send got no response in time.
+    pub(super) was_silent: bool,
 }
 
 /// The sends of a question to one nameserver over one transport.
