@@ -17,6 +17,8 @@ use crate::{LookupError, LookupErrorKind, LookupResult};
 
 /// RFC 9520 section 3.1.
 const MAX_SENDS: u8 = 3;
+/// RFC 9520 section 3.2: what was silent to so many is left alone for so long.
+const SILENT_PAUSE: Duration = Duration::from_secs(1);
 /// How many turns may pass at one point in time without an event: timers that fire together.
 const MAX_IDLE_TURNS: u32 = 16;
 /// Who comes so soon after the first shares its answer.
@@ -54,7 +56,8 @@ pub(super) struct Checks {
     lookups: HashMap<LookupId, Watched>,
     /// The ends of their time.
     budgets: BTreeSet<(Duration, LookupId)>,
-    sends: HashMap<(u64, RecordType, usize, bool), u8>,
+    /// How often each question was sent, and when last.
+    sends: HashMap<(u64, RecordType, usize, bool), (u8, Duration)>,
     last_turn: Duration,
     idle_turns: u32,
     turns_to_audit: usize,
@@ -191,16 +194,25 @@ impl Checks {
     }
 
     /// A query was sent: a lookup waits for it, and it was not sent too often.
-    pub(super) fn sent(&mut self, stub: &Stub, server: usize, socket: SocketId, query: &Query) {
+    pub(super) fn sent(
+        &mut self,
+        stub: &Stub,
+        server: usize,
+        socket: SocketId,
+        query: &Query,
+        at: Duration,
+    ) {
         self.reference.sent(socket, query);
         let Query { name, record_type, .. } = query;
         let Some(query_id) = stub.query_in_flight(&query.wire_name, *record_type) else {
             panic!("{name} {record_type} was sent, and no lookup waits for it");
         };
         let is_tcp = query.transport == Transport::Tcp;
-        let sends = self.sends.entry((query_id, *record_type, server, is_tcp)).or_default();
-        *sends += 1;
-        assert!(*sends <= MAX_SENDS, "{name} {record_type} sent a fourth time");
+        let sent = self.sends.entry((query_id, *record_type, server, is_tcp)).or_default();
+        let (sends, last) = *sent;
+        let may_be_sent = sends < MAX_SENDS || !is_tcp && at >= last + SILENT_PAUSE;
+        assert!(may_be_sent, "{name} {record_type} sent a fourth time too soon");
+        *sent = (sends.saturating_add(1), at);
     }
 
     /// A turn begins.

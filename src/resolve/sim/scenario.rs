@@ -53,6 +53,7 @@ struct ScenarioConfig {
     cache: Option<CacheOptions>,
     lookup: LookupConfig,
     policy: AddressPolicy,
+    outage: Option<[Duration; 2]>,
 }
 
 impl ScenarioConfig {
@@ -61,6 +62,7 @@ impl ScenarioConfig {
         let mut hosts = Hosts::default();
         let mut cache = None;
         let mut policy = AddressPolicy::default();
+        let mut outage = None;
         for setting in text.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
             match *setting.split_whitespace().collect::<Vec<_>>() {
                 ["search", ref list @ ..] => {
@@ -70,6 +72,8 @@ impl ScenarioConfig {
                 ["hosts", ref line @ ..] => {
                     hosts = Hosts::parse(line.join(" ").as_bytes(), &|_| None);
                 }
+                // No query between these reaches a nameserver.
+                ["outage", from, until] => outage = Some([from, until].map(duration)),
                 ["ndots", number] => ndots = number.parse().unwrap(),
                 ["deny", prefix] => policy = policy.deny(prefix.parse().unwrap()),
                 ["all"] => stub.query.strategy = NameserverStrategy::All,
@@ -100,7 +104,7 @@ impl ScenarioConfig {
         }
         let (hosts, search) = (hosts.into(), search.into());
         let lookup = LookupConfig { hosts, search, ndots, ..LookupConfig::default() };
-        Self { stub, cache, lookup, policy }
+        Self { stub, cache, lookup, policy, outage }
     }
 }
 
@@ -125,7 +129,7 @@ impl Scenario<'_> {
 
     /// The world before its first step.
     pub(super) fn start(&self) -> World {
-        let ScenarioConfig { stub, cache, lookup: lookup_config, policy } =
+        let ScenarioConfig { stub, cache, lookup: lookup_config, policy, outage } =
             ScenarioConfig::new(self.config, self.servers.len());
         let nameservers = stub.nameservers.clone();
         let scripts = self.servers.iter().map(|text| {
@@ -134,6 +138,7 @@ impl Scenario<'_> {
         });
         let mut random = Random::new(1);
         let mut world = World::new(stub, cache, scripts.collect(), move || random.id());
+        world.outage = outage;
         let mut lookups = 0;
         for step in self.steps {
             let words: Vec<&str> = step.split_whitespace().collect();

@@ -91,6 +91,8 @@ pub(super) struct World {
     pub(super) consumers: HashMap<LookupId, Consumer>,
     pub(super) checks: Checks,
     pub(super) keeps_log: bool,
+    /// From when until when no query reaches a nameserver.
+    pub(super) outage: Option<[Duration; 2]>,
     start: Instant,
     now: Instant,
     config: StubConfig,
@@ -171,6 +173,7 @@ impl World {
             consumers: HashMap::new(),
             checks,
             keeps_log: true,
+            outage: None,
             start,
             now: start,
             servers,
@@ -448,9 +451,11 @@ impl World {
     fn send(&mut self, server: usize, socket: SocketId, query: Query) {
         let at = self.elapsed();
         let stub = self.core.with_socket(socket).expect("who sends has the socket");
-        self.checks.sent(stub, server, socket, &query);
-        for reaction in self.servers[server].handle_query(&query, at) {
-            self.react(socket, query.transport, reaction);
+        self.checks.sent(stub, server, socket, &query, at);
+        if self.outage.is_none_or(|[from, until]| at < from || at >= until) {
+            for reaction in self.servers[server].handle_query(&query, at) {
+                self.react(socket, query.transport, reaction);
+            }
         }
         if self.keeps_log {
             self.log.push(Record { at, server, socket, query });

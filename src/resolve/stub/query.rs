@@ -392,7 +392,7 @@ impl Query {
                 let mut due = Questions::default();
                 for question in open.iter() {
                     let via = self.servers[server].questions[question].via(transport);
-                    if via.state == SendState::Due {
+                    if via.is_due() {
                         due.insert(question);
                     }
                 }
@@ -440,8 +440,7 @@ impl Query {
     /// The turn of this query at a nameserver has come: [`poll_send`](Self::poll_send) may send to
     /// it, once.
     pub(crate) fn handle_turn(&mut self, server: usize) {
-        let is_due = |question: &QuestionState| question.udp.state == SendState::Due;
-        let is_needed = self.servers[server].questions.iter().any(is_due);
+        let is_needed = self.servers[server].questions.iter().any(|q| q.udp.is_due());
         self.servers[server].turn = if is_needed { Turn::Come } else { Turn::NotNeeded };
     }
 

@@ -29,7 +29,7 @@ fn a_silent_first_nameserver_costs_nothing() {
 }
 
 #[test]
-fn silence_everywhere_ends_exactly_at_the_timeout_after_three_sends_each() {
+fn silence_everywhere_ends_exactly_at_the_timeout_after_three_sends_each_and_one_a_second() {
     for count in 1..=3 {
         for timeout in [50, 1000, 5000, 30_000] {
             for strategy in ["", "all", "in-turn"] {
@@ -41,7 +41,8 @@ fn silence_everywhere_ends_exactly_at_the_timeout_after_three_sends_each() {
                 let scenario =
                     Scenario { config: &config, servers: &servers, steps, results, ..SCENARIO };
                 let world = scenario.check();
-                assert!(world.log.len() <= 2 * 3 * count, "{config}: {}", queries(&world));
+                let most = 2 * count * (3 + timeout / 1000);
+                assert!(world.log.len() <= most, "{config}: {}", queries(&world));
             }
         }
     }

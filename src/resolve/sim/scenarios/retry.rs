@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries};
+use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries, results};
 
 const OK: &str = "* * -> answer 192.0.2.1";
 
@@ -18,7 +18,8 @@ fn rt01_two_lost_queries_cost_a_second_and_each_send_has_its_own_port_and_id() {
 }
 
 /// All are asked at once while none has proved itself, so a silent one costs nothing; one after the
-/// other, the next is asked when the first is late, and the waits grow.
+/// other, the next is asked when the first is late, the waits grow, and after the last round each is
+/// asked again a second after its last send.
 #[test]
 fn rt02_a_silent_first_nameserver_does_not_hold_up_the_second() {
     let servers = &["* * -> drop", OK];
@@ -28,8 +29,11 @@ fn rt02_a_silent_first_nameserver_does_not_hold_up_the_second() {
     let queries = "0 ns1 www.example A, 250 ns2 www.example A";
     Scenario { config: "in-turn", servers, results, queries, ..SCENARIO }.check();
     let servers = &["* * -> drop | drop", "* * -> drop | drop"];
-    let queries = "0 ns1 www.example A, 250 ns2 www.example A, \
-                   500 ns1 www.example A, 1250 ns2 www.example A";
+    let queries = "0 ns1 www.example A, 250 ns2 www.example A, 500 ns1 www.example A, \
+                   1250 ns2 www.example A, 2000 ns1 www.example A plain, \
+                   2250 ns2 www.example A plain, 3000 ns1 www.example A plain, \
+                   3250 ns2 www.example A plain, 4000 ns1 www.example A plain, \
+                   4250 ns2 www.example A plain";
     let results = &["Timeout@5000"];
     Scenario { config: "in-turn", servers, results, queries, ..SCENARIO }.check();
 }
@@ -50,7 +54,7 @@ fn rt04_servfail_everywhere_takes_each_nameserver_as_often_as_attempts_says() {
             let config = format!("attempts {attempts}; {strategy}");
             let world = Scenario { config: &config, servers, ..SCENARIO }.check();
             assert_eq!(world.log.len(), sends, "{config}: {}", queries(&world));
-            assert!(crate::resolve::sim::scenario::results(&world, 1).starts_with("ServerFailure"));
+            assert!(results(&world, 1).starts_with("ServerFailure"));
         }
     }
 }
@@ -235,4 +239,37 @@ fn rt20_a_refused_port_passes_the_question_on_at_once_and_the_next_try_has_a_new
     let results = &["192.0.2.1@252 =www.example@252 ok@252"];
     let world = Scenario { servers, results, ..SCENARIO }.check();
     assert_ne!(world.log[0].socket, world.log[1].socket);
+}
+
+/// A restart, or a network that is gone for a moment: whatever its length, within the budget it
+/// costs time and no lookup, and no more than a second after its end.
+#[test]
+fn rr20_an_outage_costs_no_lookup_and_at_most_a_second_after_its_end() {
+    for strategy in ["", "all", "in-turn"] {
+        for count in [1, 2, 3] {
+            for is_known in [false, true] {
+                for outage in [200, 350, 500, 750, 1000, 2000, 3000, 3999] {
+                    check_outage(strategy, count, is_known, outage);
+                }
+            }
+        }
+    }
+}
+
+/// All nameservers are out of reach for so many milliseconds, in which ten lookups begin.
+fn check_outage(strategy: &str, count: usize, is_known: bool, outage: u64) {
+    let (start, end) = (10_000, 10_000 + outage);
+    let config = format!("{strategy}; outage {start} {end}");
+    let servers = vec![OK; count];
+    let begin = |n: u64| format!("{} lookup n{n}.example", start + n * outage / 10);
+    let known = is_known.then(|| "0 lookup known.example".to_owned());
+    let steps: Vec<_> = known.into_iter().chain((0..10).map(begin)).collect();
+    let steps: Vec<_> = steps.iter().map(String::as_str).collect();
+    let world = Scenario { config: &config, servers: &servers, steps: &steps, ..SCENARIO }.check();
+    for id in (1..).take(steps.len()) {
+        let text = results(&world, id);
+        let at = text.rsplit_once("ok@").and_then(|(_, at)| at.parse::<u64>().ok());
+        let is_in_time = at.is_some_and(|at| at <= end + 1001);
+        assert!(is_in_time, "{config}, {count} nameservers, known: {is_known}: {text}");
+    }
 }

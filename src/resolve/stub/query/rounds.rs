@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Query;
 use super::outcome::{Failure, NameserverFailure, Settled};
-use super::server_state::{QuestionState, SendState};
+use super::server_state::{QuestionState, SendState, TransportState};
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
 
@@ -82,10 +82,21 @@ impl Query {
             .any(|server| server.questions[question].may_be_asked(self.config.tcp_only));
         let is_last = state.failed_rounds >= self.config.attempts || !may_be_asked;
         match pause.map(|pause| now + pause) {
-            None if is_last => {}
+            None if is_last => self.resend_to_silent(question, now),
             None => self.start_round(question, servers, now),
             Some(retry_at) if !is_last && retry_at < deadline => state.retry_at = Some(retry_at),
             Some(_) => self.settle_failed(question, servers, now),
+        }
+    }
+
+    /// The last round of nameservers that are asked in turn is over, and all were silent: each is
+    /// asked again from time to time until the deadline.
+    fn resend_to_silent(&mut self, question: usize, now: Instant) {
+        for server in &mut self.servers[..self.server_count] {
+            let via = &mut server.questions[question].udp;
+            if via.is_silent() {
+                via.enter_silence(now);
+            }
         }
     }
 
@@ -129,15 +140,16 @@ impl Query {
     pub(super) fn settle_failed(&mut self, question: usize, servers: &[Nameserver], now: Instant) {
         for server in 0..self.server_count {
             let QuestionState { udp, tcp, hint, .. } = self.servers[server].questions[question];
-            let is_unanswered =
-                |state| matches!(state, SendState::Waiting | SendState::Late | SendState::Silent);
+            let is_unanswered = |via: TransportState| {
+                via.is_silent() || matches!(via.state, SendState::Waiting | SendState::Late)
+            };
             if udp.state == SendState::Due && udp.sends == 0 {
                 self.record(question, server, Transport::Udp, FailureCause::NotSent, servers, now);
-            } else if is_unanswered(udp.state) || udp.state == SendState::Due {
+            } else if is_unanswered(udp) || udp.state == SendState::Due {
                 let cause = hint.map_or(FailureCause::Timeout, FailureCause::Rcode);
                 self.record(question, server, Transport::Udp, cause, servers, now);
             }
-            if is_unanswered(tcp.state) {
+            if is_unanswered(tcp) {
                 let cause = FailureCause::Timeout;
                 self.record(question, server, Transport::Tcp, cause, servers, now);
             }

@@ -11,8 +11,12 @@ use crate::resolve::stub::nameserver::Nameserver;
 use crate::resolve::stub::pacing::SendNumber;
 
 /// By how much the delay of the second resend exceeds that of the first: a loss of the first two
-/// packets costs little, and the third send bridges an outage of a second.
+/// packets costs little.
 const RESEND_GROWTH: u32 = 3;
+/// RFC 9520 section 3.2 has a nameserver that was silent to three sends left alone for a second at
+/// least. After that the question is sent once more, and so on until the deadline: a nameserver
+/// that restarts, or a network that comes back, is met again within a second.
+pub(super) const SILENT_RESEND_DELAY: Duration = Duration::from_secs(1);
 /// By how much the resend delay of one query may differ from the usual one, in thousandths. A burst
 /// of lookups that overruns a nameserver's socket buffer would otherwise be sent again in as short
 /// a time, and overrun it again. A fifth spreads it over a tenth of a second the first time, and
@@ -144,23 +148,31 @@ impl Query {
             let via = server_state.questions[question].via(transport);
             let delay = match transport {
                 Transport::Udp => {
-                    let usual =
-                        servers[server].resend_delay() * RESEND_GROWTH.pow(via.sends.into());
-                    usual * self.resend_permille / 1000
+                    let growth = RESEND_GROWTH.pow(via.sends.into());
+                    servers[server].resend_delay() * growth * self.resend_permille / 1000
                 }
                 Transport::Tcp => TCP_LATE_DELAY,
             };
             servers[server].note_sent(via.sends == 0);
+            via.last_sent = Some(now);
+            if via.state == SendState::SilentDue {
+                via.state = SendState::Silent;
+                via.next = Some(now + SILENT_RESEND_DELAY);
+                is_last = true;
+                after_silence.insert(question);
+                continue;
+            }
             via.sends += 1;
             via.state = SendState::Waiting;
             if std::mem::take(&mut via.was_silent) {
                 after_silence.insert(question);
             }
-            via.next = Some(now + delay.min(longest));
             is_last |= via.sends == MAX_SENDS;
+            let longest = if is_last { longest.min(SILENT_RESEND_DELAY) } else { longest };
+            via.next = Some(now + delay.min(longest));
         }
         // Some middleboxes drop queries with EDNS (RFC 6891 section 6.2.5), which shows by silence
-        // alone: the last send has none.
+        // alone: the last send of the round has none, and none of those after it.
         let edns = self.config.edns
             && !server_state.without_edns
             && servers[server].speaks_edns(now)
@@ -207,8 +219,17 @@ impl Query {
                         let cause = FailureCause::Rcode(rcode);
                         return self.fail(question, server, transport, cause, servers, now);
                     }
-                    via.enter(SendState::Silent);
+                    via.enter_silence(now);
+                    if in_turn {
+                        // In its next round; after the last one, see `finish_round_if_over`.
+                        via.next = None;
+                    }
                 }
+            }
+            (SendState::Silent, Transport::Udp) => {
+                servers[server].handle_silence(now);
+                via.enter(SendState::SilentDue);
+                return;
             }
             _ => via.enter(SendState::Silent),
         }

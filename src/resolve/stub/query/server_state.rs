@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::sends::SILENT_RESEND_DELAY;
 use super::{MAX_QUESTIONS, MAX_SENDS};
 use crate::resolve::error::{Rcode, Transport};
 use crate::resolve::stub::pacing::SendRank;
@@ -69,6 +70,7 @@ pub(super) struct TransportState {
     pub(super) sends: u8,
     /// When it is overdue, or sent again.
     pub(super) next: Option<Instant>,
+    pub(super) last_sent: Option<Instant>,
     /// Its last send got no response in time.
     pub(super) was_silent: bool,
 }
@@ -85,12 +87,24 @@ pub(super) enum SendState {
     Late,
     /// Not sent, since the process is out of descriptors or memory; tried again soon.
     Held,
-    /// Every send was made, and the last one is overdue. A late response is still accepted.
+    /// Every send of the round was made, and the last one is overdue. A late response is still
+    /// accepted, and over UDP the question is sent again from time to time.
     Silent,
+    /// Silent, and to be sent again now.
+    SilentDue,
     Failed,
 }
 
 impl TransportState {
+    /// Whether it is to be sent now.
+    pub(super) fn is_due(self) -> bool {
+        matches!(self.state, SendState::Due | SendState::SilentDue)
+    }
+
+    pub(super) fn is_silent(self) -> bool {
+        matches!(self.state, SendState::Silent | SendState::SilentDue)
+    }
+
     pub(super) fn is_open(self) -> bool {
         use SendState::{Due, Held, Late, Waiting};
         matches!(self.state, Due | Waiting | Late | Held)
@@ -99,6 +113,13 @@ impl TransportState {
     pub(super) fn enter(&mut self, state: SendState) {
         self.state = state;
         self.next = None;
+    }
+
+    /// Every send was made. Over UDP it is sent again `SILENT_RESEND_DELAY` after the last one.
+    pub(super) fn enter_silence(&mut self, now: Instant) {
+        self.enter(SendState::Silent);
+        let again = self.last_sent.map(|at| at + SILENT_RESEND_DELAY);
+        self.next = again.map(|at| at.max(now));
     }
 
     /// Marks it to be sent now. Returns `false` if it was sent as often as it may be.
@@ -126,8 +147,7 @@ impl QuestionState {
     /// Every send is overdue, but a late response may come.
     pub(super) fn is_silent(&self) -> bool {
         let transports = [self.udp, self.tcp];
-        !transports.iter().any(|via| via.is_open())
-            && transports.iter().any(|via| via.state == SendState::Silent)
+        !transports.iter().any(|via| via.is_open()) && transports.iter().any(|via| via.is_silent())
     }
 
     /// Whether it has failed over each transport that was tried.
