@@ -62,7 +62,7 @@ impl ResolverBuilder {
     ///
     /// | line | here |
     /// |---|---|
-    /// | `nameserver` | The first three. An address with a zone (`fe80::1%eth0`), and no port. `0.0.0.0` and `::` are this machine. Without any: `127.0.0.1`, reported as a diagnostic. |
+    /// | `nameserver` | The first three, asked in this order: see [`NameserverStrategy::Hedged`]. An address with a zone (`fe80::1%eth0`), and no port. `0.0.0.0` and `::` are this machine. Without any: `127.0.0.1`, reported as a diagnostic. |
     /// | `search`, `domain` | The last such line holds, of any length. Without any: the domain of the machine's own name. `search .` is no search list. |
     /// | `sortlist` | Not supported, reported as a diagnostic: addresses are ordered by RFC 6724. |
     ///
@@ -70,7 +70,7 @@ impl ResolverBuilder {
     /// |---|---|
     /// | `ndots:n` | 0 to 15, default 1. |
     /// | `timeout:n` | 1 to 30 s, default 5 s: for one candidate name at all nameservers, resends and aliases included, where the C library means one query to one nameserver. |
-    /// | `attempts:n` | 1 to 5, default 2: how often a question may fail at every nameserver. No question is sent to one nameserver more than three times (RFC 9520). |
+    /// | `attempts:n` | 1 to 5, default 2: how often a question may fail at every nameserver. No question is sent to one nameserver more than three times (RFC 9520 section 3.1); after that, if it was silent, once a second (section 3.2). |
     /// | `rotate` | Each lookup starts with the next nameserver, one after the other ([`NameserverStrategy::InTurn`]). |
     /// | `use-vc` (`usevc`, `tcp`) | TCP alone. |
     /// | `edns0` | On; `-edns0` turns it off. |
@@ -112,7 +112,7 @@ impl ResolverBuilder {
     }
 
     /// Which nameservers a query goes to, and when the others are tried. Default:
-    /// [`NameserverStrategy::Adaptive`], or [`NameserverStrategy::InTurn`] with the option `rotate`
+    /// [`NameserverStrategy::Hedged`], or [`NameserverStrategy::InTurn`] with the option `rotate`
     /// of resolv.conf.
     pub fn strategy(mut self, strategy: NameserverStrategy) -> Self {
         self.settings.strategy = Some(strategy);
@@ -130,7 +130,7 @@ impl ResolverBuilder {
     /// How often a question may fail at every nameserver before it fails; a resend after silence
     /// does not count. Default: `attempts` of resolv.conf, 2 there. 1 to 5; a value outside is set
     /// to the nearer end. No question is sent to one nameserver more than three times (RFC 9520
-    /// section 3.1), so 4 and 5 are as 3.
+    /// section 3.1), but once a second to one that was silent (section 3.2), so 4 and 5 are as 3.
     pub fn attempts(mut self, attempts: u8) -> Self {
         self.settings.attempts = Some(attempts.clamp(*ATTEMPTS.start(), *ATTEMPTS.end()));
         self

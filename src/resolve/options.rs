@@ -74,20 +74,27 @@ impl LookupOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NameserverStrategy {
-    /// The quickest nameserver that has proved itself first, the others when it is late; all at
-    /// once while none has.
+    /// The first nameserver listed; the others as well when it is late for its own round-trip time
+    /// (5 ms at the least, 250 ms before its first answer), or has failed.
     ///
-    /// For nameservers that are equivalent, which is the usual case: a dead one costs no time, and
-    /// three do not cost three times the packets.
+    /// An address counts whoever says it. That a name does not exist, or has no address, counts
+    /// from a later nameserver only once every earlier one has failed or is overdue (100 ms at the
+    /// least): so a private name that only the first one knows is found, although a later one may
+    /// have been asked for it. A nameserver that was silent or failing twice in a row stands behind
+    /// the others until it answers a probe, which is sent every five seconds beside a query of
+    /// theirs: a dead first one costs its delay once, not each time.
     #[default]
-    Adaptive,
-    /// All at once, always.
+    Hedged,
+    /// All at once, always. The first valid answer counts.
     ///
-    /// For the least latency at the cost of a query to each nameserver for every question.
+    /// For the least latency with nameservers that are equivalent, at the cost of a query to each
+    /// of them for every question. A name that only one of them knows is not found if another one
+    /// is quicker to say so.
     All,
     /// One after the other, the next when one is late or fails.
     ///
-    /// As the C library does it; for nameservers whose order matters, or whose load is to be spread
-    /// with the option `rotate` of resolv.conf.
+    /// As the C library does it; for nameservers whose load is to be spread with the option
+    /// `rotate` of resolv.conf. A name that only the first one knows is found while that one
+    /// answers.
     InTurn,
 }

@@ -72,7 +72,7 @@ impl Settings {
     pub(crate) fn stub_config(&self, conf: &ResolvConf) -> StubConfig {
         let options = &conf.options;
         let default_strategy =
-            if options.rotate { NameserverStrategy::InTurn } else { NameserverStrategy::Adaptive };
+            if options.rotate { NameserverStrategy::InTurn } else { NameserverStrategy::Hedged };
         let nameservers =
             if self.nameservers.is_empty() { &conf.nameservers } else { &self.nameservers };
         let pairing = if options.single_request {

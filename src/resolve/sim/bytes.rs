@@ -204,7 +204,7 @@ pub(in crate::resolve) fn query_machine(bytes: &[u8]) {
     let input = Input::new(bytes);
     let mut config = settings(&input, 1 + input.index(3));
     config.query.strategy = *input.pick(&[
-        NameserverStrategy::Adaptive,
+        NameserverStrategy::Hedged,
         NameserverStrategy::All,
         NameserverStrategy::InTurn,
     ]);

@@ -253,7 +253,7 @@ impl Checks {
     /// What is held when the last lookup is gone.
     fn without_lookups(stub: &Stub) {
         let holdings = stub.holdings();
-        if holdings.lookups > 0 || stub.asks_for_cache() {
+        if holdings.lookups > 0 || stub.asks_for_cache() || stub.listens() {
             return;
         }
         // A connection stays open for the next lookup, under a timer of its own.

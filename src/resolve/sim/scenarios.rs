@@ -10,6 +10,7 @@ mod caching;
 mod errors;
 mod figures;
 mod life_cycle;
+mod order;
 mod retry;
 mod search_list;
 mod tcp;

@@ -70,7 +70,7 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     let mut random = Random::new(seed.0);
     let mut stub = config(1 + random.index(3));
     stub.query.strategy = *random.pick(&[
-        NameserverStrategy::Adaptive,
+        NameserverStrategy::Hedged,
         NameserverStrategy::All,
         NameserverStrategy::InTurn,
     ]);

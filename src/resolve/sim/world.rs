@@ -121,7 +121,7 @@ pub(super) fn config(servers: usize) -> StubConfig {
     StubConfig {
         nameservers: (0..servers).map(addr).collect(),
         query: QueryConfig {
-            strategy: NameserverStrategy::Adaptive,
+            strategy: NameserverStrategy::Hedged,
             timeout: Duration::from_secs(5),
             attempts: 2,
             edns: true,

@@ -98,6 +98,14 @@ impl Stub {
         self.queries.values().any(|entry| is_asked(entry))
     }
 
+    /// Whether a question that is settled still listens to a late nameserver.
+    pub(crate) fn listens(&self) -> bool {
+        let listens = |entry: &super::QueryEntry| {
+            (0..MAX_QUESTIONS).any(|question| entry.query.listens_to(question).is_some())
+        };
+        self.queries.values().any(|entry| listens(entry))
+    }
+
     pub(crate) fn has_ended(&self, id: LookupId) -> bool {
         self.lookups.get(&id).is_none_or(|entry| entry.lookup.has_ended)
     }

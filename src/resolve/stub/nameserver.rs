@@ -15,9 +15,12 @@ const INITIAL_RESEND_DELAY: Duration = Duration::from_millis(250);
 const MIN_RESEND_DELAY: Duration = Duration::from_millis(100);
 /// Above this a lost packet would cost a person's patience.
 const MAX_RESEND_DELAY: Duration = Duration::from_secs(1);
-/// A proven nameserver is late no sooner than this: loopback round-trip times are microseconds,
-/// and asking every nameserver after a scheduling hiccup would multiply packets for nothing.
-const MIN_LATE_DELAY: Duration = Duration::from_millis(50);
+/// A nameserver is late no sooner than this: loopback round-trip times are microseconds, and asking
+/// every nameserver after a scheduling hiccup would multiply packets for nothing.
+const MIN_LATE_DELAY: Duration = Duration::from_millis(5);
+/// So many failures in a row take a nameserver that has answered before out of its place: a single
+/// one may be a lost packet, or the fault of one domain.
+const MAX_FAILURES: u8 = 2;
 /// A query that a nameserver has not answered for this long takes no place in its window, however
 /// short its round trips are.
 const MIN_PATIENCE: Duration = Duration::from_millis(5);
@@ -35,8 +38,12 @@ pub(crate) struct Nameserver {
     addr: SocketAddr,
     /// Smoothed round-trip time and its mean deviation (RFC 6298 section 2).
     rtt: Option<(Duration, Duration)>,
-    /// Set when a query to it went unanswered or its socket failed, cleared by any valid response.
+    /// Failures since its last valid answer.
+    failures: u8,
+    /// When it last failed, if it is out of its place. Cleared by any valid answer.
     failed_at: Option<Instant>,
+    /// It was late with a response, and has not answered since.
+    is_late: bool,
     /// It has answered a query with EDNS.
     knows_edns: bool,
     edns_disabled_until: Option<Instant>,
@@ -52,7 +59,9 @@ impl Nameserver {
         Self {
             addr,
             rtt: None,
+            failures: 0,
             failed_at: None,
+            is_late: false,
             knows_edns: false,
             edns_disabled_until: None,
             pacer: Pacer::default(),
@@ -69,14 +78,25 @@ impl Nameserver {
         self.addr
     }
 
-    /// The smoothed round-trip time; `None` until the first valid response.
-    pub(crate) fn smoothed_rtt(&self) -> Option<Duration> {
-        self.rtt.map(|(smoothed, _)| smoothed)
+    /// Whether it has answered, and is in its place.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.rtt.is_some() && self.is_in_good_standing()
     }
 
-    /// Whether it has answered, and has not failed since.
-    pub(crate) fn is_proven(&self) -> bool {
-        self.rtt.is_some() && self.failed_at.is_none()
+    /// Whether it keeps its place among the nameservers: it has not been silent, or failing,
+    /// lately.
+    pub(crate) fn is_in_good_standing(&self) -> bool {
+        self.failed_at.is_none()
+    }
+
+    /// Whether it is late with a response, so that the others are asked beside it.
+    pub(crate) fn is_late(&self) -> bool {
+        self.is_late
+    }
+
+    /// It has not answered in the time that it usually takes.
+    pub(crate) fn handle_lateness(&mut self) {
+        self.is_late = true;
     }
 
     /// Whether it is to be probed: its last failure is [`PROBE_DELAY`] ago. Returns `true` to one
@@ -116,7 +136,9 @@ impl Nameserver {
     /// Every send has its own socket or its own id, so a response always belongs to one send and
     /// the sample is unambiguous (RFC 6298 section 3, Karn's algorithm).
     pub(crate) fn handle_response(&mut self, rtt: Option<Duration>, edns: bool) {
+        self.failures = 0;
         self.failed_at = None;
+        self.is_late = false;
         self.knows_edns |= edns;
         let Some(rtt) = rtt else { return };
         let (smoothed, deviation) = match self.rtt {
@@ -228,8 +250,13 @@ impl Nameserver {
 
     /// Its socket failed, or it responded with an error, or not at all.
     pub(crate) fn handle_failure(&mut self, now: Instant) {
-        // Each failure restarts the pause, so that a dead nameserver is probed once in a pause.
-        self.failed_at = Some(now);
+        self.failures = self.failures.saturating_add(1);
+        if self.rtt.is_none() || self.failures >= MAX_FAILURES {
+            // Each failure restarts the pause, so that a dead nameserver is probed once in a pause.
+            self.failed_at = Some(now);
+        } else {
+            self.is_late = true;
+        }
     }
 
     /// It answered a query without EDNS and not the same query with EDNS: either it refused EDNS
@@ -261,7 +288,6 @@ mod tests {
     fn the_first_sample_sets_the_deviation_to_half_of_it() {
         let mut server = nameserver();
         server.handle_response(Some(Duration::from_millis(200)), true);
-        assert_eq!(server.smoothed_rtt(), Some(Duration::from_millis(200)));
         assert_eq!(server.resend_delay(), Duration::from_millis(600), "200 + 4 * 100");
     }
 
@@ -276,9 +302,11 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_demotes_until_the_next_response_and_allows_a_probe_after_a_pause() {
+    fn two_failures_demote_until_the_next_response_and_allow_a_probe_after_a_pause() {
         let (mut server, now) = (nameserver(), Instant::now());
         server.handle_response(Some(Duration::from_millis(1)), true);
+        server.handle_failure(now);
+        assert!(server.is_proven() && server.is_late());
         server.handle_failure(now);
         assert!(!server.is_proven());
         assert!(!server.start_probe(now + PROBE_DELAY.mul_f32(0.99)));

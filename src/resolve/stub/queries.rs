@@ -21,6 +21,8 @@ impl Stub {
                 self.send(id, send, now);
             } else if let Some((question, settled)) = entry.query.poll_settled() {
                 self.handle_settled(id, question, &settled, now);
+            } else if let Some(question) = entry.query.poll_unheard() {
+                self.release_sockets(id, question, false, now);
             } else {
                 break;
             }
@@ -132,7 +134,13 @@ impl Stub {
         now: Instant,
     ) {
         let Some(entry) = self.queries.get_mut(&id) else { return };
-        let is_over = |wait: &mut AwaitedResponse| wait.question == question;
+        let listens_to = entry.query.listens_to(question);
+        let sockets = &self.sockets;
+        let is_heard = |wait: &AwaitedResponse| {
+            let server = sockets.get(wait.socket).map(|socket| socket.server);
+            listens_to.is_some() && server == listens_to
+        };
+        let is_over = |wait: &mut AwaitedResponse| wait.question == question && !is_heard(wait);
         let over: Vec<_> = entry.awaited.extract_if(.., is_over).collect();
         for AwaitedResponse { socket, id: message_id, .. } in over {
             if self.sockets.release(socket, message_id) {

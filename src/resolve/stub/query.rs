@@ -7,6 +7,7 @@
 //! configuration says, or at the deadline. Nothing else that arrives ends it: a doubtful message
 //! may make it ask another nameserver sooner, and it listens on.
 
+mod order;
 mod outcome;
 mod rounds;
 mod sends;
@@ -22,6 +23,7 @@ use crate::resolve::error::{FailureCause, Rcode, RecordType, Transport};
 use crate::resolve::wire::answer::Outcome;
 use crate::resolve::wire::message::Response;
 
+use order::{HeldAnswer, Listening};
 pub(crate) use outcome::{Failure, NameserverFailure, Settled};
 pub(crate) use server_state::Questions;
 use server_state::{QuestionState, SendState, ServerState, Turn};
@@ -36,6 +38,10 @@ pub(crate) const MAX_QUESTIONS: usize = 2;
 /// DNS transport more than twice (i.e., three queries in total) before considering the server
 /// address unresponsive over that transport for that query."
 const MAX_SENDS: u8 = 3;
+/// RFC 9520 section 3.2 has a nameserver that was silent to three sends left alone for a second at
+/// least. After that the question is sent once more, and so on until the deadline: a nameserver
+/// that restarts, or a network that comes back, is met again within a second.
+const SILENT_RESEND_DELAY: Duration = Duration::from_secs(1);
 /// A process without a free file descriptor tries again after this long.
 const RESOURCE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -98,6 +104,10 @@ pub(crate) struct Query {
     server_count: usize,
     /// The nameserver that `InTurn` starts with.
     first_server: usize,
+    /// The nameservers in the order in which they count: see `order`.
+    order: [usize; MAX_NAMESERVERS],
+    /// Whether `others_at` is to be set when the first nameserver is sent to.
+    hedges: bool,
     /// When the nameservers that were not asked yet are asked as well.
     others_at: Option<Instant>,
     /// This query's resend delay, in thousandths of the usual one.
@@ -115,6 +125,8 @@ struct QuestionEntry {
     /// When the next round starts.
     retry_at: Option<Instant>,
     failures: Vec<NameserverFailure>,
+    held: Option<HeldAnswer>,
+    listening: Listening,
 }
 
 impl Query {
@@ -138,6 +150,8 @@ impl Query {
                 failed_rounds: 0,
                 retry_at: None,
                 failures: Vec::new(),
+                held: None,
+                listening: Listening::No,
             });
         }
         let server_count = servers.len().min(MAX_NAMESERVERS);
@@ -149,6 +163,8 @@ impl Query {
             servers: Default::default(),
             server_count,
             first_server: if server_count == 0 { 0 } else { first_server % server_count },
+            order: [0, 1, 2],
+            hedges: false,
             others_at: None,
             resend_permille: if config.spreads_resends { sends::permille(random) } else { 1000 },
         };
@@ -166,9 +182,11 @@ impl Query {
         self.questions[question].as_ref().expect("the index came from this query").record_type
     }
 
-    /// Whether every question is settled and polled.
+    /// Whether every question is settled and polled, and none listens.
     pub(crate) fn is_done(&self) -> bool {
-        self.questions.iter().flatten().all(|q| !q.is_open && q.settled.is_none())
+        let is_done =
+            |q: &QuestionEntry| !q.is_open && q.settled.is_none() && q.listening == Listening::No;
+        self.questions.iter().flatten().all(is_done)
     }
 
     /// Whether this question is not settled yet.
@@ -181,6 +199,8 @@ impl Query {
         if let Some(question) = &mut self.questions[question] {
             question.is_open = false;
             question.settled = None;
+            question.held = None;
+            question.listening = Listening::No;
         }
     }
 
@@ -194,7 +214,12 @@ impl Query {
     ) {
         let SentQuery { question, server, transport, edns, at, .. } = sent;
         if !self.is_open(question) {
-            return;
+            if self.listens_to(question) == Some(server)
+                && matches!(response, Response::Answer(_) | Response::Truncated)
+            {
+                servers[server].handle_response(Some(now - at), edns);
+            }
+            return self.handle_heard(question, server, transport);
         }
         match response {
             Response::Answer(answer) => {
@@ -209,7 +234,7 @@ impl Query {
                 let cause = match answer.outcome {
                     Outcome::AliasLoop => FailureCause::AliasLoop,
                     Outcome::AliasChainTooLong => FailureCause::AliasChainTooLong,
-                    _ => return self.settle(question, Settled::Answer { answer, asked_at: at }),
+                    _ => return self.take_answer(question, server, answer, at),
                 };
                 self.fail_for_good(question, server, transport, cause, servers, now);
             }
@@ -305,7 +330,10 @@ impl Query {
     ) {
         let SentQuery { question, server, transport, .. } = sent;
         if !self.is_open(question) {
-            return;
+            if self.listens_to(question) == Some(server) && error != SocketError::OutOfResources {
+                servers[server].handle_failure(now);
+            }
+            return self.handle_heard(question, server, transport);
         }
         let cause = FailureCause::from(error);
         if error != SocketError::OutOfResources {
@@ -346,6 +374,7 @@ impl Query {
 
     /// Does what is due at `now`. Early and repeated calls are harmless.
     pub(crate) fn handle_timeout(&mut self, servers: &mut [Nameserver], now: Instant) {
+        self.expire_listening(servers, now);
         if now >= self.deadline {
             for question in self.open().iter() {
                 self.settle_failed(question, servers, now);
@@ -354,6 +383,10 @@ impl Query {
         }
         if self.others_at.is_some_and(|at| now >= at) {
             self.others_at = None;
+            let first = self.order[0];
+            if self.servers[first].first_sent.is_some() {
+                servers[first].handle_lateness();
+            }
             for question in self.open().iter() {
                 self.query_others(question);
             }
@@ -406,6 +439,7 @@ impl Query {
                         Turn::NotNeeded if servers[server].may_be_sent(rank) => {}
                         Turn::NotNeeded => {
                             *turn = Turn::Wanted(rank);
+                            self.arm_hedge(server, servers, now);
                             continue;
                         }
                         Turn::Wanted(_) | Turn::Waiting => continue,
@@ -467,11 +501,13 @@ impl Query {
     /// The time at which [`handle_timeout`](Self::handle_timeout) is to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let open = self.open();
+        let unheard = (0..MAX_QUESTIONS).filter_map(|question| self.unheard_at(question)).min();
         if open.is_empty() {
-            return None;
+            return unheard;
         }
         let mut first = self.deadline;
         let mut consider = |at: Option<Instant>| first = at.map_or(first, |at| first.min(at));
+        consider(unheard);
         consider(self.others_at);
         for question in open.iter() {
             consider(self.questions[question].as_ref().and_then(|question| question.retry_at));
@@ -503,6 +539,7 @@ impl Query {
         state.is_open = false;
         state.retry_at = None;
         state.failures = Vec::new();
+        state.held = None;
         state.settled = Some(settled);
     }
 }

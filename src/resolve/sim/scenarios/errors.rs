@@ -56,7 +56,7 @@ fn er02_what_may_be_over_soon_is_temporary() {
 #[test]
 fn er03_a_timeout_names_each_nameserver_and_what_it_did_for_how_long() {
     let servers = &["* * -> drop", "* * -> servfail header-only", "$open unreachable"];
-    let error = error(&Scenario { config: "timeout 900", servers, ..SCENARIO }.check(), 1);
+    let error = error(&Scenario { config: "all; timeout 900", servers, ..SCENARIO }.check(), 1);
     assert_eq!(error.name().unwrap().as_str(), "www.example");
     let reported: Vec<_> = error
         .failures()

@@ -31,6 +31,9 @@ impl Query {
             servers[server].note_failure();
         }
         self.record(question, server, transport, cause, servers, now);
+        if self.settle_held(question, false) {
+            return;
+        }
         self.query_others(question);
         self.finish_round_if_over(question, servers, now);
     }
@@ -138,6 +141,9 @@ impl Query {
 
     /// Settles the question as failed. Nameservers that did not respond are recorded as timed out.
     pub(super) fn settle_failed(&mut self, question: usize, servers: &[Nameserver], now: Instant) {
+        if self.settle_held(question, true) {
+            return;
+        }
         for server in 0..self.server_count {
             let QuestionState { udp, tcp, hint, .. } = self.servers[server].questions[question];
             let is_unanswered = |via: TransportState| {

@@ -4,8 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::server_state::{Questions, SendState};
-use super::{MAX_SENDS, Query, QuerySend};
-use crate::resolve::NameserverStrategy;
+use super::{MAX_SENDS, Query, QuerySend, SILENT_RESEND_DELAY};
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
 use crate::resolve::stub::pacing::SendNumber;
@@ -13,10 +12,6 @@ use crate::resolve::stub::pacing::SendNumber;
 /// By how much the delay of the second resend exceeds that of the first: a loss of the first two
 /// packets costs little.
 const RESEND_GROWTH: u32 = 3;
-/// RFC 9520 section 3.2 has a nameserver that was silent to three sends left alone for a second at
-/// least. After that the question is sent once more, and so on until the deadline: a nameserver
-/// that restarts, or a network that comes back, is met again within a second.
-pub(super) const SILENT_RESEND_DELAY: Duration = Duration::from_secs(1);
 /// By how much the resend delay of one query may differ from the usual one, in thousandths. A burst
 /// of lookups that overruns a nameserver's socket buffer would otherwise be sent again in as short
 /// a time, and overrun it again. A fifth spreads it over a tenth of a second the first time, and
@@ -35,28 +30,18 @@ pub(super) fn permille(random: u16) -> u32 {
 }
 
 impl Query {
-    /// Marks the first sends: to the quickest proven nameserver, to the first in turn, or to all.
+    /// Marks the first sends: see [`NameserverStrategy`](crate::NameserverStrategy).
     pub(super) fn start(&mut self, servers: &mut [Nameserver], now: Instant) {
-        let servers = &mut servers[..self.server_count];
-        let proven = |(index, server): (usize, &Nameserver)| {
-            server.is_proven().then(|| (server.smoothed_rtt(), index))
-        };
-        let best = servers.iter().enumerate().filter_map(proven).min();
-        match (self.config.strategy, best) {
-            (NameserverStrategy::Adaptive, Some((_, best))) if self.server_count > 1 => {
-                for (server, nameserver) in servers.iter_mut().enumerate() {
-                    if server == best || nameserver.start_probe(now) {
-                        self.mark_all_due(server);
-                    }
-                }
-                self.others_at = Some(now + servers[best].late_delay());
-            }
-            _ if self.is_in_turn() => self.mark_all_due(self.first_server),
-            _ => (0..self.server_count).for_each(|server| self.mark_all_due(server)),
+        if self.is_hedged() {
+            self.start_hedged(servers, now);
+        } else if self.is_in_turn() {
+            self.mark_all_due(self.first_server);
+        } else {
+            (0..self.server_count).for_each(|server| self.mark_all_due(server));
         }
     }
 
-    fn mark_all_due(&mut self, server: usize) {
+    pub(super) fn mark_all_due(&mut self, server: usize) {
         for question in self.open().iter() {
             self.mark_due(server, question);
         }
@@ -102,6 +87,11 @@ impl Query {
         let at_server = &mut self.servers[server].questions[question];
         at_server.is_truncated = true;
         at_server.udp.enter(SendState::Unasked);
+        if server == self.order[0] {
+            // It has responded in time; over TCP it has its time anew.
+            self.others_at = self.others_at.map(|_| now + TCP_LATE_DELAY);
+        }
+        let at_server = &mut self.servers[server].questions[question];
         if !at_server.tcp.is_open() && !at_server.tcp.mark_due() {
             at_server.tcp.enter(SendState::Failed);
             self.query_others(question);
@@ -141,6 +131,7 @@ impl Query {
     ) -> QuerySend {
         // Half of what is left at most, so that a short timeout still sees its resends.
         let longest = self.deadline.saturating_duration_since(now) / 2;
+        self.arm_hedge(server, servers, now);
         let server_state = &mut self.servers[server];
         server_state.first_sent.get_or_insert(now);
         let (mut is_last, mut after_silence) = (false, Questions::default());
@@ -197,7 +188,15 @@ impl Query {
         let longest = self.deadline.saturating_duration_since(now) / 2;
         let at_server = &mut self.servers[server].questions[question];
         let hint = at_server.hint;
-        let via = at_server.via(transport);
+        let was_sent = matches!(at_server.via(transport).state, SendState::Waiting);
+        at_server.is_overdue |= was_sent;
+        if self.settle_held(question, false) {
+            if was_sent {
+                servers[server].handle_silence(now);
+            }
+            return;
+        }
+        let via = self.servers[server].questions[question].via(transport);
         match (via.state, transport) {
             (SendState::Held, _) => {
                 if !via.mark_due() {

@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use super::sends::SILENT_RESEND_DELAY;
-use super::{MAX_QUESTIONS, MAX_SENDS};
+use super::{MAX_QUESTIONS, MAX_SENDS, SILENT_RESEND_DELAY};
 use crate::resolve::error::{Rcode, Transport};
 use crate::resolve::stub::pacing::SendRank;
 
@@ -59,6 +58,8 @@ pub(super) struct QuestionState {
     pub(super) tcp: TransportState,
     /// The response over UDP was truncated: only TCP is used from then on.
     pub(super) is_truncated: bool,
+    /// It has not responded within its resend delay.
+    pub(super) is_overdue: bool,
     /// An error response without a question came. It is reported if no better response comes.
     pub(super) hint: Option<Rcode>,
 }
