@@ -30,7 +30,7 @@ pub(super) fn permille(random: u16) -> u32 {
 }
 
 impl Query {
-    /// Marks the first sends: see [`NameserverStrategy`](crate::NameserverStrategy).
+    /// Marks the first sends: see [`NameserverStrategy`](crate::resolve::NameserverStrategy).
     pub(super) fn start(&mut self, servers: &mut [Nameserver], now: Instant) {
         if self.is_hedged() {
             self.start_hedged(servers, now);
