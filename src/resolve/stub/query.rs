@@ -9,6 +9,7 @@
 
 mod order;
 mod outcome;
+mod responses;
 mod rounds;
 mod sends;
 mod server_state;
@@ -17,16 +18,13 @@ use std::time::{Duration, Instant};
 
 use super::nameserver::Nameserver;
 use super::pacing::{SendNumber, SendRank};
-use super::socket_error::SocketError;
 use crate::resolve::NameserverStrategy;
-use crate::resolve::error::{FailureCause, Rcode, RecordType, Transport};
-use crate::resolve::wire::answer::Outcome;
-use crate::resolve::wire::message::Response;
+use crate::resolve::error::{RecordType, Transport};
 
 use order::{HeldAnswer, Listening};
 pub(crate) use outcome::{Failure, NameserverFailure, Settled};
 pub(crate) use server_state::Questions;
-use server_state::{QuestionState, SendState, ServerState, Turn};
+use server_state::{QuestionState, ServerState, Turn};
 
 /// How many nameservers a query may go to. resolv.conf(5): "Up to MAXNS (currently 3) may be
 /// listed".
@@ -42,8 +40,6 @@ const MAX_SENDS: u8 = 3;
 /// least. After that the question is sent once more, and so on until the deadline: a nameserver
 /// that restarts, or a network that comes back, is met again within a second.
 const SILENT_RESEND_DELAY: Duration = Duration::from_secs(1);
-/// A process without a free file descriptor tries again after this long.
-const RESOURCE_PAUSE: Duration = Duration::from_millis(100);
 
 const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
 
@@ -201,174 +197,6 @@ impl Query {
             question.settled = None;
             question.held = None;
             question.listening = Listening::No;
-        }
-    }
-
-    /// A message passed every check as a response to what was sent.
-    pub(crate) fn handle_response(
-        &mut self,
-        sent: SentQuery,
-        response: Response,
-        servers: &mut [Nameserver],
-        now: Instant,
-    ) {
-        let SentQuery { question, server, transport, edns, at, .. } = sent;
-        if !self.is_open(question) {
-            if self.listens_to(question) == Some(server)
-                && matches!(response, Response::Answer(_) | Response::Truncated)
-            {
-                servers[server].handle_response(Some(now - at), edns);
-            }
-            return self.handle_heard(question, server, transport);
-        }
-        match response {
-            Response::Answer(answer) => {
-                // Over TCP the time would be that of the handshake and the queue as well.
-                let rtt = (transport == Transport::Udp).then(|| now - at);
-                let tried_edns = self.config.edns && servers[server].speaks_edns(now);
-                servers[server].handle_response(rtt, edns);
-                if tried_edns && !edns {
-                    let has_refused = self.servers[server].without_edns;
-                    servers[server].handle_answer_without_edns(has_refused, now);
-                }
-                let cause = match answer.outcome {
-                    Outcome::AliasLoop => FailureCause::AliasLoop,
-                    Outcome::AliasChainTooLong => FailureCause::AliasChainTooLong,
-                    _ => return self.take_answer(question, server, answer, at),
-                };
-                self.fail_for_good(question, server, transport, cause, servers, now);
-            }
-            Response::Truncated => {
-                servers[server].handle_response(Some(now - at), edns);
-                self.retry_over_tcp(question, server, servers, now);
-            }
-            Response::FormErr => {
-                if !self.retry_without_edns(question, server, transport, edns) {
-                    self.fail_with(Rcode::FORMERR, sent, servers, now);
-                }
-            }
-            Response::BadVers => {
-                if !self.retry_without_edns(question, server, transport, edns) {
-                    self.fail_with(Rcode::BADVERS, sent, servers, now);
-                }
-            }
-            Response::Failure(rcode) if is_overload(rcode, sent, &servers[server]) => {
-                servers[server].handle_overload(sent.number);
-                self.handle_hint(rcode, sent, servers, now);
-            }
-            Response::Failure(rcode) => self.fail_with(rcode, sent, servers, now),
-            Response::LameReferral => {
-                self.fail(question, server, transport, FailureCause::LameReferral, servers, now);
-            }
-            Response::Hint(rcode) => self.handle_hint(rcode, sent, servers, now),
-        }
-    }
-
-    fn fail_with(
-        &mut self,
-        rcode: Rcode,
-        sent: SentQuery,
-        servers: &mut [Nameserver],
-        now: Instant,
-    ) {
-        let SentQuery { question, server, transport, .. } = sent;
-        self.fail(question, server, transport, FailureCause::Rcode(rcode), servers, now);
-    }
-
-    /// An error response without a question. In a datagram it proves little: the other nameservers
-    /// are asked at once, this one is asked again without EDNS or a little sooner, and its true
-    /// answer is still accepted. On a connection that the nameserver itself has accepted, it is its
-    /// response.
-    fn handle_hint(
-        &mut self,
-        rcode: Rcode,
-        sent: SentQuery,
-        servers: &mut [Nameserver],
-        now: Instant,
-    ) {
-        let SentQuery { question, server, transport, edns, .. } = sent;
-        let may_be_edns = matches!(rcode, Rcode::FORMERR | Rcode::BADVERS | Rcode::NOTIMP);
-        let is_sent_again =
-            may_be_edns && self.retry_without_edns(question, server, transport, edns);
-        if transport == Transport::Tcp {
-            if !is_sent_again {
-                self.fail_with(rcode, sent, servers, now);
-            }
-            return;
-        }
-        let at_server = &mut self.servers[server].questions[question];
-        at_server.hint = Some(rcode);
-        let soon = now + servers[server].resend_delay();
-        if at_server.udp.state == SendState::Waiting {
-            at_server.udp.next = at_server.udp.next.map(|at| at.min(soon));
-        }
-        self.query_others(question);
-    }
-
-    /// A message with an id that was never sent came from this nameserver's address, as when a
-    /// forger guesses ids. The question is asked over TCP as well, where guessing is out of reach,
-    /// while the socket keeps listening (RFC 5452 section 9.2 asks for defence against such
-    /// floods).
-    pub(crate) fn handle_mismatch(&mut self, server: usize) {
-        for question in self.open().iter() {
-            let QuestionState { udp, tcp, .. } = &mut self.servers[server].questions[question];
-            if udp.sends > 0 && tcp.sends == 0 && tcp.state == SendState::Unasked {
-                tcp.mark_due();
-            }
-        }
-    }
-
-    /// The socket or connection for `sent` cannot be used. `is_sent` is whether the query was sent
-    /// before that.
-    pub(crate) fn handle_socket_error(
-        &mut self,
-        sent: SentQuery,
-        error: SocketError,
-        is_sent: bool,
-        servers: &mut [Nameserver],
-        now: Instant,
-    ) {
-        let SentQuery { question, server, transport, .. } = sent;
-        if !self.is_open(question) {
-            if self.listens_to(question) == Some(server) && error != SocketError::OutOfResources {
-                servers[server].handle_failure(now);
-            }
-            return self.handle_heard(question, server, transport);
-        }
-        let cause = FailureCause::from(error);
-        if error != SocketError::OutOfResources {
-            return self.fail(question, server, transport, cause, servers, now);
-        }
-        // No nameserver is at fault: the question waits for a free descriptor until its deadline.
-        // The failure is kept for the error.
-        let via = self.servers[server].questions[question].via(transport);
-        if matches!(via.state, SendState::Waiting | SendState::Late) {
-            via.sends -= u8::from(!is_sent);
-            via.state = SendState::Held;
-            via.next = Some(now + RESOURCE_PAUSE);
-            self.record(question, server, transport, cause, servers, now);
-        }
-    }
-
-    /// A connection that had brought responses was lost before it brought this one.
-    ///
-    /// RFC 7766 section 6.2.4: "If a server closes a TCP connection ... with pending queries ...
-    /// the client SHOULD retry". The question is sent once more, over a connection that has brought
-    /// no response yet, so that a second loss counts as a failure.
-    pub(crate) fn handle_connection_lost(
-        &mut self,
-        sent: SentQuery,
-        error: SocketError,
-        servers: &mut [Nameserver],
-        now: Instant,
-    ) {
-        let SentQuery { question, server, transport, .. } = sent;
-        if !self.is_open(question) {
-            return;
-        }
-        let via = self.servers[server].questions[question].via(transport);
-        if !via.mark_due() {
-            self.fail(question, server, transport, error.into(), servers, now);
         }
     }
 
@@ -542,12 +370,4 @@ impl Query {
         state.held = None;
         state.settled = Some(settled);
     }
-}
-
-/// Whether an error is the nameserver's answer to the load, as dnsmasq's REFUSED beyond its limit
-/// of queries in flight is. The question is then sent again in its time, as if it had been lost.
-fn is_overload(rcode: Rcode, sent: SentQuery, server: &Nameserver) -> bool {
-    sent.transport == Transport::Udp
-        && matches!(rcode, Rcode::REFUSED | Rcode::SERVFAIL)
-        && server.is_under_load()
 }
