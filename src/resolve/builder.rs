@@ -74,7 +74,7 @@ impl ResolverBuilder {
     /// | `rotate` | Each lookup starts with the next nameserver, one after the other ([`NameserverStrategy::InTurn`]). |
     /// | `use-vc` (`usevc`, `tcp`) | TCP alone. |
     /// | `edns0` | On; `-edns0` turns it off. |
-    /// | `single-request` | A is asked when AAAA is settled. |
+    /// | `single-request` | AAAA is asked when A is settled, as the C library does it; A has half of the time at the most. |
     /// | `single-request-reopen` | A and AAAA have a socket each. |
     /// | `no-aaaa` | No AAAA is asked, unless a lookup wants that family alone. |
     /// | `trust-ad` | Queries have the AD bit (RFC 6840). The AD bit of the response is not reported. |

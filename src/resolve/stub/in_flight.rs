@@ -10,6 +10,7 @@ use super::{Pairing, QueryEntry, Stub, Timer};
 use crate::resolve::error::{LookupErrorKind, RecordType};
 use crate::resolve::stats::add;
 use crate::resolve::stub::ids::{LookupId, QueryId};
+use crate::resolve::stub::lookup::RECORD_TYPES;
 use crate::resolve::stub::nameserver::Nameserver;
 use crate::resolve::stub::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::wire::query_name::QueryName;
@@ -22,6 +23,12 @@ impl Stub {
     /// Answers the questions of a lookup that are known, and asks the others.
     pub(super) fn advance_lookup(&mut self, id: LookupId, now: Instant) {
         let pairing = self.config.pairing;
+        let order = match pairing {
+            // As the C library: programs for IPv4 alone lose nothing to a nameserver that does not
+            // answer about AAAA.
+            Pairing::InSequence => [RecordType::A, RecordType::Aaaa],
+            Pairing::OneSocket | Pairing::OwnSockets => RECORD_TYPES,
+        };
         // Both families of one name become one query, so that they share its sockets.
         let mut new: Option<(QueryName, [Option<RecordType>; MAX_QUESTIONS])> = None;
         let mut apart: Vec<(QueryName, RecordType)> = Vec::new();
@@ -33,7 +40,7 @@ impl Stub {
             if is_waiting && pairing == Pairing::InSequence {
                 break;
             }
-            let Some((record_type, name)) = entry.lookup.poll_question() else { break };
+            let Some((record_type, name)) = entry.lookup.poll_question(order) else { break };
             if let Some((settled, wants_refresh)) = self.known(&name, record_type, now) {
                 let is_proven = self.has_proven_nameserver();
                 let entry = self.lookups.get_mut(&id).expect("seen above");
@@ -206,8 +213,16 @@ impl Stub {
         record_types: [Option<RecordType>; MAX_QUESTIONS],
         now: Instant,
     ) {
+        let in_sequence = self.config.pairing == Pairing::InSequence;
         let deadline = match lookup {
-            Some(lookup) => self.lookups[&lookup].candidate_deadline,
+            Some(lookup) => {
+                let entry = &self.lookups[&lookup];
+                let deadline = entry.candidate_deadline;
+                // The second question keeps its share of the time, whatever the first one takes.
+                let has_another = in_sequence && entry.lookup.has_question();
+                let left = deadline.saturating_duration_since(now);
+                if has_another { now + left / 2 } else { deadline }
+            }
             None => now + self.config.query.timeout,
         };
         let first_server = if self.config.rotate { self.rotation } else { 0 };
@@ -241,6 +256,7 @@ impl Stub {
             query,
             name,
             subscribers,
+            started_for: lookup,
             for_cache,
             answered: [const { None }; MAX_QUESTIONS],
             generation: self.cache.as_ref().map(|cache| cache.generation()),
@@ -266,6 +282,7 @@ impl Stub {
         let record_type = entry.query.record_type(question);
         let name = entry.name.clone();
         let subscribers = std::mem::take(&mut entry.subscribers[question]);
+        let started_for = entry.started_for;
         self.in_flight.remove(&(name.clone(), record_type));
         if let (Some(cache), Some(generation)) = (&self.cache, entry.generation) {
             cache.insert(&name, record_type, settled, generation, now);
@@ -279,7 +296,8 @@ impl Stub {
             let Some(entry) = self.lookups.get_mut(&lookup) else { continue };
             entry.waits_for[record_type.index()] = None;
             let pause = self.cache.as_ref().map_or(Duration::ZERO, |cache| cache.options().pause());
-            if is_overdue && now + pause < entry.candidate_deadline {
+            let is_coalesced = started_for != Some(lookup);
+            if is_overdue && is_coalesced && now + pause < entry.candidate_deadline {
                 // It was coalesced late, and has time left: the question is asked anew, but not
                 // before RFC 9520 section 3.2 allows it.
                 self.pause(lookup, (name.clone(), record_type), now + pause, now);

@@ -72,7 +72,7 @@ enum FamilyState {
 }
 
 /// RFC 8305 section 3: "the AAAA query SHOULD be made first, immediately followed by the A query".
-const RECORD_TYPES: [RecordType; 2] = [RecordType::Aaaa, RecordType::A];
+pub(crate) const RECORD_TYPES: [RecordType; 2] = [RecordType::Aaaa, RecordType::A];
 
 impl Lookup {
     /// A lookup that asks for each of its candidate names in turn.
@@ -145,8 +145,11 @@ impl Lookup {
     }
 
     /// A question to be asked now. Questions about one name are returned one after the other.
-    pub(crate) fn poll_question(&mut self) -> Option<(RecordType, QueryName)> {
-        for record_type in RECORD_TYPES {
+    pub(crate) fn poll_question(
+        &mut self,
+        order: [RecordType; 2],
+    ) -> Option<(RecordType, QueryName)> {
+        for record_type in order {
             let family = &mut self.families[record_type.index()];
             if matches!(family, FamilyState::ToAsk(_)) {
                 let FamilyState::ToAsk(name) = std::mem::replace(family, FamilyState::Asked) else {
@@ -156,6 +159,11 @@ impl Lookup {
             }
         }
         None
+    }
+
+    /// Whether a question is still to be asked.
+    pub(crate) fn has_question(&self) -> bool {
+        self.families.iter().any(|family| matches!(family, FamilyState::ToAsk(_)))
     }
 
     /// Answers what this lookup asks from the cache, as far as the cache has fresh answers. Returns
@@ -169,7 +177,7 @@ impl Lookup {
     ) -> bool {
         let mut reader = cache.reader(now);
         let mut has_any = false;
-        while let Some((record_type, name)) = self.poll_question() {
+        while let Some((record_type, name)) = self.poll_question(RECORD_TYPES) {
             let Some(hit) = reader.fresh_answer(&name, record_type) else {
                 self.ask_again(record_type, &name);
                 break;

@@ -71,7 +71,7 @@ pub(crate) enum Pairing {
     /// Together, each from a socket of its own (resolv.conf(5) `single-request-reopen`): some
     /// equipment answers once a port.
     OwnSockets,
-    /// A when AAAA is settled (resolv.conf(5) `single-request`): some nameservers fail at two
+    /// AAAA when A is settled (resolv.conf(5) `single-request`): some nameservers fail at two
     /// questions at once.
     InSequence,
 }
@@ -168,6 +168,8 @@ struct QueryEntry {
     query: Query,
     name: QueryName,
     subscribers: [Vec<LookupId>; MAX_QUESTIONS],
+    /// The lookup for which it was started: the others were coalesced with it later.
+    started_for: Option<LookupId>,
     /// Whether a question is asked to refresh the cache, besides its subscribers or without any.
     for_cache: [bool; MAX_QUESTIONS],
     /// Answers that came while the other question is still in flight: a lookup that asks meanwhile

@@ -1,7 +1,10 @@
 //! Outcomes along the search list (resolv.conf(5) `search` and `ndots`): when the next candidate is
 //! asked for, and what the whole search has found.
 
+use crate::LookupResult;
+use crate::resolve::error::{QueryFailure, RecordType};
 use crate::resolve::sim::scenario::{SCENARIO, Scenario};
+use crate::resolve::stub::ids::LookupId;
 
 const ABC: Scenario<'static> =
     Scenario { config: "search a b c", steps: &["0 lookup www"], ..SCENARIO };
@@ -169,15 +172,34 @@ fn se07_a_timeout_ends_the_search_only_where_no_nameserver_was_heard() {
     Scenario { config, servers, steps, results, ..SCENARIO }.check();
 }
 
+/// The first question may not use up the time of the second: whichever the nameserver does not
+/// answer, the other one is asked, and no nameserver is accused of what it was not asked.
+#[test]
+fn rr02_the_second_of_two_questions_in_sequence_keeps_its_share_of_the_time() {
+    let (config, steps) = ("single-request", &["0 lookup www.example both"]);
+    let servers = &["* A -> answer 192.0.2.1; * AAAA -> drop"];
+    let results = &["192.0.2.1@1 =www.example@1 Timeout@5000"];
+    Scenario { config, servers, steps, results, ..SCENARIO }.check();
+    let servers = &["* A -> drop; * AAAA -> answer 2001:db8::1"];
+    let results = &["2001:db8::1@2501 =www.example@2501 Timeout@2501"];
+    let world = Scenario { config, servers, steps, results, ..SCENARIO }.check();
+    let Some((_, LookupResult::End(Err(error)))) = world.consumers[&LookupId(1)].results.last()
+    else {
+        panic!("A was not answered");
+    };
+    let is_about_a = |failure: &QueryFailure| failure.question.record_type == RecordType::A;
+    assert!(error.failures().iter().all(is_about_a), "{error}");
+}
+
 /// As in the C library: for nameservers that fail at two questions at once.
 #[test]
-fn rc17_single_request_asks_for_a_when_aaaa_is_settled() {
+fn rc17_single_request_asks_for_aaaa_when_a_is_settled() {
     Scenario {
         config: "single-request",
         servers: &["* A -> delay 30ms, answer 192.0.2.1; * AAAA -> answer 2001:db8::1"],
         steps: &["0 lookup www.example both"],
-        results: &["2001:db8::1@1 =www.example@1 192.0.2.1@31 ok@31"],
-        queries: "0 ns1 www.example AAAA, 1 ns1 www.example A",
+        results: &["192.0.2.1@30 =www.example@30 2001:db8::1@31 ok@31"],
+        queries: "0 ns1 www.example A, 30 ns1 www.example AAAA",
     }
     .check();
     let config = "single-request-reopen";
