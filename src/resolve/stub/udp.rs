@@ -1,5 +1,6 @@
 //! The part of [`Stub`] that is particular to UDP: one socket for each send, while there is room.
 
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use super::{Step, Stub, Transmit};
@@ -48,6 +49,9 @@ impl Stub {
     /// A UDP socket could not be opened, written or read: it is closed, and its queries move to
     /// other sockets or fail.
     pub(crate) fn handle_udp_error(&mut self, socket: SocketId, error: SocketError, now: Instant) {
+        if error == SocketError::Failed(ErrorKind::ConnectionRefused) {
+            return self.handle_refusal(socket, now);
+        }
         let Some(entry) = self.sockets.remove(socket) else { return };
         self.count_sockets();
         self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
@@ -67,6 +71,22 @@ impl Stub {
             }
         }
         self.advance_line(entry.server, now);
+    }
+
+    /// The port of a socket's nameserver was refused. The socket stays open: see
+    /// [`Query::handle_refusal`](super::query::Query::handle_refusal).
+    fn handle_refusal(&mut self, socket: SocketId, now: Instant) {
+        let Some(entry) = self.sockets.get(socket) else { return };
+        let server = entry.server;
+        let refused: Vec<_> = entry.outstanding.open().filter(|o| o.is_out).copied().collect();
+        for o in refused {
+            self.servers[server].handle_udp_response(o.sent.number, false, false, now);
+            if let Some(entry) = self.queries.get_mut(&o.query) {
+                entry.query.handle_refusal(o.sent, &mut self.servers, now);
+                self.advance_query(o.query, now);
+            }
+        }
+        self.advance_line(server, now);
     }
 
     pub(super) fn send_over_udp(&mut self, socket: SocketId, query: QueryId, sent: SentQuery) {

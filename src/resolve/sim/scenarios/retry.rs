@@ -129,18 +129,18 @@ fn rt11_a_failed_nameserver_is_probed_beside_the_good_one() {
     let steps = &[
         "0 lookup a.example",
         "4000 lookup b.example",
-        "5100 lookup c.example",
-        "5100 lookup d.example",
-        "5200 lookup e.example",
+        "5300 lookup c.example",
+        "5300 lookup d.example",
+        "5400 lookup e.example",
     ];
     let queries = "0 ns1 a.example A, 1 ns2 a.example A, 4000 ns2 b.example A, \
-                   5100 ns1 c.example A, 5100 ns2 c.example A, 5100 ns2 d.example A, \
-                   5200 ns1 e.example A";
+                   5300 ns1 c.example A, 5300 ns2 c.example A, 5300 ns2 d.example A, \
+                   5400 ns1 e.example A";
     let results = &[
         "192.0.2.1@2 =a.example@2 ok@2",
         "192.0.2.1@4001 =b.example@4001 ok@4001",
-        "192.0.2.1@5101 =c.example@5101 ok@5101",
-        "192.0.2.1@5101 =d.example@5101 ok@5101",
+        "192.0.2.1@5301 =c.example@5301 ok@5301",
+        "192.0.2.1@5301 =d.example@5301 ok@5301",
     ];
     Scenario { servers, steps, queries, results, ..SCENARIO }.check();
 }
@@ -164,7 +164,7 @@ fn rt12_a_probe_that_is_not_answered_is_followed_by_another() {
 fn rt13_when_all_have_failed_the_first_to_recover_is_found_at_once() {
     let servers = &["* * -> servfail", "* * -> servfail | servfail | answer 192.0.2.1"];
     let steps = &["0 lookup a.example", "1000 lookup b.example"];
-    let results = &["ServerFailure@253", "192.0.2.1@1001 =b.example@1001 ok@1001"];
+    let results = &["ServerFailure@3", "192.0.2.1@1001 =b.example@1001 ok@1001"];
     Scenario { servers, steps, results, ..SCENARIO }.check();
 }
 
@@ -203,8 +203,8 @@ fn rt16_formerr_is_answered_without_edns_and_remembered_for_a_while() {
         Scenario { servers: &[&script], steps, queries, results, ..SCENARIO }.check();
     }
     let servers = &["* * -> formerr | formerr"];
-    let queries = "0 ns1 www.example A, 1 ns1 www.example A plain, 252 ns1 www.example A plain";
-    let results = &["ServerFailure@253"];
+    let queries = "0 ns1 www.example A, 1 ns1 www.example A plain, 2 ns1 www.example A plain";
+    let results = &["ServerFailure@3"];
     Scenario { servers, queries, results, ..SCENARIO }.check();
 }
 
@@ -238,7 +238,7 @@ fn rt20_a_refused_port_passes_the_question_on_at_once_and_the_next_try_has_a_new
     let results = &["192.0.2.1@2 =www.example@2 ok@2"];
     Scenario { config: "in-turn", servers, results, ..SCENARIO }.check();
     let servers = &["* * -> port-unreachable | answer 192.0.2.1"];
-    let results = &["192.0.2.1@252 =www.example@252 ok@252"];
+    let results = &["192.0.2.1@251 =www.example@251 ok@251"];
     let world = Scenario { servers, results, ..SCENARIO }.check();
     assert_ne!(world.log[0].socket, world.log[1].socket);
 }
@@ -274,4 +274,51 @@ fn check_outage(strategy: &str, count: usize, is_known: bool, outage: u64) {
         let is_in_time = at.is_some_and(|at| at <= end + 1001);
         assert!(is_in_time, "{config}, {count} nameservers, known: {is_known}: {text}");
     }
+}
+
+/// A resolver daemon that restarts refuses connections for a moment.
+#[test]
+fn rr14_a_refused_port_is_asked_again_for_half_of_the_budget() {
+    for refusals in 1..=3 {
+        let script = format!("* * #1-{refusals} -> port-unreachable; * * -> answer 192.0.2.1");
+        let world = Scenario { servers: &[&script], ..SCENARIO }.check();
+        assert!(results(&world, 1).contains(" ok@"), "{refusals}: {}", results(&world, 1));
+    }
+    let servers = &["* * -> port-unreachable"];
+    let queries = "0 ns1 www.example A, 250 ns1 www.example A, 501 ns1 www.example A plain, \
+                   1502 ns1 www.example A plain";
+    Scenario { servers, results: &["Unreachable@1503"], queries, ..SCENARIO }.check();
+    // The same over TCP.
+    let servers = &["$tcp refuse"];
+    let world = Scenario { config: "use-vc", servers, ..SCENARIO }.check();
+    assert!(results(&world, 1).starts_with("Unreachable@2"), "{}", results(&world, 1));
+}
+
+/// What failed at once is asked again at once, one time; what fails twice has failed.
+#[test]
+fn rr15_a_server_failure_is_asked_again_at_once_and_once() {
+    for failure in ["servfail", "refused", "notimp", "no-ra no-aa no-edns"] {
+        let script = format!("* * -> {failure} | answer 192.0.2.1");
+        let results = &["192.0.2.1@2 =www.example@2 ok@2"];
+        Scenario { servers: &[&script], results, ..SCENARIO }.check();
+        let script = format!("* * -> {failure}");
+        let results = &["ServerFailure@2"];
+        let servers = &[script.as_str()];
+        Scenario { servers, results, ..SCENARIO }.check();
+        // The third time it is spaced.
+        let results = &["ServerFailure@253"];
+        Scenario { config: "attempts 3", servers, results, ..SCENARIO }.check();
+    }
+}
+
+/// An ICMP message needs a port guessed and no id, and comes from any address.
+#[test]
+fn at11_a_refusal_is_a_hint_and_the_answer_that_comes_still_counts() {
+    let servers = &["* * -> port-unreachable, port-unreachable, delay 50ms, answer 192.0.2.1"];
+    let results = &["192.0.2.1@50 =www.example@50 ok@50"];
+    Scenario { servers, results, queries: "0 ns1 www.example A", ..SCENARIO }.check();
+    // The others are asked at once.
+    let servers = &["* * -> port-unreachable, delay 50ms, answer 192.0.2.9", OK];
+    let results = &["192.0.2.1@2 =www.example@2 ok@2"];
+    Scenario { servers, results, ..SCENARIO }.check();
 }

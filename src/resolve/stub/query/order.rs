@@ -140,14 +140,10 @@ impl Query {
     }
 
     fn settle_by(&mut self, question: usize, server: usize, settled: Settled) {
-        let place = self.place(server);
         let listens = self.is_hedged().then(|| {
             let is_heard = |&&other: &&usize| {
-                let at_server = &self.servers[other].questions[question];
-                let is_probed = self.place(other) > place;
-                other != server
-                    && at_server.udp.state == SendState::Waiting
-                    && (is_probed || !at_server.is_overdue)
+                let udp = &self.servers[other].questions[question].udp;
+                other != server && udp.state == SendState::Waiting && udp.next.is_some()
             };
             self.order[..self.server_count].iter().find(is_heard).copied()
         });

@@ -1,5 +1,6 @@
 //! The part of [`Query`] that handles what comes back: responses, hints, and sockets that fail.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::server_state::{QuestionState, SendState};
@@ -128,6 +129,43 @@ impl Query {
         }
     }
 
+    /// The nameserver's port was refused over UDP, by ICMP.
+    ///
+    /// Such a message needs no id guessed, only a port, and comes from any address, so it is a
+    /// hint: the socket stays open and an answer on it still counts; the others are asked at once,
+    /// and this one is asked again, a little sooner, from another port. A second refusal there is
+    /// believed.
+    pub(crate) fn handle_refusal(
+        &mut self,
+        sent: SentQuery,
+        servers: &mut [Nameserver],
+        now: Instant,
+    ) {
+        let SentQuery { question, server, .. } = sent;
+        if !self.is_open(question) {
+            return;
+        }
+        let at_server = &mut self.servers[server].questions[question];
+        let (count, of) = &mut at_server.refusals;
+        if at_server.udp.last_sent == *of {
+            return;
+        }
+        (*count, *of) = (count.saturating_add(1), at_server.udp.last_sent);
+        at_server.is_overdue = true;
+        if *count > 1 {
+            let cause = FailureCause::Socket(io::ErrorKind::ConnectionRefused);
+            return self.fail(question, server, Transport::Udp, cause, servers, now);
+        }
+        servers[server].handle_lateness();
+        let soon = now + servers[server].resend_delay();
+        if at_server.udp.state == SendState::Waiting {
+            at_server.udp.next = at_server.udp.next.map(|at| at.min(soon));
+        }
+        if !self.settle_held(question, false) {
+            self.query_others(question);
+        }
+    }
+
     /// The socket or connection for `sent` cannot be used. `is_sent` is whether the query was sent
     /// before that.
     pub(crate) fn handle_socket_error(
@@ -147,6 +185,11 @@ impl Query {
         }
         let cause = FailureCause::from(error);
         if error != SocketError::OutOfResources {
+            if transport == Transport::Tcp && !is_sent {
+                // It was never on the way, so it does not count.
+                let via = self.servers[server].questions[question].via(transport);
+                via.sends = via.sends.saturating_sub(1);
+            }
             return self.fail(question, server, transport, cause, servers, now);
         }
         // No nameserver is at fault: the question waits for a free descriptor until its deadline.

@@ -1,5 +1,6 @@
 //! The part of [`Query`] that handles failure: who is asked then, and when it is final.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use super::Query;
@@ -7,6 +8,9 @@ use super::outcome::{Failure, NameserverFailure, Settled};
 use super::server_state::{QuestionState, SendState, TransportState};
 use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
+
+/// Between two rounds while nothing listens at any nameserver.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 impl Query {
     /// A nameserver has failed the question over this transport.
@@ -70,26 +74,59 @@ impl Query {
         if !is_over {
             return;
         }
-        // The pause is the resend delay of the quickest of those that failed: a nameserver that
-        // fails within a microsecond would fail again within the next.
         let failed = questions().zip(servers).filter(|(at_server, _)| at_server.has_failed());
-        let pause = failed.map(|(_, server)| server.resend_delay()).min();
-        if pause.is_none() && !self.is_in_turn() {
+        let usual_pause = failed.map(|(_, server)| server.resend_delay()).min();
+        if usual_pause.is_none() && !self.is_in_turn() {
             return;
         }
-        let deadline = self.deadline;
-        let state = self.questions[question].as_mut().expect("an open question exists");
-        state.failed_rounds += 1;
         let may_be_asked = self.servers[..self.server_count]
             .iter()
             .any(|server| server.questions[question].may_be_asked(self.config.tcp_only));
+        let state = self.questions[question].as_mut().expect("an open question exists");
+        state.failed_rounds = state.failed_rounds.saturating_add(1);
         let is_last = state.failed_rounds >= self.config.attempts || !may_be_asked;
-        match pause.map(|pause| now + pause) {
-            None if is_last => self.resend_to_silent(question, now),
-            None => self.start_round(question, servers, now),
-            Some(retry_at) if !is_last && retry_at < deadline => state.retry_at = Some(retry_at),
-            Some(_) => self.settle_failed(question, servers, now),
+        let is_first = state.failed_rounds == 1;
+        let any = |is: fn(&FailureCause) -> bool| state.failures.iter().any(|f| is(&f.cause));
+        let has_response =
+            any(|cause| matches!(cause, FailureCause::Rcode(_) | FailureCause::LameReferral));
+        let is_refused =
+            any(|cause| matches!(cause, FailureCause::Socket(ErrorKind::ConnectionRefused)));
+        let is_truncated = self.questions(question).any(|at_server| at_server.is_truncated);
+        let may_restart = is_refused && !has_response && !is_truncated;
+        let Some(usual_pause) = usual_pause else {
+            if is_last {
+                self.resend_to_silent(question, now);
+            } else {
+                self.start_round(question, servers, now);
+            }
+            return;
+        };
+        // The first failure may have been the moment's. After that a nameserver that fails within a
+        // microsecond would fail again within the next.
+        let pause = if !is_last && has_response && is_first {
+            Duration::ZERO
+        } else if !is_last {
+            usual_pause
+        } else if may_restart && now + RESTART_PAUSE <= self.started + self.budget() / 2 {
+            // Nothing listens there: a nameserver that restarts is back in a second or two, and a
+            // person without one is not kept waiting for the whole budget.
+            RESTART_PAUSE
+        } else {
+            return self.settle_failed(question, servers, now);
+        };
+        let retry_at = now + pause;
+        if retry_at >= self.deadline {
+            return self.settle_failed(question, servers, now);
         }
+        if pause.is_zero() {
+            return self.start_round(question, servers, now);
+        }
+        let state = self.questions[question].as_mut().expect("an open question exists");
+        state.retry_at = Some(retry_at);
+    }
+
+    fn budget(&self) -> Duration {
+        self.deadline.saturating_duration_since(self.started)
     }
 
     /// The last round of nameservers that are asked in turn is over, and all were silent: each is
@@ -109,7 +146,7 @@ impl Query {
         for server in &mut self.servers[..self.server_count] {
             let at_server = &mut server.questions[question];
             if at_server.has_failed() || in_turn && at_server.is_silent() {
-                at_server.start_anew();
+                at_server.start_anew(now);
             }
         }
         if !self.query_others(question) && !in_turn {

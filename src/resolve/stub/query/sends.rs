@@ -147,6 +147,7 @@ impl Query {
             servers[server].note_sent(via.sends == 0);
             via.last_sent = Some(now);
             if via.state == SendState::SilentDue {
+                via.sends = (via.sends + 1).min(MAX_SENDS);
                 via.state = SendState::Silent;
                 via.next = Some(now + SILENT_RESEND_DELAY);
                 is_last = true;

@@ -58,8 +58,10 @@ pub(super) struct QuestionState {
     pub(super) tcp: TransportState,
     /// The response over UDP was truncated: only TCP is used from then on.
     pub(super) is_truncated: bool,
-    /// It has not responded within its resend delay.
+    /// It has not responded within its resend delay, or its port was refused.
     pub(super) is_overdue: bool,
+    /// How often its port was refused, and when that was sent to which it last was.
+    pub(super) refusals: (u8, Option<Instant>),
     /// An error response without a question came. It is reported if no better response comes.
     pub(super) hint: Option<Rcode>,
 }
@@ -164,10 +166,14 @@ impl QuestionState {
         via.sends < MAX_SENDS
     }
 
-    /// Starts a new round. The sends so far still count.
-    pub(super) fn start_anew(&mut self) {
+    /// Starts a new round. The sends so far still count, but a nameserver that was left alone for a
+    /// second may be sent one more datagram (RFC 9520 section 3.2).
+    pub(super) fn start_anew(&mut self, now: Instant) {
         self.udp.enter(SendState::Unasked);
         self.tcp.enter(SendState::Unasked);
+        if self.udp.last_sent.is_some_and(|at| now >= at + SILENT_RESEND_DELAY) {
+            self.udp.sends = self.udp.sends.min(MAX_SENDS - 1);
+        }
         self.hint = None;
     }
 }
