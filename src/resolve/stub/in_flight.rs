@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::subscribers::Subscribers;
 use super::{Pairing, QueryEntry, Stub, Timer};
 use crate::resolve::error::{LookupErrorKind, RecordType};
 use crate::resolve::stats::add;
@@ -109,7 +110,7 @@ impl Stub {
         let entry = self.lookups.get_mut(&id).expect("a lookup that asks exists");
         entry.waits_for[record_type.index()] = Some((query, question));
         let entry = self.queries.get_mut(&query).expect("a question in flight has its query");
-        entry.subscribers[question].push(id);
+        entry.subscribers[question].add(id);
         add(&self.counters.coalesced);
         true
     }
@@ -239,7 +240,7 @@ impl Stub {
             now,
         );
         let id = QueryId(self.ids.next());
-        let mut subscribers: [Vec<LookupId>; MAX_QUESTIONS] = Default::default();
+        let mut subscribers: [Subscribers; MAX_QUESTIONS] = Default::default();
         let mut for_cache = [false; MAX_QUESTIONS];
         for (question, record_type) in record_types.enumerate() {
             self.in_flight.insert((name.clone(), record_type), (id, question));
@@ -247,7 +248,7 @@ impl Stub {
                 Some(lookup) => {
                     let entry = self.lookups.get_mut(&lookup).expect("a lookup that asks exists");
                     entry.waits_for[record_type.index()] = Some((id, question));
-                    subscribers[question].push(lookup);
+                    subscribers[question].add(lookup);
                 }
                 None => for_cache[question] = true,
             }
@@ -281,7 +282,7 @@ impl Stub {
         let Some(entry) = self.queries.get_mut(&id) else { return };
         let record_type = entry.query.record_type(question);
         let name = entry.name.clone();
-        let subscribers = std::mem::take(&mut entry.subscribers[question]);
+        let subscribers = entry.subscribers[question].take();
         let started_for = entry.started_for;
         self.in_flight.remove(&(name.clone(), record_type));
         if let (Some(cache), Some(generation)) = (&self.cache, entry.generation) {
@@ -294,7 +295,10 @@ impl Stub {
         let is_proven = self.has_proven_nameserver();
         for lookup in subscribers {
             let Some(entry) = self.lookups.get_mut(&lookup) else { continue };
-            entry.waits_for[record_type.index()] = None;
+            let waits_for = &mut entry.waits_for[record_type.index()];
+            if waits_for.take_if(|waits_for| *waits_for == (id, question)).is_none() {
+                continue;
+            }
             let pause = self.cache.as_ref().map_or(Duration::ZERO, |cache| cache.options().pause());
             let is_coalesced = started_for != Some(lookup);
             if is_overdue && is_coalesced && now + pause < entry.candidate_deadline {
@@ -347,7 +351,11 @@ impl Stub {
         let finishes = self.cache.as_ref().is_some_and(|cache| cache.options().finishes_dropped());
         for (query, question) in waited_for.into_iter().flatten() {
             let Some(entry) = self.queries.get_mut(&query) else { continue };
-            entry.subscribers[question].retain(|&other| other != id);
+            let lookups = &self.lookups;
+            entry.subscribers[question].remove_one(|lookup| {
+                let entry = lookups.get(&lookup);
+                entry.is_some_and(|entry| entry.waits_for.contains(&Some((query, question))))
+            });
             if entry.subscribers[question].is_empty() {
                 entry.for_cache[question] |= finishes;
                 if !entry.for_cache[question] {

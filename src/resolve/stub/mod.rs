@@ -23,6 +23,7 @@ mod queries;
 pub(crate) mod query;
 pub(crate) mod socket_error;
 pub(crate) mod sockets;
+mod subscribers;
 mod tcp;
 mod turns;
 mod udp;
@@ -40,6 +41,7 @@ use self::nameserver::Nameserver;
 use self::pacing::Line;
 use self::query::{MAX_QUESTIONS, Query, QueryConfig, Settled};
 use self::sockets::{OutstandingQuery, Sockets};
+use self::subscribers::Subscribers;
 use super::error::{RecordType, Transport};
 use super::stats::{Counters, Gauge, add};
 use super::wire::framing::write_framed;
@@ -167,7 +169,7 @@ struct LookupEntry {
 struct QueryEntry {
     query: Query,
     name: QueryName,
-    subscribers: [Vec<LookupId>; MAX_QUESTIONS],
+    subscribers: [Subscribers; MAX_QUESTIONS],
     /// The lookup for which it was started: the others were coalesced with it later.
     started_for: Option<LookupId>,
     /// Whether a question is asked to refresh the cache, besides its subscribers or without any.

@@ -111,6 +111,8 @@ impl OutstandingQueries {
 #[derive(Debug)]
 pub(crate) struct SocketState {
     pub(crate) server: usize,
+    /// Its place among the sockets of this nameserver.
+    place: usize,
     pub(crate) outstanding: OutstandingQueries,
     /// Whether it carries questions of more than one query.
     pub(crate) is_shared: bool,
@@ -169,8 +171,9 @@ impl Sockets {
             return Some(Slot { socket, is_new: false });
         }
         let socket = self.next_id();
-        let outstanding = OutstandingQueries::default();
-        self.open.insert(socket, SocketState { server, outstanding, is_shared: false, open: 0 });
+        let (place, outstanding) = (self.by_server[server].len(), OutstandingQueries::default());
+        let state = SocketState { server, place, outstanding, is_shared: false, open: 0 };
+        self.open.insert(socket, state);
         self.by_server[server].push(socket);
         Some(Slot { socket, is_new: true })
     }
@@ -227,7 +230,11 @@ impl Sockets {
     /// Removes a socket, and returns it with its outstanding queries.
     pub(crate) fn remove(&mut self, socket: SocketId) -> Option<SocketState> {
         let removed = self.open.remove(&socket)?;
-        self.by_server[removed.server].retain(|&other| other != socket);
+        let peers = &mut self.by_server[removed.server];
+        peers.swap_remove(removed.place);
+        if let Some(moved) = peers.get(removed.place) {
+            self.open.get_mut(moved).expect("it is open").place = removed.place;
+        }
         Some(removed)
     }
 }
