@@ -11,6 +11,7 @@ use super::contestant::Contestant;
 
 const SEQUENTIAL: usize = 2000;
 const CONCURRENT: usize = 10_000;
+const BURST: usize = 30_000;
 const LATE: usize = 3;
 const PENDING: usize = 1000;
 const MANY: usize = 200_000;
@@ -27,6 +28,7 @@ pub fn part(part: &str, contestant: impl FnOnce() -> Contestant) -> ! {
         // On a worker, where a server's tasks run, and not on this thread, which would add a hop.
         let measurements = match part {
             "answered" => tokio::spawn(answered(contestant)),
+            "burst" => tokio::spawn(burst(contestant)),
             "pending" => tokio::spawn(pending(contestant)),
             "many" => tokio::spawn(many(contestant)),
             _ => panic!("`{part}` is none of {PARTS:?}"),
@@ -36,16 +38,21 @@ pub fn part(part: &str, contestant: impl FnOnce() -> Contestant) -> ! {
     std::process::exit(0);
 }
 
-/// What is measured with answers, and without: threads that the first part has left behind would
-/// make the second look better. Then what is kept of very many names.
-pub const PARTS: [&str; 3] = ["answered", "pending", "many"];
+/// What is measured with answers, in a burst, and without: threads that one part has left behind
+/// would make the next look better. Then what is kept of very many names.
+pub const PARTS: [&str; 4] = ["answered", "burst", "pending", "many"];
+
+/// `raw` sends nothing again: it is the floor where nothing is lost.
+pub fn takes_part(name: &str, part: &str) -> bool {
+    (name, part) != ("raw", "burst")
+}
 
 async fn answered(contestant: Contestant) {
     warm_up(&contestant).await;
     sequential(&contestant).await;
     same_name(&contestant).await;
     for tasks in [64, 1000] {
-        concurrent(&contestant, tasks).await;
+        concurrent(&contestant, "at a time", tasks, CONCURRENT).await;
     }
     late(&contestant).await;
 }
@@ -83,35 +90,51 @@ async fn same_name(contestant: &Contestant) {
     figure("the same name: median us", micros(times[times.len() / 2]));
 }
 
+/// More lookups at once than the nameserver's socket has room for.
+async fn burst(contestant: Contestant) {
+    raise_file_limit();
+    warm_up(&contestant).await;
+    for tasks in [1000, 10_000] {
+        concurrent(&contestant, "in a burst", tasks, BURST).await;
+    }
+}
+
 /// So many tasks that look new names up, one after the other each.
-async fn concurrent(contestant: &Contestant, tasks: usize) {
+async fn concurrent(contestant: &Contestant, what: &str, count: usize, lookups: usize) {
     let next = Arc::new(AtomicUsize::new(0));
-    let failed = Arc::new(AtomicUsize::new(0));
     let (start, cpu) = (Instant::now(), cpu_time());
-    let tasks: Vec<_> = (0..tasks)
+    let tasks: Vec<_> = (0..count)
         .map(|_| {
-            let (next, failed) = (Arc::clone(&next), Arc::clone(&failed));
-            let (contestant, count) = (contestant.clone(), tasks);
+            let (next, contestant) = (Arc::clone(&next), contestant.clone());
             tokio::spawn(async move {
+                let (mut times, mut failed) = (Vec::new(), 0);
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
-                    if i >= CONCURRENT {
-                        break;
+                    if i >= lookups {
+                        break (times, failed);
                     }
-                    let found = contestant.lookup(&format!("c{count}-{i}.new.test.")).await;
-                    failed.fetch_add(usize::from(found.is_none()), Ordering::Relaxed);
+                    let start = Instant::now();
+                    let found =
+                        contestant.lookup(&format!("c{count}-{lookups}-{i}.new.test.")).await;
+                    times.push(start.elapsed());
+                    failed += u32::from(found.is_none());
                 }
             })
         })
         .collect();
-    let count = tasks.len();
+    let (mut times, mut failed) = (Vec::new(), 0);
     for task in tasks {
-        task.await.expect("no panic");
+        let (of_task, failed_of_task) = task.await.expect("no panic");
+        times.extend(of_task);
+        failed += failed_of_task;
     }
-    let lookups = CONCURRENT as f64;
-    figure(&format!("{count} at a time: CPU us each"), micros(cpu_time() - cpu) / lookups);
-    figure(&format!("{count} at a time: lookups/s"), lookups / start.elapsed().as_secs_f64());
-    figure(&format!("{count} at a time: failed"), failed.load(Ordering::Relaxed) as f64);
+    let (taken, cpu) = (start.elapsed(), cpu_time() - cpu);
+    times.sort();
+    figure(&format!("{count} {what}: CPU us each"), micros(cpu) / lookups as f64);
+    figure(&format!("{count} {what}: lookups/s"), lookups as f64 / taken.as_secs_f64());
+    let late = times[times.len() * 99 / 100];
+    figure(&format!("{count} {what}: 99th percentile ms"), micros(late) / 1e3);
+    figure(&format!("{count} {what}: failed"), f64::from(failed));
 }
 
 /// The AAAA response is 500 ms late.

@@ -42,6 +42,10 @@ impl fmt::Display for Table {
             write!(f, "{name:36}")?;
             let medians: Vec<_> = columns.iter().map(|values| median(values)).collect();
             for value in &medians {
+                if value.is_nan() {
+                    write!(f, "{:>12} {:7}", "-", "")?;
+                    continue;
+                }
                 let ratio = match value / medians[0] {
                     ratio if ratio.is_finite() => format!("({ratio:.2})"),
                     _ => String::new(),
