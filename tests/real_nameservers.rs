@@ -3,19 +3,26 @@
 //! `.ci/real-nameservers` starts them, names them in the environment and runs this file. In a plain
 //! `cargo test`, which needs Rust alone, it says that it was not asked for.
 
+mod support;
+
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use outrace::{Connector, LookupErrorKind, LookupResult, LookupStream, Resolver, ResolverBuilder};
 
+use support::{Journal, Nameserver};
+
 /// `unbound=127.0.0.1:5301 dnsmasq=127.0.0.1:5302`, and so on.
 const NAMESERVERS: &str = "OUTRACE_REAL_NAMESERVERS";
 /// `http://www.real.test:8080/`, a space, and what stands on that page.
 const PAGE: &str = "OUTRACE_REAL_PAGE";
+/// The address of dnsmasq, a space, and where it expects the nameserver of `burst.test`.
+const FORWARDER: &str = "OUTRACE_REAL_FORWARDER";
 
 /// A name, its addresses, and how its lookup ends: with this canonical name, or why not.
 type Row = (&'static str, Vec<String>, Result<&'static str, LookupErrorKind>);
@@ -99,6 +106,30 @@ async fn hyper_fetches_a_page_by_a_name_that_only_they_know() {
         let body = response.into_body().collect().await.expect("a page").to_bytes();
         assert_eq!(body, expected, "by {software}");
         println!("{software}: {uri} is {expected:?}");
+    }
+}
+
+/// dnsmasq refuses what is beyond its 150 queries in flight, and the nameserver that it forwards to
+/// takes 20 ms: 10,000 queries take it 1.34 s at the least.
+#[tokio::test]
+async fn rr17_a_burst_through_a_forwarder_with_a_limit_loses_no_lookup() {
+    let Ok(forwarder) = std::env::var(FORWARDER) else { return };
+    let (forwarder, upstream) = forwarder.split_once(' ').expect("two addresses");
+    let [forwarder, upstream] = [forwarder, upstream].map(|addr| addr.parse().expect("an address"));
+    let script = "* A -> delay 20ms, answer 192.0.2.1; * AAAA -> delay 20ms, answer 2001:db8::1";
+    let _upstream = Nameserver::at(upstream, script, &Journal::off());
+    for at_once in [50, 1_000, 5_000] {
+        let builder = Resolver::builder().without_system_configuration();
+        let resolver = builder.nameservers([forwarder]).build();
+        let start = Instant::now();
+        let lookups = (0..5_000).map(|i| {
+            let lookup = resolver.lookup(format!("n{i}.of{at_once}.burst.test.:80").as_str());
+            async { collect(lookup).await }
+        });
+        let lookups = stream::iter(lookups).buffer_unordered(at_once).collect::<Vec<_>>().await;
+        println!("dnsmasq: 5,000 lookups, {at_once} at once: {:?}", start.elapsed());
+        let failed: Vec<_> = lookups.iter().filter(|lookup| lookup.addrs.len() != 2).collect();
+        assert!(failed.is_empty(), "{at_once} at once: {} failed: {:?}", failed.len(), failed[0]);
     }
 }
 
