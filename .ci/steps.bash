@@ -29,12 +29,13 @@ tests() {
   [[ $passed -gt 0 ]] || fail "no test ran: $*"
 }
 
-# install COMMAND=PACKAGE..: installs the Debian packages whose commands are missing. None of them
-# may start a service: `policy-rc.d` is what Debian's packages ask, and 101 is "do not".
+# install COMMAND=PACKAGE..: installs the Debian packages whose commands, or files by their path, are
+# missing. None of them may start a service: `policy-rc.d` is what Debian's packages ask, and 101 is "do not".
 install() {
   local pair packages=() policy=/usr/sbin/policy-rc.d policy_is_ours=
   for pair; do
-    PATH="$PATH:/usr/sbin" command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
+    PATH="$PATH:/usr/sbin" command -v "${pair%%=*}" >/dev/null || [[ -e ${pair%%=*} ]] ||
+      packages+=("${pair#*=}")
   done
   [[ ${#packages[@]} -gt 0 ]] || return 0
   export DEBIAN_FRONTEND=noninteractive
