@@ -51,6 +51,35 @@ pub(super) struct Faults {
     connect: Connect,
     /// The longest delay, in milliseconds.
     slowness: u64,
+    queue: Queue,
+}
+
+/// What a nameserver takes of a burst: it reads one datagram after the other, and what finds its
+/// socket's buffer full is lost.
+struct Queue {
+    service: Duration,
+    /// How many datagrams the buffer has room for.
+    room: u32,
+    /// When the last datagram that was taken is served.
+    busy_until: Duration,
+}
+
+impl Queue {
+    fn new(random: &mut Random) -> Self {
+        let service = Duration::from_micros(*random.pick(&[0, 0, 100, 1000, 3000]));
+        Self { service, room: *random.pick(&[16, 64, 256]), busy_until: Duration::ZERO }
+    }
+
+    /// How long a datagram that comes now waits until it is served; `None` if it is lost.
+    fn take(&mut self, at: Duration) -> Option<Duration> {
+        let wait = self.busy_until.saturating_sub(at);
+        if wait > self.service * self.room {
+            return None;
+        }
+        let served = wait + self.service;
+        self.busy_until = at + served;
+        Some(served)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,18 +133,22 @@ impl Faults {
             knows_edns: random.percent(90),
             connect,
             slowness: *random.pick(&[2, 20, 200, 2000]),
+            queue: Queue::new(&mut random),
             random,
         }
     }
 
-    /// One that answers everything, quicker than it is asked again, over a path that loses nothing.
-    /// What a forger sends to those who ask it is another matter.
-    pub(super) fn reliable(random: Random) -> Self {
+    /// One that answers everything that its queue has room for, quicker than it is asked again, over
+    /// a path that loses nothing. What a forger sends to those who ask it is another matter.
+    pub(super) fn reliable(random: Random, has_queue: bool) -> Self {
         let mut faults = Self::new(random);
         faults.kind = Kind::Well;
         (faults.lost, faults.broken_stream, faults.open_fails) = (0, 0, 0);
         faults.connect = Connect::Accept(faults.random.millis(0..50));
         faults.slowness = 50;
+        if !has_queue {
+            faults.queue.service = Duration::ZERO;
+        }
         faults
     }
 
@@ -208,9 +241,10 @@ impl Faults {
         if self.random.percent(self.lost) {
             return reactions;
         }
+        let Some(served) = self.queue.take(at) else { return reactions };
         if let Some(reply) = self.reply(query, at) {
             while {
-                reactions.push(Reaction::Bytes(self.delay(), reply.clone()));
+                reactions.push(Reaction::Bytes(served + self.delay(), reply.clone()));
                 self.random.percent(self.doubled)
             } {}
         }

@@ -93,9 +93,15 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     if reliable.is_some() {
         stub.query.timeout = Duration::from_secs(5);
     }
+    // In turn, a nameserver is sent a question once a round: what its queue loses then is lost.
+    let has_queue = stub.query.strategy != NameserverStrategy::InTurn;
     let servers = (0..stub.nameservers.len()).map(|server| {
-        let of = if reliable == Some(server) { Faults::reliable } else { Faults::new };
-        let server: Box<dyn Nameserver> = Box::new(of(Random::new(random.next())));
+        let random = Random::new(random.next());
+        let server: Box<dyn Nameserver> = Box::new(if reliable == Some(server) {
+            Faults::reliable(random, has_queue)
+        } else {
+            Faults::new(random)
+        });
         server
     });
     let servers = servers.collect();

@@ -189,7 +189,7 @@ impl Nameserver {
     ) {
         self.pacer.handle_response(number, is_answer, now);
         if is_answer && was_lost {
-            self.handle_loss(number);
+            self.handle_loss(number, now);
         }
     }
 
@@ -199,13 +199,18 @@ impl Nameserver {
     }
 
     /// It has refused a query because of how many it has.
-    pub(crate) fn handle_overload(&mut self, number: SendNumber) {
-        self.handle_loss(number);
+    pub(crate) fn handle_overload(&mut self, number: SendNumber, now: Instant) {
+        self.handle_loss(number, now);
     }
 
-    fn handle_loss(&mut self, number: SendNumber) {
+    fn handle_loss(&mut self, number: SendNumber, now: Instant) {
         add(&self.counters.losses);
-        self.pacer.handle_loss(number);
+        self.pacer.handle_loss(number, now);
+    }
+
+    /// Whether it is sent more than it takes, so that its silence may be a lost packet.
+    pub(crate) fn is_overrun(&self, now: Instant) -> bool {
+        self.is_under_load() || self.waiting != [0; 2] || self.pacer.loses(now)
     }
 
     /// Frees the places of queries that it has not answered for longer than it usually takes.

@@ -31,6 +31,8 @@ const MAX_WINDOW: u32 = 1024;
 const DECREASE: u32 = 7;
 /// From so many unanswered queries on, an error may be the answer to the load.
 const LOAD: usize = 16;
+/// For so long after a loss, silence may be another one.
+const LOSS_PERIOD: Duration = Duration::from_secs(1);
 
 /// The number of a send to one nameserver, counted from its first one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +67,8 @@ pub(crate) struct Pacer {
     answers: u32,
     /// Loss among the sends before this one has closed the window already.
     recovery: SendNumber,
-    has_lost: bool,
+    /// When it last lost a send because of how many there were.
+    lost_at: Option<Instant>,
     /// The shortest round trip: much more than this is time in the nameserver's queue.
     least_rtt: Option<Duration>,
     last_answer_at: Option<Instant>,
@@ -81,7 +84,7 @@ impl Default for Pacer {
             threshold: INITIAL_THRESHOLD,
             answers: 0,
             recovery: SendNumber(0),
-            has_lost: false,
+            lost_at: None,
             least_rtt: None,
             last_answer_at: None,
         }
@@ -108,6 +111,11 @@ impl Pacer {
         self.unanswered >= LOAD
     }
 
+    /// Whether it has lost a send lately.
+    pub(crate) fn loses(&self, now: Instant) -> bool {
+        self.lost_at.is_some_and(|at| now < at + LOSS_PERIOD)
+    }
+
     /// Records `count` sends, and returns the number of the first.
     pub(crate) fn note_sends(&mut self, count: usize, now: Instant) -> SendNumber {
         let number = self.first.plus(self.recent.len());
@@ -131,15 +139,15 @@ impl Pacer {
         if is_used {
             // Over a long path, without a queue at its end, a round trip is too long a time to
             // grow by one in.
-            let has_no_queue = !self.has_lost && rtt < 2 * least;
+            let has_no_queue = self.lost_at.is_none() && rtt < 2 * least;
             self.grow(has_no_queue);
         }
     }
 
     /// This send was lost, or was one too many for the nameserver. A window's worth of losses
     /// closes the window once.
-    pub(crate) fn handle_loss(&mut self, number: SendNumber) {
-        self.has_lost = true;
+    pub(crate) fn handle_loss(&mut self, number: SendNumber, now: Instant) {
+        self.lost_at = Some(now);
         if number >= self.recovery {
             self.window = (self.window * DECREASE / 10).max(MIN_WINDOW);
             self.threshold = self.window;
@@ -157,7 +165,7 @@ impl Pacer {
                     self.unanswered -= 1;
                     // A nameserver that says nothing at all is not kept from answering by how much
                     // it is sent: either it is dead, or every name is one that hangs.
-                    if !self.has_lost && self.last_answer_at.is_none_or(|at| at < sent_at) {
+                    if self.lost_at.is_none() && self.last_answer_at.is_none_or(|at| at < sent_at) {
                         self.grow(true);
                     }
                 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use domain::base::iana::OptRcode;
 
-use crate::resolve::AddressFamily;
 use crate::resolve::error::{FailureCause, RecordType, Transport};
 use crate::resolve::names::local::Ask;
 use crate::resolve::names::search;
@@ -16,6 +15,7 @@ use crate::resolve::sim::world::{Connect, Event, Nameserver, Reaction, Record, W
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::socket_error::SocketError;
+use crate::resolve::{AddressFamily, NameserverStrategy};
 use crate::seeded::Random;
 use crate::testkit::Message;
 use crate::{HostName, LookupErrorKind, LookupResult};
@@ -210,6 +210,28 @@ fn rr17_ten_thousand_names_that_hang_do_not_hold_up_the_next() {
             let took = ended(&world, id).saturating_sub(at);
             assert!(took < Duration::from_micros(500), "{took:?} at {at:?}, known: {is_known}");
         }
+    }
+}
+
+/// Silence in a burst is no failure: while another nameserver fails every question, the one whose
+/// buffer was full is asked again.
+#[test]
+fn rr17_a_burst_loses_nothing_where_the_other_nameserver_fails() {
+    for strategy in [NameserverStrategy::Hedged, NameserverStrategy::All] {
+        let mut stub = config(2);
+        stub.query.strategy = strategy;
+        let refusing = Forwarder {
+            upstream: millis(1),
+            most: 0,
+            in_flight: VecDeque::new(),
+            refusal: OptRcode::REFUSED,
+        };
+        let narrow = Narrow::new(millis(3), 4, millis(20));
+        let mut random = Random::new(1);
+        let servers: Vec<Box<dyn Nameserver>> = vec![Box::new(refusing), Box::new(narrow)];
+        let mut world = World::new(stub, None, servers, move || random.id());
+        burst(&mut world, 60);
+        assert_eq!(world.checks.succeeded, 60, "{strategy:?}");
     }
 }
 

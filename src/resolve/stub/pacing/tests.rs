@@ -47,15 +47,15 @@ fn a_long_path_without_a_queue_lets_it_double_on() {
 #[test]
 fn a_windows_worth_of_losses_closes_it_once() {
     let (mut pacer, now) = full();
-    pacer.handle_loss(SendNumber(3));
-    pacer.handle_loss(SendNumber(4));
+    pacer.handle_loss(SendNumber(3), now);
+    pacer.handle_loss(SendNumber(4), now);
     assert_eq!(pacer.window(), 44);
     let next = pacer.note_sends(1, now);
-    pacer.handle_loss(next);
+    pacer.handle_loss(next, now);
     assert_eq!(pacer.window(), 30);
     for _ in 0..20 {
         let next = pacer.note_sends(1, now);
-        pacer.handle_loss(next);
+        pacer.handle_loss(next, now);
     }
     assert_eq!(pacer.window(), MIN_WINDOW);
 }

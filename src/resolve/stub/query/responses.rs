@@ -64,7 +64,7 @@ impl Query {
                 }
             }
             Response::Failure(rcode) if is_overload(rcode, sent, &servers[server]) => {
-                servers[server].handle_overload(sent.number);
+                servers[server].handle_overload(sent.number, now);
                 self.handle_hint(rcode, sent, servers, now);
             }
             Response::Failure(rcode) => self.fail_with(rcode, sent, servers, now),

@@ -60,7 +60,8 @@ impl Query {
     /// Ends the round if every nameserver has failed or is silent.
     ///
     /// Silence of all may be the network's, so it does not fail a question before the deadline.
-    /// Once a nameserver has responded, the silent ones are not waited for until then.
+    /// Once a nameserver has responded, the silent ones are not waited for until then, unless a burst
+    /// is what made them silent: see [`give_up`](Self::give_up).
     pub(super) fn finish_round_if_over(
         &mut self,
         question: usize,
@@ -112,7 +113,7 @@ impl Query {
             // person without one is not kept waiting for the whole budget.
             RESTART_PAUSE
         } else {
-            return self.settle_failed(question, servers, now);
+            return self.give_up(question, servers, now);
         };
         let retry_at = now + pause;
         if retry_at >= self.deadline {
@@ -125,6 +126,16 @@ impl Query {
         state.retry_at = Some(retry_at);
     }
 
+    /// No round is left. A nameserver that was silent in a burst is asked again from time to time,
+    /// until it is silent without one.
+    fn give_up(&mut self, question: usize, servers: &[Nameserver], now: Instant) {
+        if self.questions(question).any(|at_server| at_server.is_silent() && at_server.is_overrun) {
+            self.resend_to_silent(question, now);
+        } else {
+            self.settle_failed(question, servers, now);
+        }
+    }
+
     fn budget(&self) -> Duration {
         self.deadline.saturating_duration_since(self.started)
     }
@@ -134,7 +145,7 @@ impl Query {
     fn resend_to_silent(&mut self, question: usize, now: Instant) {
         for server in &mut self.servers[..self.server_count] {
             let via = &mut server.questions[question].udp;
-            if via.is_silent() {
+            if via.state == SendState::Silent && via.next.is_none() {
                 via.enter_silence(now);
             }
         }
@@ -151,7 +162,7 @@ impl Query {
         }
         if !self.query_others(question) && !in_turn {
             // No send is left: another round would only wait for the deadline.
-            self.settle_failed(question, servers, now);
+            self.give_up(question, servers, now);
         }
     }
 

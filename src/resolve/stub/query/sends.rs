@@ -197,6 +197,7 @@ impl Query {
             }
             return;
         }
+        let is_overrun = servers[server].is_overrun(now);
         let via = self.servers[server].questions[question].via(transport);
         match (via.state, transport) {
             (SendState::Held, _) => {
@@ -215,7 +216,7 @@ impl Query {
                 // In turn, the next nameserver is asked instead, and this one again in the next
                 // round.
                 if in_turn || !via.mark_due() {
-                    if let Some(rcode) = hint {
+                    if let Some(rcode) = hint.filter(|_| !is_overrun) {
                         let cause = FailureCause::Rcode(rcode);
                         return self.fail(question, server, transport, cause, servers, now);
                     }
@@ -224,12 +225,17 @@ impl Query {
                         // In its next round; after the last one, see `finish_round_if_over`.
                         via.next = None;
                     }
+                    self.servers[server].questions[question].is_overrun = is_overrun;
                 }
             }
             (SendState::Silent, Transport::Udp) => {
                 servers[server].handle_silence(now);
                 via.enter(SendState::SilentDue);
-                return;
+                self.servers[server].questions[question].is_overrun &= is_overrun;
+                if let Some(rcode) = hint.filter(|_| !is_overrun) {
+                    let cause = FailureCause::Rcode(rcode);
+                    return self.fail(question, server, transport, cause, servers, now);
+                }
             }
             _ => via.enter(SendState::Silent),
         }

@@ -60,6 +60,8 @@ pub(super) struct QuestionState {
     pub(super) is_truncated: bool,
     /// It has not responded within its resend delay, or its port was refused.
     pub(super) is_overdue: bool,
+    /// Its silence may be due to the load on the nameserver: a round does not end by it.
+    pub(super) is_overrun: bool,
     /// How often its port was refused, and when that was sent to which it last was.
     pub(super) refusals: (u8, Option<Instant>),
     /// An error response without a question came. It is reported if no better response comes.
