@@ -215,6 +215,13 @@ impl Checks {
         *sent = (sends.saturating_add(1), at);
     }
 
+    /// A datagram was sent to a nameserver: this many are on the way to it, of as many as may be.
+    /// Two go together, and a loss may have closed the window since.
+    pub(super) fn paced((on_the_way, window): (usize, u32)) {
+        let most = window as usize * 10 / 7 + 2;
+        assert!(on_the_way <= most, "{on_the_way} queries on the way, {most} at the most");
+    }
+
     /// A turn begins.
     pub(super) fn turn(&mut self, now: Duration, has_event: bool) {
         let is_idle = now == self.last_turn && !has_event;

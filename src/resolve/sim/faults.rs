@@ -66,7 +66,7 @@ struct Queue {
 
 impl Queue {
     fn new(random: &mut Random) -> Self {
-        let service = Duration::from_micros(*random.pick(&[0, 0, 100, 1000, 3000]));
+        let service = Duration::from_micros(*random.pick(&[0, 100, 300, 1000]));
         Self { service, room: *random.pick(&[16, 64, 256]), busy_until: Duration::ZERO }
     }
 
@@ -146,7 +146,10 @@ impl Faults {
         (faults.lost, faults.broken_stream, faults.open_fails) = (0, 0, 0);
         faults.connect = Connect::Accept(faults.random.millis(0..50));
         faults.slowness = 50;
-        if !has_queue {
+        if has_queue {
+            faults.queue.service = Duration::from_micros(*faults.random.pick(&[300, 1000]));
+            faults.queue.room = *faults.random.pick(&[4, 16, 64]);
+        } else {
             faults.queue.service = Duration::ZERO;
         }
         faults

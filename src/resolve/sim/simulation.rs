@@ -25,6 +25,8 @@ const LOOKUPS: u64 = 5_000;
 
 /// Names that are asked for in one world: fewer than lookups, so that some share their questions.
 const NAMES: u64 = 24;
+/// The same in a crowded world, where a nameserver's queue has no room for all.
+const CROWD: u64 = 400;
 
 /// A name that the hosts file answers.
 const HOSTS: &[u8] = b"192.0.2.1 hosts.test\n2001:db8::1 hosts.test\n";
@@ -94,11 +96,12 @@ fn play(seed: Seed) -> (u64, u64, u64) {
         stub.query.timeout = Duration::from_secs(5);
     }
     // In turn, a nameserver is sent a question once a round: what its queue loses then is lost.
-    let has_queue = stub.query.strategy != NameserverStrategy::InTurn;
+    let is_crowded = random.percent(10) && stub.query.strategy != NameserverStrategy::InTurn;
+    stub.query.spreads_resends |= is_crowded;
     let servers = (0..stub.nameservers.len()).map(|server| {
         let random = Random::new(random.next());
         let server: Box<dyn Nameserver> = Box::new(if reliable == Some(server) {
-            Faults::reliable(random, has_queue)
+            Faults::reliable(random, is_crowded)
         } else {
             Faults::new(random)
         });
@@ -121,11 +124,12 @@ fn play(seed: Seed) -> (u64, u64, u64) {
         ..LookupConfig::default()
     };
     world.checks.candidates = 3;
-    let count = 10 + random.below(0..90);
+    let count = 10 + random.below(0..if is_crowded { CROWD } else { 90 });
+    let names = if is_crowded { CROWD } else { NAMES };
     // A burst, or one after the other, so that what was learnt of the nameservers counts.
     let span = *random.pick(&[1, 500, 30_000]);
     for sequence in 0..count {
-        add_lookup(&mut world, &mut random, sequence, span, &config, reliable.is_some());
+        add_lookup(&mut world, &mut random, (sequence, names), span, &config, reliable.is_some());
     }
     // After these, what was on its way may be lost.
     if reliable.is_none() && random.percent(80) {
@@ -189,12 +193,12 @@ fn is_permitted(ip: IpAddr) -> bool {
 fn add_lookup(
     world: &mut World,
     random: &mut Random,
-    sequence: u64,
+    (sequence, names): (u64, u64),
     span: u64,
     config: &LookupConfig,
     is_reliable: bool,
 ) {
-    let number = 1000 + random.below(0..NAMES);
+    let number = 1000 + random.below(0..names);
     let id = LookupId(sequence << 16 | number);
     let policy =
         if is_guarded(id) { AddressPolicy::new(is_permitted) } else { AddressPolicy::default() };

@@ -452,6 +452,9 @@ impl World {
         let at = self.elapsed();
         let stub = self.core.with_socket(socket).expect("who sends has the socket");
         self.checks.sent(stub, server, socket, &query, at);
+        if query.transport == Transport::Udp {
+            stub.on_the_way(self.addrs[server]).into_iter().for_each(Checks::paced);
+        }
         if self.outage.is_none_or(|[from, until]| at < from || at >= until) {
             for reaction in self.servers[server].handle_query(&query, at) {
                 self.react(socket, query.transport, reaction);

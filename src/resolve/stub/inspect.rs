@@ -1,5 +1,8 @@
 //! What a [`Stub`] holds, for tests and fuzz targets that look for leaks.
 
+use std::net::SocketAddr;
+
+use super::nameserver::Nameserver;
 use super::{MAX_QUESTIONS, QueryName, Stub};
 use crate::resolve::error::RecordType;
 use crate::resolve::stub::generations::Generations;
@@ -49,6 +52,12 @@ impl Generations {
 }
 
 impl Stub {
+    /// How many queries are on the way to this nameserver, and how many may be.
+    pub(crate) fn on_the_way(&self, nameserver: SocketAddr) -> Option<(usize, u32)> {
+        let server = self.servers.iter().find(|server| server.addr() == nameserver);
+        server.map(Nameserver::on_the_way)
+    }
+
     pub(crate) fn holdings(&self) -> Holdings {
         Holdings {
             lookups: self.lookups.len(),

@@ -213,6 +213,11 @@ impl Nameserver {
         self.is_under_load() || self.waiting != [0; 2] || self.pacer.loses(now)
     }
 
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn on_the_way(&self) -> (usize, u32) {
+        self.pacer.on_the_way()
+    }
+
     /// Frees the places of queries that it has not answered for longer than it usually takes.
     pub(crate) fn expire_sends(&mut self, now: Instant) {
         self.pacer.handle_timeout(self.patience(), now);

@@ -106,6 +106,11 @@ impl Pacer {
         self.unanswered < window as usize
     }
 
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn on_the_way(&self) -> (usize, u32) {
+        (self.unanswered, self.window)
+    }
+
     /// Whether so much is on the way that an error may be the answer to it.
     pub(crate) fn is_under_load(&self) -> bool {
         self.unanswered >= LOAD

@@ -49,6 +49,9 @@ struct Forwarder {
     refusal: OptRcode,
 }
 
+/// What it answers, or loses, comes after an error of a header alone.
+struct Hinted(Narrow);
+
 /// Answers at once, but for names that begin with `hang`.
 struct Hanging;
 
@@ -99,6 +102,23 @@ impl Nameserver for Forwarder {
 
     fn open(&mut self, _transport: Transport, _at: Duration) -> Result<(), SocketError> {
         Ok(())
+    }
+}
+
+impl Nameserver for Hinted {
+    fn handle_query(&mut self, query: &Query, at: Duration) -> Vec<Reaction> {
+        let hint = query.reply(&Message::header_only(OptRcode::SERVFAIL));
+        let mut reactions = vec![Reaction::Bytes(millis(1), hint)];
+        reactions.extend(self.0.handle_query(query, at));
+        reactions
+    }
+
+    fn handle_connect(&mut self, at: Duration) -> Connect {
+        self.0.handle_connect(at)
+    }
+
+    fn open(&mut self, transport: Transport, at: Duration) -> Result<(), SocketError> {
+        self.0.open(transport, at)
     }
 }
 
@@ -233,6 +253,18 @@ fn rr17_a_burst_loses_nothing_where_the_other_nameserver_fails() {
         burst(&mut world, 60);
         assert_eq!(world.checks.succeeded, 60, "{strategy:?}");
     }
+}
+
+/// And so with errors that name no question, which a forger may have sent.
+#[test]
+fn rr17_a_burst_loses_nothing_by_what_is_only_a_hint() {
+    let mut stub = config(1);
+    stub.query.attempts = 1;
+    let server = Hinted(Narrow::new(millis(3), 4, millis(20)));
+    let mut random = Random::new(1);
+    let mut world = World::new(stub, None, vec![Box::new(server)], move || random.id());
+    burst(&mut world, 60);
+    assert_eq!(world.checks.succeeded, 60);
 }
 
 #[test]
