@@ -298,6 +298,23 @@ pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
         || error.kind() == io::ErrorKind::OutOfMemory
 }
 
+/// Whether a datagram was dropped on its way out of this host, which the network could have done as
+/// well: the send buffer or the interface's queue is full, the kernel is short of memory, or a local
+/// firewall dropped it. A full connection-tracking table looks like the last.
+pub(crate) fn is_lost_datagram(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let codes = {
+        use nix::errno::Errno;
+        [Errno::ENOBUFS, Errno::ENOMEM].map(|errno| errno as i32)
+    };
+    // WSAENOBUFS.
+    #[cfg(not(unix))]
+    let codes = [10_055];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+        // EAGAIN; EPERM on Linux, EACCES on the BSDs.
+        || matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::PermissionDenied)
+}
+
 /// The error of a process without a free descriptor.
 #[cfg(all(test, unix))]
 pub(crate) const OUT_OF_DESCRIPTORS: i32 = nix::errno::Errno::EMFILE as i32;

@@ -9,7 +9,7 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::os::{is_out_of_resources, nonblocking_socket};
+use crate::os::{is_lost_datagram, is_out_of_resources, nonblocking_socket};
 use crate::resolve::stub::Transmit;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{IdMap, SocketId};
@@ -155,12 +155,7 @@ impl Network {
 
     fn send_udp(&mut self, socket: SocketId) -> io::Result<()> {
         let Some(udp) = self.udp.get(&socket) else { return Ok(()) };
-        match retry(|| udp.send(&self.write_buffer)) {
-            Ok(_) => Ok(()),
-            // A full send buffer counts as a lost packet, which a resend makes up for.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
-        }
+        sent(retry(|| udp.send(&self.write_buffer)))
     }
 
     fn read_udp(&mut self, socket: SocketId, core: &mut Generations, now: Instant) {
@@ -272,6 +267,15 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
         }
+    }
+}
+
+/// What a send comes to. A datagram that was dropped on this host is a lost one: its socket stays
+/// open, and the resend makes up for it in its time.
+fn sent(send: io::Result<usize>) -> io::Result<()> {
+    match send {
+        Err(error) if !is_lost_datagram(&error) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -1,13 +1,32 @@
-//! RV20, the ports: a forger has the kernel's whole range to guess, each time anew.
+//! What errors of the operating system mean (RR24); and RV20, the ports: a forger has the kernel's
+//! whole range to guess, each time anew.
 
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use mio::Poll;
+use nix::errno::Errno;
 
 use super::*;
 use crate::resolve::randomness::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
 };
+
+fn error(errno: Errno) -> io::Error {
+    io::Error::from_raw_os_error(errno as i32)
+}
+
+/// The first is a firewall's drop, or a full connection-tracking table; the second a full send
+/// buffer, the third the interface's full queue.
+#[test]
+fn rr24_a_datagram_dropped_on_this_host_is_a_lost_one() {
+    for errno in [Errno::EPERM, Errno::EAGAIN, Errno::ENOBUFS, Errno::ENOMEM, Errno::EACCES] {
+        assert!(sent(Err(error(errno))).is_ok(), "{errno}");
+    }
+    for errno in [Errno::ECONNREFUSED, Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EMSGSIZE] {
+        let failed = sent(Err(error(errno))).expect_err("the socket is of no use");
+        assert_eq!(socket_error(&failed), SocketError::Failed(failed.kind()), "{errno}");
+    }
+}
 
 const SOCKETS: usize = 10_000;
 /// How many are open at once.
