@@ -1,7 +1,7 @@
 //! What differs between operating systems: facts that std does not tell, and each list of systems.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
@@ -296,6 +296,26 @@ pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     let codes = [10_024, 10_055];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
         || error.kind() == io::ErrorKind::OutOfMemory
+}
+
+/// Whether connecting a socket that is bound to no port failed since no port was free.
+///
+/// Linux says EAGAIN for UDP and EADDRNOTAVAIL for TCP, others say EADDRINUSE. EADDRNOTAVAIL may also
+/// mean that this host has no address to connect from; which of the two, a bind to any port tells.
+pub(crate) fn is_out_of_ports(error: &io::Error, domain: Domain, kind: Type) -> bool {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::AddrInUse => true,
+        io::ErrorKind::AddrNotAvailable => !has_free_port(domain, kind),
+        _ => false,
+    }
+}
+
+fn has_free_port(domain: Domain, kind: Type) -> bool {
+    let any = match domain {
+        Domain::IPV6 => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        _ => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+    };
+    Socket::new(domain, kind, None).and_then(|socket| socket.bind(&any.into())).is_ok()
 }
 
 /// Whether a datagram was dropped on its way out of this host, which the network could have done as

@@ -47,7 +47,7 @@ pub enum LookupErrorKind {
     /// The alias chain loops, has more than 11 links in one response, or needs more than 8 queries
     /// beyond the first.
     BadResponse,
-    /// This process or system is out of a resource: open files, memory, threads.
+    /// This process or system is out of a resource: open files, local ports, memory, threads.
     Resources,
     /// The lookup's time was over before its query could be sent: so many lookups were under way
     /// that its turn had not come. The burst is the cause, not the nameserver; fewer lookups at
@@ -84,7 +84,7 @@ impl LookupErrorKind {
             Self::ServerFailure => "the nameservers failed",
             Self::Unreachable => "no nameserver could be reached",
             Self::BadResponse => "the answer cannot be followed",
-            Self::Resources => "out of open files or memory",
+            Self::Resources => "out of open files, local ports or memory",
             Self::Overloaded => "too many lookups at once: it was not sent in time",
             Self::Canceled => "the lookup was canceled",
             Self::ResolverGone => "the resolver has shut down",
@@ -305,7 +305,8 @@ pub enum FailureCause {
     AliasChainTooLong,
     /// The operating system could not open, connect or use the socket.
     Socket(io::ErrorKind),
-    /// This process or system is out of open files, buffers or memory: no query was sent.
+    /// This process or system is out of open files, local ports, buffers or memory: no query was
+    /// sent.
     OutOfResources,
     /// No query was sent: the nameserver had as many as it takes at once, and the turn of this one
     /// had not come.
@@ -321,7 +322,7 @@ impl fmt::Display for FailureCause {
             Self::AliasLoop => f.write_str("alias loop"),
             Self::AliasChainTooLong => f.write_str("alias chain too long"),
             Self::Socket(kind) => write!(f, "{kind}"),
-            Self::OutOfResources => f.write_str("out of open files or memory"),
+            Self::OutOfResources => f.write_str("out of open files, local ports or memory"),
             Self::NotSent => f.write_str("not sent, others were ahead of it"),
         }
     }

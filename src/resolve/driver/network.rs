@@ -9,7 +9,7 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::os::{is_lost_datagram, is_out_of_resources, nonblocking_socket};
+use crate::os::{is_lost_datagram, is_out_of_ports, is_out_of_resources, nonblocking_socket};
 use crate::resolve::stub::Transmit;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{IdMap, SocketId};
@@ -81,17 +81,20 @@ impl Network {
         while let Some(transmit) = core.poll_transmit(&mut self.write_buffer) {
             let (socket, done) = match transmit {
                 Transmit::OpenUdp { socket, nameserver } => {
-                    (socket, self.open_udp(socket, nameserver, registry))
+                    let done = self.open_udp(socket, nameserver, registry);
+                    (socket, done.map_err(|error| open_error(&error, nameserver, Type::DGRAM)))
                 }
-                Transmit::SendUdp { socket } => (socket, self.send_udp(socket)),
+                Transmit::SendUdp { socket } => {
+                    (socket, self.send_udp(socket).map_err(|error| socket_error(&error)))
+                }
                 Transmit::CloseUdp { socket } => {
                     self.udp.remove(&socket);
                     continue;
                 }
                 Transmit::OpenTcp { socket, nameserver } => {
-                    let done = self.open_tcp(socket, nameserver, registry);
-                    if let Err(error) = done {
-                        core.handle_stream_error(socket, socket_error(&error), now);
+                    if let Err(error) = self.open_tcp(socket, nameserver, registry) {
+                        let error = open_error(&error, nameserver, Type::STREAM);
+                        core.handle_stream_error(socket, error, now);
                     }
                     continue;
                 }
@@ -107,7 +110,7 @@ impl Network {
                 }
             };
             if let Err(error) = done {
-                core.handle_udp_error(socket, socket_error(&error), now);
+                core.handle_udp_error(socket, error, now);
             }
         }
     }
@@ -276,6 +279,16 @@ fn sent(send: io::Result<usize>) -> io::Result<()> {
     match send {
         Err(error) if !is_lost_datagram(&error) => Err(error),
         Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Why a socket could not be opened and connected, as the core distinguishes it. A host without a
+/// free port is one without a resource: the nameserver is innocent.
+fn open_error(error: &io::Error, nameserver: SocketAddr, kind: Type) -> SocketError {
+    if is_out_of_ports(error, Domain::for_address(nameserver), kind) {
+        SocketError::OutOfResources
+    } else {
+        socket_error(error)
     }
 }
 

@@ -7,8 +7,8 @@ use crate::resolve::error::FailureCause;
 /// Why a socket or connection cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SocketError {
-    /// This process or host is out of descriptors, buffers or memory: no nameserver is to blame,
-    /// and it may soon be over.
+    /// This process or host is out of descriptors, ports, buffers or memory: no nameserver is to
+    /// blame, and it may soon be over.
     OutOfResources,
     /// Refused, unreachable, closed.
     Failed(io::ErrorKind),

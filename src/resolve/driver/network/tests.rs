@@ -1,4 +1,4 @@
-//! What errors of the operating system mean (RR24); and RV20, the ports: a forger has the kernel's
+//! What errors of the operating system mean (RR05, RR24); and RV20, the ports: a forger has the kernel's
 //! whole range to guess, each time anew.
 
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
@@ -25,6 +25,23 @@ fn rr24_a_datagram_dropped_on_this_host_is_a_lost_one() {
     for errno in [Errno::ECONNREFUSED, Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EMSGSIZE] {
         let failed = sent(Err(error(errno))).expect_err("the socket is of no use");
         assert_eq!(socket_error(&failed), SocketError::Failed(failed.kind()), "{errno}");
+    }
+}
+
+/// The last may also mean that no port is free. Here there are free ones.
+#[test]
+fn rr05_a_host_without_a_free_port_is_told_from_one_without_an_address() {
+    for nameserver in ["127.0.0.1:53", "[::1]:53"] {
+        let nameserver = nameserver.parse().unwrap();
+        for kind in [Type::DGRAM, Type::STREAM] {
+            let of = |errno| open_error(&error(errno), nameserver, kind);
+            for errno in [Errno::EAGAIN, Errno::EADDRINUSE, Errno::EMFILE] {
+                assert_eq!(of(errno), SocketError::OutOfResources, "{errno}");
+            }
+            let (unreachable, no_address) = (of(Errno::ENETUNREACH), of(Errno::EADDRNOTAVAIL));
+            assert_eq!(unreachable, SocketError::Failed(io::ErrorKind::NetworkUnreachable));
+            assert_eq!(no_address, SocketError::Failed(io::ErrorKind::AddrNotAvailable));
+        }
     }
 }
 
