@@ -78,15 +78,15 @@ impl StartedLookup {
     /// The next result; `Ready(None)` if none will come.
     ///
     /// In a child that was forked off after the start, the thread that would bring it does not
-    /// exist, and it may have held the queue's lock. To find out whose lookup this is costs a
-    /// system call, so it is done only where no result is at hand: with the lock held, and with the
-    /// queue empty.
+    /// exist, and it may have held the queue's lock. A thread whose descriptors the program has
+    /// closed may never wake. To find out whose lookup this is costs a system call, so it is done
+    /// only where no result is at hand: with the lock held, and with the queue empty.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<LookupResult>> {
         if self.is_stuck() {
             return Poll::Ready(None);
         }
         let polled = self.getter.poll_get_one(cx);
-        if polled.is_pending() && self.is_of_another_process() {
+        if polled.is_pending() && self.is_orphaned() {
             return Poll::Ready(None);
         }
         polled
@@ -94,20 +94,21 @@ impl StartedLookup {
 
     /// [`poll`](Self::poll) for a thread that waits.
     fn wait(&mut self) -> Option<LookupResult> {
-        if self.is_of_another_process() {
+        if self.is_orphaned() {
             let is_stuck = self.getter.is_locked();
             return if is_stuck { None } else { self.getter.try_get_one().ok() };
         }
         self.getter.blocking_get_one(None).ok()
     }
 
-    /// Whether the queue's lock is held by a thread that does not exist in this process.
+    /// Whether the queue's lock is held by a thread that may not exist in this process.
     fn is_stuck(&self) -> bool {
-        self.getter.is_locked() && self.is_of_another_process()
+        self.getter.is_locked() && self.is_orphaned()
     }
 
-    fn is_of_another_process(&self) -> bool {
-        !self.resolver.has_started(self.id)
+    /// Whether no thread of this process brings its results.
+    fn is_orphaned(&self) -> bool {
+        !self.resolver.has_thread(self.id)
     }
 }
 

@@ -55,8 +55,8 @@ pub enum LookupErrorKind {
     Overloaded,
     /// The lookup was canceled.
     Canceled,
-    /// The resolver thread has panicked, or the lookup was started in the parent of this forked
-    /// child.
+    /// The resolver thread has panicked, the program has closed the thread's file descriptors, or
+    /// the lookup was started in the parent of this forked child.
     ResolverGone,
 }
 

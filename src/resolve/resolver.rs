@@ -259,9 +259,9 @@ impl ResolverInner {
         self.driver.start(lookup, ResultSink::Stream(putter), timeout)
     }
 
-    /// Whether the lookup was started in this process, and not in the parent of a forked child.
-    pub(crate) fn has_started(&self, id: LookupId) -> bool {
-        self.driver.has_started(id)
+    /// Whether the lookup has a thread in this process that will end it.
+    pub(crate) fn has_thread(&self, id: LookupId) -> bool {
+        self.driver.has_thread(id)
     }
 
     pub(crate) fn cancel(&self, id: LookupId) {

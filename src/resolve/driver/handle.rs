@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::clock::BootClock;
 use super::result_sink::ResultSink;
-use super::shared::{self, Command, DriverShared};
+use super::shared::{Command, DriverShared};
 use super::thread;
 use crate::process::PerProcess;
 use crate::resolve::CacheOptions;
@@ -53,7 +53,7 @@ impl DriverHandle {
         }
         inbox.last_lookup.0 += 1;
         let id = inbox.last_lookup;
-        shared::push(inbox, Command::Lookup { id, lookup, sink, timeout });
+        shared.push(inbox, Command::Lookup { id, lookup, sink, timeout });
         Ok(id)
     }
 
@@ -62,10 +62,10 @@ impl DriverHandle {
         self.shared().send(command);
     }
 
-    /// Whether a lookup was started in this process. One that the parent of a forked child started
-    /// goes on in the parent, and never ends here.
-    pub(crate) fn has_started(&self, id: LookupId) -> bool {
-        id > self.shared().first_lookup
+    /// Whether a lookup has a thread that will end it. One that the parent of a forked child started
+    /// goes on in the parent, and never ends here; nor does one whose thread was given up.
+    pub(crate) fn has_thread(&self, id: LookupId) -> bool {
+        id > self.shared().last_orphan()
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -129,8 +129,9 @@ impl DriverHandle {
 
     /// Ends the thread once its last lookup has ended.
     pub(crate) fn close(&self) {
-        let mut inbox = self.shared().lock();
+        let shared = self.shared();
+        let mut inbox = shared.lock();
         inbox.is_closing = true;
-        shared::wake(inbox);
+        shared.wake(inbox);
     }
 }

@@ -1,5 +1,6 @@
 //! What callers and the resolver thread share: the commands, and what wakes the thread.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 use std::time::Duration;
@@ -32,8 +33,9 @@ pub(super) struct DriverShared {
     inbox: Mutex<Inbox>,
     /// The process that made it.
     process: ProcessId,
-    /// Its lookups have ids above this one.
-    pub(super) first_lookup: LookupId,
+    /// Lookups up to this id have no thread here: those of the parent of a forked child, and those
+    /// of a thread that was given up.
+    last_orphan: AtomicU64,
 }
 
 /// The commands for the thread, and what is needed to wake it.
@@ -73,36 +75,81 @@ pub(crate) enum Command {
     Die,
 }
 
+impl Inbox {
+    /// Whether its commands are for the thread that this wakes.
+    pub(super) fn is_of(&self, waker: &Arc<mio::Waker>) -> bool {
+        self.waker.as_ref().is_some_and(|current| Arc::ptr_eq(current, waker))
+    }
+}
+
 impl DriverShared {
     pub(super) fn new(
         config: Arc<StubConfig>,
         cache: Option<&CacheOptions>,
         clock: BootClock,
-        first_lookup: LookupId,
+        last_orphan: LookupId,
     ) -> Self {
         Self {
             config: ArcSwap::new(config),
             cache: cache.map(|options| Arc::new(Cache::new(options.clone()))),
             clock,
             counters: Arc::default(),
-            inbox: Mutex::new(Inbox { last_lookup: first_lookup, ..Inbox::default() }),
+            inbox: Mutex::new(Inbox { last_lookup: last_orphan, ..Inbox::default() }),
             process: ProcessId::current(),
-            first_lookup,
+            last_orphan: AtomicU64::new(last_orphan.0),
         }
     }
 
     /// The same for a forked child, with ids that no lookup of the parent has.
     pub(super) fn for_child(&self) -> Self {
-        let first_lookup = LookupId(self.first_lookup.0 + LOOKUPS_PER_PROCESS);
+        let last_orphan = LookupId(self.last_orphan().0 + LOOKUPS_PER_PROCESS);
         let cache = self.cache.as_ref().map(|cache| cache.options());
-        Self::new(self.config.load_full(), cache, self.clock, first_lookup)
+        Self::new(self.config.load_full(), cache, self.clock, last_orphan)
     }
 
+    /// Sends a command to the thread, if one runs.
     pub(super) fn send(&self, command: Command) {
         let inbox = self.lock();
         if inbox.waker.is_some() {
-            push(inbox, command);
+            self.push(inbox, command);
         }
+    }
+
+    pub(super) fn push(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command) {
+        inbox.commands.push(command);
+        self.wake(inbox);
+    }
+
+    /// Wakes the thread if it sleeps; one wake is enough until it has slept again.
+    pub(super) fn wake(&self, mut inbox: MutexGuard<'_, Inbox>) {
+        if std::mem::take(&mut inbox.is_asleep)
+            && let Some(waker) = inbox.waker.clone()
+        {
+            drop(inbox);
+            if waker.wake().is_err() {
+                self.give_up(&waker);
+            }
+        }
+    }
+
+    /// Gives up a thread that cannot be woken, since the program has closed its descriptors. The
+    /// commands for it are dropped, and its lookups end at their next poll, or when its own clock
+    /// wakes it: then it ends. The next lookup starts another thread.
+    fn give_up(&self, waker: &Arc<mio::Waker>) {
+        let mut inbox = self.lock();
+        if inbox.is_of(waker) {
+            inbox.waker = None;
+            self.last_orphan.store(inbox.last_lookup.0, Ordering::Relaxed);
+            let commands = std::mem::take(&mut inbox.commands);
+            drop(inbox);
+            drop(commands);
+        }
+    }
+
+    /// The last lookup without a thread. It guards no other data: a caller that reads the value of
+    /// before polls once more when the thread ends.
+    pub(super) fn last_orphan(&self) -> LookupId {
+        LookupId(self.last_orphan.load(Ordering::Relaxed))
     }
 
     /// A stub for the configuration as it is now.
@@ -114,23 +161,6 @@ impl DriverShared {
     /// A panic never leaves the inbox half changed: each change is one assignment or one push.
     pub(super) fn lock(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-pub(super) fn push(mut inbox: MutexGuard<'_, Inbox>, command: Command) {
-    inbox.commands.push(command);
-    wake(inbox);
-}
-
-/// Wakes the thread if it sleeps; one wake is enough until it has slept again.
-pub(super) fn wake(mut inbox: MutexGuard<'_, Inbox>) {
-    if std::mem::take(&mut inbox.is_asleep) {
-        let waker = inbox.waker.clone();
-        drop(inbox);
-        if let Some(waker) = waker {
-            // An eventfd counter at its maximum is the only way to fail, and then it is awake.
-            drop(waker.wake());
-        }
     }
 }
 

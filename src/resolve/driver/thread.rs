@@ -29,7 +29,13 @@ const EVENTS_PER_TURN: usize = 256;
 /// poll would be a system call for nothing; but sockets must not wait for ever either.
 const MAX_TURNS_WITHOUT_POLL: u8 = 2;
 
+/// So often the thread looks around while it has lookups, whatever wakes it or does not: a program
+/// may have closed its descriptors, and then neither the alarm nor a command does.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+
 struct ResolverThread {
+    // Dropped first: a caller whose lookup ends with the thread may start the next one at once.
+    life: Life,
     shared: Arc<DriverShared>,
     poll: Poll,
     alarm: Alarm,
@@ -50,18 +56,21 @@ pub(super) fn spawn(shared: &Arc<DriverShared>) -> io::Result<Arc<mio::Waker>> {
     let waker = Arc::new(mio::Waker::new(poll.registry(), COMMANDS)?);
     let alarm = Alarm::new(poll.registry(), ALARM)?;
     let shared = Arc::clone(shared);
+    let own_waker = Arc::clone(&waker);
     // Detached: a process that exits does not wait for its lookups.
     std::thread::Builder::new()
         .name("outrace-resolver".to_owned())
-        .spawn(move || ResolverThread::new(shared, poll, alarm).run())?;
+        .spawn(move || ResolverThread::new(shared, own_waker, poll, alarm).run())?;
     Ok(waker)
 }
 
 impl ResolverThread {
-    fn new(shared: Arc<DriverShared>, poll: Poll, alarm: Alarm) -> Self {
+    fn new(shared: Arc<DriverShared>, waker: Arc<mio::Waker>, poll: Poll, alarm: Alarm) -> Self {
+        let life = Life { shared: Arc::clone(&shared), waker };
         let ids = Ids::default();
         let core = Generations::new(shared.stub(&ids));
         Self {
+            life,
             shared,
             poll,
             alarm,
@@ -76,9 +85,23 @@ impl ResolverThread {
     }
 
     fn run(mut self) {
+        if self.take_turns().is_err() {
+            // The program has closed descriptors of this thread, and their numbers may be those of
+            // other files by now, which must not be closed here. A few may stay open for good.
+            let Self { poll, alarm, network, life, .. } = self;
+            std::mem::forget((poll, alarm, network, Arc::clone(&life.waker)));
+        }
+    }
+
+    /// Takes one turn after another until the thread is no longer needed.
+    ///
+    /// # Errors
+    ///
+    /// The poll, the waker or the alarm does not work any more.
+    fn take_turns(&mut self) -> io::Result<()> {
         let mut commands = Vec::new();
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
-        while self.take_commands(&mut commands) {
+        while self.take_commands(&mut commands)? {
             let now = self.shared.clock.now();
             for command in commands.drain(..) {
                 self.handle_command(command, now);
@@ -86,21 +109,25 @@ impl ResolverThread {
             self.core.handle_timeout(now);
             self.carry_out(now);
             self.fire_wakes();
-            self.wait(&mut events);
+            self.wait(&mut events)?;
             self.handle_events(&events);
         }
+        Ok(())
     }
 
     /// Takes the commands. Returns `false` if the thread is no longer needed.
-    fn take_commands(&mut self, commands: &mut Vec<Command>) -> bool {
+    fn take_commands(&mut self, commands: &mut Vec<Command>) -> io::Result<bool> {
         let mut inbox = self.shared.lock();
+        if !inbox.is_of(&self.life.waker) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         inbox.is_asleep = false;
         std::mem::swap(&mut inbox.commands, commands);
         let is_over = inbox.is_closing && commands.is_empty() && self.core.is_idle();
         if is_over {
             inbox.waker = None;
         }
-        !is_over
+        Ok(!is_over)
     }
 
     fn handle_command(&mut self, command: Command, now: Instant) {
@@ -192,20 +219,24 @@ impl ResolverThread {
     }
 
     /// Waits for an event, a command or the next timeout.
-    fn wait(&mut self, events: &mut Events) {
-        let mut timeout = self.alarm.arm(&self.shared.clock, self.core.poll_timeout());
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let mut timeout = self.alarm.arm(&self.shared.clock, self.core.poll_timeout())?;
         let is_busy = !self.held.is_empty() || self.network.has_unread();
         {
             let mut inbox = self.shared.lock();
             let has_commands = !inbox.commands.is_empty();
             if has_commands && self.turns_without_poll < MAX_TURNS_WITHOUT_POLL {
                 self.turns_without_poll += 1;
-                return events.clear();
+                events.clear();
+                return Ok(());
             }
             if is_busy || has_commands || inbox.is_closing && self.core.is_idle() {
                 timeout = Some(Duration::ZERO);
             } else {
                 inbox.is_asleep = true;
+                if !self.core.is_idle() {
+                    timeout = Some(timeout.map_or(LOOK_AROUND, |timeout| timeout.min(LOOK_AROUND)));
+                }
             }
         }
         self.turns_without_poll = 0;
@@ -213,9 +244,13 @@ impl ResolverThread {
             // The thread that holds the lock may be waiting for this very processor.
             std::thread::yield_now();
         }
-        // A signal ends the wait early, and the next turn waits again.
-        if self.poll.poll(events, timeout).is_err() {
-            events.clear();
+        match self.poll.poll(events, timeout) {
+            // A signal ends the wait early, and the next turn waits again.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            done => done,
         }
     }
 
@@ -236,15 +271,22 @@ impl ResolverThread {
     }
 }
 
-impl Drop for ResolverThread {
-    /// A thread that dies of a panic leaves no lookup without its `End`: the sinks see to that when
-    /// they are dropped, those in commands not yet taken included. The next lookup starts another
-    /// thread.
+/// The time in which commands are for this thread.
+struct Life {
+    shared: Arc<DriverShared>,
+    waker: Arc<mio::Waker>,
+}
+
+impl Drop for Life {
+    /// A thread that dies leaves no lookup without its `End`: the sinks see to that when they are
+    /// dropped, those in commands not yet taken included. The next lookup starts another thread.
     fn drop(&mut self) {
         let mut inbox = self.shared.lock();
-        inbox.waker = None;
-        let commands = std::mem::take(&mut inbox.commands);
-        drop(inbox);
-        drop(commands);
+        if inbox.is_of(&self.waker) {
+            inbox.waker = None;
+            let commands = std::mem::take(&mut inbox.commands);
+            drop(inbox);
+            drop(commands);
+        }
     }
 }

@@ -43,6 +43,10 @@ fn boot_time() -> Duration {
         .into()
 }
 
+/// An alarm that is so late may not go off at all, since the program has closed the timerfd: it is
+/// set once more, which tells.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// A timerfd on the boot clock: it wakes a machine's resolver as soon as it is out of suspend.
 #[derive(Debug)]
 pub(crate) struct Alarm {
@@ -58,24 +62,29 @@ impl Alarm {
         Ok(Self { fd, armed: None })
     }
 
-    /// Makes the poll return at `deadline`, or before. Returns the poll's timeout; `None` if the
+    /// Makes the poll return at `deadline`, or before. Returns the poll's timeout: none, as the
     /// timerfd ends it.
     ///
     /// An alarm that is too early is left as it is: nearly every deadline is later than the one
     /// before, and a wake for nothing is cheaper than a system call for each.
-    pub(crate) fn arm(&mut self, clock: &BootClock, deadline: Option<Instant>) -> Option<Duration> {
-        let deadline = deadline?;
-        if self.armed.is_some_and(|armed| armed <= deadline) {
-            return None;
+    ///
+    /// # Errors
+    ///
+    /// The timerfd is not there any more: the program has closed it.
+    pub(crate) fn arm(
+        &mut self,
+        clock: &BootClock,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<Duration>> {
+        let overdue = self.armed.filter(|&armed| clock.now() >= armed + GRACE);
+        let Some(deadline) = deadline.or(overdue) else { return Ok(None) };
+        if overdue.is_none() && self.armed.is_some_and(|armed| armed <= deadline) {
+            return Ok(None);
         }
         let at = Expiration::OneShot(TimeSpec::from(clock.boot_time_at(deadline)));
-        match self.fd.set(at, TimerSetTimeFlags::TFD_TIMER_ABSTIME) {
-            Ok(()) => {
-                self.armed = Some(deadline);
-                None
-            }
-            Err(_) => Some(deadline.saturating_duration_since(clock.now())),
-        }
+        self.fd.set(at, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+        self.armed = Some(deadline);
+        Ok(None)
     }
 
     /// The alarm went off. It need not be read: setting it again makes it ready again.

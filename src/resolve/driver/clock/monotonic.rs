@@ -39,8 +39,12 @@ impl Alarm {
         Ok(Self)
     }
 
-    pub(crate) fn arm(&mut self, clock: &BootClock, deadline: Option<Instant>) -> Option<Duration> {
-        Some(deadline?.saturating_duration_since(clock.now()))
+    pub(crate) fn arm(
+        &mut self,
+        clock: &BootClock,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<Duration>> {
+        Ok(deadline.map(|deadline| deadline.saturating_duration_since(clock.now())))
     }
 
     pub(crate) fn handle_event(&mut self) {}
