@@ -1,6 +1,7 @@
 //! The resolver thread's sockets: carries out the core's transmits, and passes what arrives to the
 //! core.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -45,8 +46,9 @@ fn token(socket: SocketId) -> Token {
 pub(crate) struct Network {
     udp: IdMap<SocketId, UdpSocket>,
     tcp: IdMap<SocketId, Connection>,
-    /// Sockets that may have more to read than they were allowed in one turn.
-    unread: Vec<SocketId>,
+    /// Sockets that may have something to read: of which an event has said so, and those with more
+    /// than they were allowed in one turn. Each is there once, so that it is read once a turn.
+    unread: BTreeSet<SocketId>,
     read_buffer: Box<[u8]>,
     write_buffer: Vec<u8>,
 }
@@ -63,7 +65,7 @@ impl Default for Network {
         Self {
             udp: IdMap::default(),
             tcp: IdMap::default(),
-            unread: Vec::new(),
+            unread: BTreeSet::new(),
             read_buffer: vec![0; MAX_MESSAGE].into_boxed_slice(),
             write_buffer: Vec::new(),
         }
@@ -115,27 +117,29 @@ impl Network {
         }
     }
 
-    /// Reads what an event has announced, and passes it to the core.
+    /// Writes what an event has made room for, and notes what it has announced to be read.
     pub(crate) fn handle_event(
         &mut self,
         event: SocketEvent,
         core: &mut Generations,
         now: Instant,
     ) {
-        if self.udp.contains_key(&event.socket) {
-            self.read_udp(event.socket, core, now);
-        } else if self.tcp.contains_key(&event.socket) {
+        if self.tcp.contains_key(&event.socket) {
             self.handle_stream_event(event, core, now);
         }
+        self.unread.insert(event.socket);
     }
 
-    /// Reads on where the last turn stopped.
-    pub(crate) fn handle_unread(&mut self, core: &mut Generations, now: Instant) {
+    /// Reads what has arrived, and passes it to the core.
+    pub(crate) fn read(&mut self, core: &mut Generations, now: Instant) {
         for socket in std::mem::take(&mut self.unread) {
-            if self.udp.contains_key(&socket) {
-                self.read_udp(socket, core, now);
+            let is_unread = if self.udp.contains_key(&socket) {
+                self.read_udp(socket, core, now)
             } else {
-                self.read_tcp(socket, core, now);
+                self.read_tcp(socket, core, now)
+            };
+            if is_unread {
+                self.unread.insert(socket);
             }
         }
     }
@@ -161,19 +165,20 @@ impl Network {
         sent(retry(|| udp.send(&self.write_buffer)))
     }
 
-    fn read_udp(&mut self, socket: SocketId, core: &mut Generations, now: Instant) {
+    /// Reads one turn's share. Returns whether there may be more.
+    fn read_udp(&mut self, socket: SocketId, core: &mut Generations, now: Instant) -> bool {
         for _ in 0..READS_PER_TURN {
             // The last response on a socket ends it: reading on would be a system call for nothing.
             let Some(udp) = self.udp.get(&socket).filter(|_| core.has_socket(socket)) else {
-                return;
+                return false;
             };
             match retry(|| udp.recv(&mut self.read_buffer)) {
                 Ok(len) => core.handle_datagram(socket, &self.read_buffer[..len], now),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) => core.handle_udp_error(socket, socket_error(&error), now),
             }
         }
-        self.unread.push(socket);
+        true
     }
 
     fn open_tcp(
@@ -213,21 +218,21 @@ impl Network {
             Ok(()) => {}
             Err(error) => core.handle_stream_error(socket, socket_error(&error), now),
         }
-        self.read_tcp(socket, core, now);
     }
 
-    fn read_tcp(&mut self, socket: SocketId, core: &mut Generations, now: Instant) {
+    /// Reads one turn's share. Returns whether there may be more.
+    fn read_tcp(&mut self, socket: SocketId, core: &mut Generations, now: Instant) -> bool {
         for _ in 0..READS_PER_TURN {
             let stream = self.tcp.get_mut(&socket).filter(|s| s.is_connected);
-            let Some(stream) = stream.filter(|_| core.has_socket(socket)) else { return };
+            let Some(stream) = stream.filter(|_| core.has_socket(socket)) else { return false };
             match retry(|| stream.tcp.read(&mut self.read_buffer)) {
                 Ok(0) => core.handle_stream_error(socket, CLOSED, now),
                 Ok(len) => core.handle_stream_data(socket, &self.read_buffer[..len], now),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) => core.handle_stream_error(socket, socket_error(&error), now),
             }
         }
-        self.unread.push(socket);
+        true
     }
 }
 

@@ -267,7 +267,7 @@ impl ResolverThread {
                 }
             }
         }
-        self.network.handle_unread(&mut self.core, now);
+        self.network.read(&mut self.core, now);
     }
 }
 

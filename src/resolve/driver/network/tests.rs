@@ -1,15 +1,24 @@
-//! What errors of the operating system mean (RR05, RR24); and RV20, the ports: a forger has the kernel's
-//! whole range to guess, each time anew.
+//! What errors of the operating system mean (RR05, RR24); what a flood may cost (AT03); and RV20,
+//! the ports: a forger has the kernel's whole range to guess, each time anew.
 
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::sync::Arc;
 
-use mio::Poll;
+use mio::{Events, Poll};
 use nix::errno::Errno;
 
 use super::*;
+use crate::resolve::config::resolv_conf::{self, Env};
+use crate::resolve::config::settings::Settings;
+use crate::resolve::names::local::{Local, LookupConfig, local};
 use crate::resolve::randomness::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
 };
+use crate::resolve::stats::{CacheFigures, Counters};
+use crate::resolve::stub::Stub;
+use crate::resolve::stub::ids::{Ids, LookupId};
+use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::{AddressPolicy, LookupOptions};
 
 fn error(errno: Errno) -> io::Error {
     io::Error::from_raw_os_error(errno as i32)
@@ -42,6 +51,48 @@ fn rr05_a_host_without_a_free_port_is_told_from_one_without_an_address() {
             assert_eq!(unreachable, SocketError::Failed(io::ErrorKind::NetworkUnreachable));
             assert_eq!(no_address, SocketError::Failed(io::ErrorKind::AddrNotAvailable));
         }
+    }
+}
+
+/// With an event in each turn, as in a flood, and more to read than one turn's share.
+#[test]
+fn at03_a_flooded_socket_is_read_once_a_turn() {
+    let nameserver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let env = Env { hostname: None, res_options: None, localdomain: None, interfaces: &|_| None };
+    let settings =
+        Settings { nameservers: vec![nameserver.local_addr().unwrap()], ..Settings::default() };
+    let config = settings.stub_config(&resolv_conf::parse(b"", &env));
+    let counters = Arc::<Counters>::default();
+    let mut id = 0;
+    let random = move || {
+        id += 1;
+        id
+    };
+    let stub = Stub::new(config, None, Ids::default(), Arc::clone(&counters), random);
+    let mut core = Generations::new(stub);
+    let target = "www.test:80".parse().unwrap();
+    let options = LookupOptions::default();
+    let local = local(&target, &options, &LookupConfig::default(), &AddressPolicy::default());
+    let Local::Ask(ask) = local else { panic!("it has to be asked for") };
+    let (now, mut poll) = (Instant::now(), Poll::new().unwrap());
+    core.handle_lookup(LookupId(1), Box::new(Lookup::new(ask)), None, now);
+    let mut network = Network::default();
+    network.transmit(&mut core, poll.registry(), now);
+    let (_, client) = nameserver.recv_from(&mut [0; 512]).unwrap();
+
+    let flood = || assert_eq!(nameserver.send_to(b"?", client).unwrap(), 1);
+    (0..5 * READS_PER_TURN).for_each(|_| flood());
+    let mut events = Events::with_capacity(8);
+    for turn in 1..=4 {
+        flood();
+        poll.poll(&mut events, None).unwrap();
+        for event in &events {
+            let event = SocketEvent::new(event.token(), event);
+            network.handle_event(event, &mut core, now);
+        }
+        network.read(&mut core, now);
+        let read = counters.stats(CacheFigures::default()).ignored.too_short;
+        assert_eq!(read, (turn * READS_PER_TURN) as u64, "turn {turn}");
     }
 }
 
