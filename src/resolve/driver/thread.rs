@@ -29,6 +29,11 @@ const EVENTS_PER_TURN: usize = 256;
 /// poll would be a system call for nothing; but sockets must not wait for ever either.
 const MAX_TURNS_WITHOUT_POLL: u8 = 2;
 
+/// For so many turns the thread reads on before it believes that a deadline has passed: with its
+/// share of 32 reads in each, a socket's usual buffer (some 270 datagrams) is empty by then. A flood
+/// delays deadlines no longer than that.
+const MAX_TURNS_BEHIND: u8 = 16;
+
 /// So often the thread looks around while it has lookups, whatever wakes it or does not: a program
 /// may have closed its descriptors, and then neither the alarm nor a command does.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
@@ -48,6 +53,8 @@ struct ResolverThread {
     /// Fired at the end of the turn: each may give the processor to the task that it wakes.
     wakes: Vec<Waker>,
     turns_without_poll: u8,
+    /// Turns in which there was more to read while a deadline seemed to have passed.
+    turns_behind: u8,
 }
 
 /// Starts the thread. Returns what wakes it.
@@ -81,6 +88,7 @@ impl ResolverThread {
             held: Vec::new(),
             wakes: Vec::new(),
             turns_without_poll: 0,
+            turns_behind: 0,
         }
     }
 
@@ -106,13 +114,32 @@ impl ResolverThread {
             for command in commands.drain(..) {
                 self.handle_command(command, now);
             }
-            self.core.handle_timeout(now);
+            let is_due = self.core.poll_timeout().is_some_and(|at| at <= now);
+            if !is_due || self.catch_up(&mut events, now)? {
+                self.core.handle_timeout(now);
+            }
             self.carry_out(now);
             self.fire_wakes();
             self.wait(&mut events)?;
-            self.handle_events(&events);
+            let now = self.shared.clock.now();
+            self.handle_events(&events, now);
         }
         Ok(())
+    }
+
+    /// Reads what arrived until `now`, before a deadline until then is believed to have passed. The
+    /// process may have been stopped, the machine suspended, or the turn long; the answers lie in
+    /// the sockets. Returns whether all has been read.
+    fn catch_up(&mut self, events: &mut Events, now: Instant) -> io::Result<bool> {
+        self.poll(events, Some(Duration::ZERO))?;
+        self.handle_events(events, now);
+        let has_more = events.iter().count() == EVENTS_PER_TURN || self.network.has_unread();
+        if has_more && self.turns_behind < MAX_TURNS_BEHIND {
+            self.turns_behind += 1;
+            return Ok(false);
+        }
+        self.turns_behind = 0;
+        Ok(true)
     }
 
     /// Takes the commands. Returns `false` if the thread is no longer needed.
@@ -244,6 +271,10 @@ impl ResolverThread {
             // The thread that holds the lock may be waiting for this very processor.
             std::thread::yield_now();
         }
+        self.poll(events, timeout)
+    }
+
+    fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(events, timeout) {
             // A signal ends the wait early, and the next turn waits again.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -255,8 +286,7 @@ impl ResolverThread {
     }
 
     /// Reads what arrived on the sockets.
-    fn handle_events(&mut self, events: &Events) {
-        let now = self.shared.clock.now();
+    fn handle_events(&mut self, events: &Events, now: Instant) {
         for event in events {
             match event.token() {
                 COMMANDS => {}
