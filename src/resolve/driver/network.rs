@@ -22,6 +22,10 @@ const MAX_MESSAGE: usize = 65_535;
 /// not delay the next one.
 const READS_PER_TURN: usize = 32;
 
+/// How many transmits are carried out in a turn, some milliseconds' worth: the ends of other lookups
+/// wait no longer for a burst of sends.
+const TRANSMITS_PER_TURN: usize = 512;
+
 /// The nameserver has closed the connection.
 const CLOSED: SocketError = SocketError::Failed(io::ErrorKind::UnexpectedEof);
 
@@ -78,9 +82,10 @@ impl Network {
         !self.unread.is_empty()
     }
 
-    /// Carries out the core's transmits, until there is none.
+    /// Carries out the core's transmits, or one turn's share of them.
     pub(crate) fn transmit(&mut self, core: &mut Generations, registry: &Registry, now: Instant) {
-        while let Some(transmit) = core.poll_transmit(&mut self.write_buffer) {
+        for _ in 0..TRANSMITS_PER_TURN {
+            let Some(transmit) = core.poll_transmit(&mut self.write_buffer) else { return };
             let (socket, done) = match transmit {
                 Transmit::OpenUdp { socket, nameserver } => {
                     let done = self.open_udp(socket, nameserver, registry);

@@ -1,5 +1,6 @@
 //! What callers and the resolver thread share: the commands, and what wakes the thread.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
@@ -41,7 +42,7 @@ pub(super) struct DriverShared {
 /// The commands for the thread, and what is needed to wake it.
 #[derive(Default)]
 pub(super) struct Inbox {
-    pub(super) commands: Vec<Command>,
+    pub(super) commands: VecDeque<Command>,
     /// The running thread's; `None` while none runs.
     pub(super) waker: Option<Arc<mio::Waker>>,
     /// The thread waits in its poll, or is about to: a command must wake it.
@@ -116,7 +117,7 @@ impl DriverShared {
     }
 
     pub(super) fn push(&self, mut inbox: MutexGuard<'_, Inbox>, command: Command) {
-        inbox.commands.push(command);
+        inbox.commands.push_back(command);
         self.wake(inbox);
     }
 

@@ -3,6 +3,7 @@
 //! It waits for its poll, and for nothing else: not for a consumer, not for the lock of a
 //! consumer's queue.
 
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,6 +25,10 @@ const ALARM: Token = Token(usize::MAX - 1);
 
 /// How many socket events one poll brings. More wait for the next turn.
 const EVENTS_PER_TURN: usize = 256;
+
+/// How many commands are handled in a turn: a burst of a hundred thousand lookups does not keep the
+/// thread from the others.
+const COMMANDS_PER_TURN: usize = 512;
 
 /// A task that is woken often starts its next lookup before the thread has gone to sleep. Then the
 /// poll would be a system call for nothing; but sockets must not wait for ever either.
@@ -47,6 +52,8 @@ struct ResolverThread {
     core: Generations,
     ids: Ids,
     network: Network,
+    /// Commands that were taken, and wait for their turn.
+    commands: VecDeque<Command>,
     sinks: IdMap<LookupId, ResultSink>,
     /// Lookups whose queue another thread held locked: tried again in the next turn.
     held: Vec<LookupId>,
@@ -84,6 +91,7 @@ impl ResolverThread {
             core,
             ids,
             network: Network::default(),
+            commands: VecDeque::new(),
             sinks: IdMap::default(),
             held: Vec::new(),
             wakes: Vec::new(),
@@ -107,11 +115,11 @@ impl ResolverThread {
     ///
     /// The poll, the waker or the alarm does not work any more.
     fn take_turns(&mut self) -> io::Result<()> {
-        let mut commands = Vec::new();
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
-        while self.take_commands(&mut commands)? {
+        while self.take_commands()? {
             let now = self.shared.clock.now();
-            for command in commands.drain(..) {
+            for _ in 0..COMMANDS_PER_TURN {
+                let Some(command) = self.commands.pop_front() else { break };
                 self.handle_command(command, now);
             }
             let is_due = self.core.poll_timeout().is_some_and(|at| at <= now);
@@ -120,7 +128,7 @@ impl ResolverThread {
             }
             self.carry_out(now);
             self.fire_wakes();
-            self.wait(&mut events)?;
+            self.wait(&mut events, now)?;
             let now = self.shared.clock.now();
             self.handle_events(&events, now);
         }
@@ -143,14 +151,16 @@ impl ResolverThread {
     }
 
     /// Takes the commands. Returns `false` if the thread is no longer needed.
-    fn take_commands(&mut self, commands: &mut Vec<Command>) -> io::Result<bool> {
+    fn take_commands(&mut self) -> io::Result<bool> {
         let mut inbox = self.shared.lock();
         if !inbox.is_of(&self.life.waker) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         inbox.is_asleep = false;
-        std::mem::swap(&mut inbox.commands, commands);
-        let is_over = inbox.is_closing && commands.is_empty() && self.core.is_idle();
+        if self.commands.is_empty() {
+            std::mem::swap(&mut inbox.commands, &mut self.commands);
+        }
+        let is_over = inbox.is_closing && self.commands.is_empty() && self.core.is_idle();
         if is_over {
             inbox.waker = None;
         }
@@ -183,8 +193,9 @@ impl ResolverThread {
         }
     }
 
-    /// Sends what the core wants sent and delivers its results, until it has neither: a socket that
-    /// cannot be opened may end a lookup, and a lookup that ends closes its sockets.
+    /// Sends what the core wants sent, a turn's share at a time, and delivers its results, until it
+    /// has none: a socket that cannot be opened may end a lookup, and a lookup that ends closes its
+    /// sockets.
     fn carry_out(&mut self, now: Instant) {
         for id in std::mem::take(&mut self.held) {
             self.offer(id, now);
@@ -246,20 +257,28 @@ impl ResolverThread {
     }
 
     /// Waits for an event, a command or the next timeout.
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let mut timeout = self.alarm.arm(&self.shared.clock, self.core.poll_timeout())?;
-        let is_busy = !self.held.is_empty() || self.network.has_unread();
+    fn wait(&mut self, events: &mut Events, now: Instant) -> io::Result<()> {
+        let deadline = self.core.poll_timeout();
+        let is_busy = !self.held.is_empty()
+            || self.network.has_unread()
+            || self.core.has_transmits()
+            || deadline.is_some_and(|at| at <= now);
+        let mut timeout = if is_busy {
+            Some(Duration::ZERO)
+        } else {
+            self.alarm.arm(&self.shared.clock, deadline)?
+        };
         {
             let mut inbox = self.shared.lock();
-            let has_commands = !inbox.commands.is_empty();
+            let has_commands = !self.commands.is_empty() || !inbox.commands.is_empty();
             if has_commands && self.turns_without_poll < MAX_TURNS_WITHOUT_POLL {
                 self.turns_without_poll += 1;
                 events.clear();
                 return Ok(());
             }
-            if is_busy || has_commands || inbox.is_closing && self.core.is_idle() {
+            if has_commands || inbox.is_closing && self.core.is_idle() {
                 timeout = Some(Duration::ZERO);
-            } else {
+            } else if !is_busy {
                 inbox.is_asleep = true;
                 if !self.core.is_idle() {
                     timeout = Some(timeout.map_or(LOOK_AROUND, |timeout| timeout.min(LOOK_AROUND)));

@@ -60,6 +60,7 @@ pub(super) struct Checks {
     sends: HashMap<(u64, RecordType, usize, bool), (u8, Duration)>,
     last_turn: Duration,
     idle_turns: u32,
+    due_timers: usize,
     turns_to_audit: usize,
 }
 
@@ -93,6 +94,7 @@ impl Checks {
             sends: HashMap::new(),
             last_turn: Duration::ZERO,
             idle_turns: 0,
+            due_timers: 0,
             turns_to_audit: 0,
         }
     }
@@ -222,9 +224,10 @@ impl Checks {
         assert!(on_the_way <= most, "{on_the_way} queries on the way, {most} at the most");
     }
 
-    /// A turn begins.
-    pub(super) fn turn(&mut self, now: Duration, has_event: bool) {
-        let is_idle = now == self.last_turn && !has_event;
+    /// A turn begins, with so many timers that are due. A turn handles a share of them.
+    pub(super) fn turn(&mut self, now: Duration, has_event: bool, due: usize) {
+        let is_idle = now == self.last_turn && !has_event && due >= self.due_timers;
+        self.due_timers = due;
         self.idle_turns = if is_idle { self.idle_turns + 1 } else { 0 };
         assert!(self.idle_turns < MAX_IDLE_TURNS, "timeouts at {now:?} without any progress");
         self.last_turn = now;

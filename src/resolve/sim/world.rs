@@ -259,7 +259,8 @@ impl World {
         self.now = self.now.max(at);
         let due = self.events.first_entry().filter(|entry| entry.key().0 <= self.now);
         let event = due.map(std::collections::btree_map::OccupiedEntry::remove);
-        self.checks.turn(self.now - self.start, event.is_some());
+        let due = self.core.due_timers(self.now);
+        self.checks.turn(self.now - self.start, event.is_some(), due);
         if let Some(event) = event {
             self.handle(event);
             self.flush();

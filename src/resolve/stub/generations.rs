@@ -104,6 +104,10 @@ impl Generations {
         self.all_mut().find_map(|stub| stub.poll_transmit(buf))
     }
 
+    pub(crate) fn has_transmits(&self) -> bool {
+        self.all().any(Stub::has_transmits)
+    }
+
     pub(crate) fn poll_ready(&mut self) -> Option<LookupId> {
         self.all_mut().find_map(Stub::poll_ready)
     }

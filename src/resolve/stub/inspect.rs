@@ -1,6 +1,7 @@
 //! What a [`Stub`] holds, for tests and fuzz targets that look for leaks.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use super::nameserver::Nameserver;
 use super::{MAX_QUESTIONS, QueryName, Stub};
@@ -39,6 +40,12 @@ impl std::iter::Sum for Holdings {
 impl Generations {
     pub(crate) fn holdings(&self) -> Holdings {
         self.all().map(Stub::holdings).sum()
+    }
+
+    /// How many timers are due.
+    pub(crate) fn due_timers(&self, now: Instant) -> usize {
+        let due = |stub: &Stub| stub.timers.iter().take_while(|(at, _)| *at <= now).count();
+        self.all().map(due).sum()
     }
 
     pub(crate) fn has_ended(&self, id: LookupId) -> bool {

@@ -51,6 +51,10 @@ use super::wire::query_name::QueryName;
 #[cfg(any(test, fuzzing))]
 pub(crate) use inspect::Holdings;
 
+/// How many timers one [`Stub::handle_timeout`] handles: when the time of a hundred thousand lookups
+/// is over at once, the first ends are delivered, and other lookups are served, in between.
+const TIMERS_PER_TURN: usize = 256;
+
 /// The part of the configuration that the stub uses.
 #[derive(Clone, Debug)]
 pub(crate) struct StubConfig {
@@ -318,12 +322,12 @@ impl Stub {
         }
     }
 
-    /// Does what is due at `now`. Early and repeated calls are harmless.
+    /// Does what is due at `now`, or a turn's share of it: then
+    /// [`poll_timeout`](Self::poll_timeout) is past. Early and repeated calls are harmless.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&(at, timer)) = self.timers.first() {
-            if at > now {
-                return;
-            }
+        for _ in 0..TIMERS_PER_TURN {
+            let due = self.timers.first().filter(|(at, _)| *at <= now);
+            let Some(&(_, timer)) = due else { return };
             self.timers.pop_first();
             match timer {
                 Timer::Query(id) => {
@@ -392,6 +396,11 @@ impl Stub {
             }
         }
         None
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have something.
+    pub(crate) fn has_transmits(&self) -> bool {
+        !self.transmits.is_empty()
     }
 
     /// A lookup that has results, or its `End`, to be taken.

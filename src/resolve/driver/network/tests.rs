@@ -1,7 +1,7 @@
-//! What errors of the operating system mean (RR05, RR24); what a flood may cost (AT03); and RV20,
-//! the ports: a forger has the kernel's whole range to guess, each time anew.
+//! What errors of the operating system mean (RR05, RR24); what a flood and a burst may cost (AT03,
+//! RR25); and RV20, the ports: a forger has the kernel's whole range to guess, each time anew.
 
-use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
 use mio::{Events, Poll};
@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use super::*;
 use crate::resolve::config::resolv_conf::{self, Env};
 use crate::resolve::config::settings::Settings;
+use crate::resolve::driver::random::os_random;
 use crate::resolve::names::local::{Local, LookupConfig, local};
 use crate::resolve::randomness::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
@@ -54,46 +55,72 @@ fn rr05_a_host_without_a_free_port_is_told_from_one_without_an_address() {
     }
 }
 
+/// The core with so many lookups, each of a name of its own, at one nameserver.
+fn core(nameserver: SocketAddr, tcp_only: bool, lookups: u64) -> (Generations, Arc<Counters>) {
+    let env = Env { hostname: None, res_options: None, localdomain: None, interfaces: &|_| None };
+    let settings =
+        Settings { nameservers: vec![nameserver], tcp_only: Some(tcp_only), ..Settings::default() };
+    let config = settings.stub_config(&resolv_conf::parse(b"", &env));
+    let counters = Arc::<Counters>::default();
+    let random = os_random();
+    let stub = Stub::new(config, None, Ids::default(), Arc::clone(&counters), random);
+    let mut core = Generations::new(stub);
+    for id in 1..=lookups {
+        let target = format!("n{id}.test:80").parse().unwrap();
+        let (options, config) = (LookupOptions::default(), LookupConfig::default());
+        let local = local(&target, &options, &config, &AddressPolicy::default());
+        let Local::Ask(ask) = local else { panic!("it has to be asked for") };
+        core.handle_lookup(LookupId(id), Box::new(Lookup::new(ask)), None, Instant::now());
+    }
+    (core, counters)
+}
+
+/// Waits for events, and passes them on.
+fn handle_events(network: &mut Network, core: &mut Generations, poll: &mut Poll) {
+    let mut events = Events::with_capacity(8);
+    poll.poll(&mut events, None).unwrap();
+    for event in &events {
+        let event = SocketEvent::new(event.token(), event);
+        network.handle_event(event, core, Instant::now());
+    }
+}
+
 /// With an event in each turn, as in a flood, and more to read than one turn's share.
 #[test]
 fn at03_a_flooded_socket_is_read_once_a_turn() {
     let nameserver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let env = Env { hostname: None, res_options: None, localdomain: None, interfaces: &|_| None };
-    let settings =
-        Settings { nameservers: vec![nameserver.local_addr().unwrap()], ..Settings::default() };
-    let config = settings.stub_config(&resolv_conf::parse(b"", &env));
-    let counters = Arc::<Counters>::default();
-    let mut id = 0;
-    let random = move || {
-        id += 1;
-        id
-    };
-    let stub = Stub::new(config, None, Ids::default(), Arc::clone(&counters), random);
-    let mut core = Generations::new(stub);
-    let target = "www.test:80".parse().unwrap();
-    let options = LookupOptions::default();
-    let local = local(&target, &options, &LookupConfig::default(), &AddressPolicy::default());
-    let Local::Ask(ask) = local else { panic!("it has to be asked for") };
-    let (now, mut poll) = (Instant::now(), Poll::new().unwrap());
-    core.handle_lookup(LookupId(1), Box::new(Lookup::new(ask)), None, now);
-    let mut network = Network::default();
-    network.transmit(&mut core, poll.registry(), now);
+    let (mut core, counters) = core(nameserver.local_addr().unwrap(), false, 1);
+    let (mut network, mut poll) = (Network::default(), Poll::new().unwrap());
+    network.transmit(&mut core, poll.registry(), Instant::now());
     let (_, client) = nameserver.recv_from(&mut [0; 512]).unwrap();
 
     let flood = || assert_eq!(nameserver.send_to(b"?", client).unwrap(), 1);
     (0..5 * READS_PER_TURN).for_each(|_| flood());
-    let mut events = Events::with_capacity(8);
     for turn in 1..=4 {
         flood();
-        poll.poll(&mut events, None).unwrap();
-        for event in &events {
-            let event = SocketEvent::new(event.token(), event);
-            network.handle_event(event, &mut core, now);
-        }
-        network.read(&mut core, now);
+        handle_events(&mut network, &mut core, &mut poll);
+        network.read(&mut core, Instant::now());
         let read = counters.stats(CacheFigures::default()).ignored.too_short;
         assert_eq!(read, (turn * READS_PER_TURN) as u64, "turn {turn}");
     }
+}
+
+/// All of them wait for one connection. Over UDP the nameserver's window bounds what is sent.
+#[test]
+fn rr25_a_burst_is_sent_a_turns_share_at_a_time() {
+    let nameserver = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let lookups = TRANSMITS_PER_TURN as u64;
+    let (mut core, counters) = core(nameserver.local_addr().unwrap(), true, lookups);
+    let (mut network, mut poll) = (Network::default(), Poll::new().unwrap());
+    network.transmit(&mut core, poll.registry(), Instant::now());
+    handle_events(&mut network, &mut core, &mut poll);
+    for turn in 1..=2 {
+        assert!(core.has_transmits());
+        network.transmit(&mut core, poll.registry(), Instant::now());
+        let sent = counters.stats(CacheFigures::default()).tcp_queries;
+        assert_eq!(sent, turn * lookups, "A and AAAA are two queries");
+    }
+    assert!(!core.has_transmits());
 }
 
 const SOCKETS: usize = 10_000;

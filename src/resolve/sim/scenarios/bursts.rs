@@ -267,6 +267,23 @@ fn rr17_a_burst_loses_nothing_by_what_is_only_a_hint() {
     assert_eq!(world.checks.succeeded, 60);
 }
 
+/// Their deadlines are one instant. The thread delivers a turn's ends before it looks at the rest.
+#[test]
+fn rr25_ten_thousand_names_that_hang_end_a_turns_share_at_a_time() {
+    const SHARE: usize = 256;
+    let mut world = world(Hanging, millis(5000));
+    for number in 0..10_000 {
+        lookup(&mut world, Duration::ZERO, number, &format!("hang{number}.example"), None);
+    }
+    let mut ended = 0;
+    while world.step() {
+        let now = world.consumers.values().filter(|consumer| consumer.has_ended).count();
+        assert!(now - ended <= SHARE, "{} ends in a turn", now - ended);
+        ended = now;
+    }
+    assert_eq!((ended, world.elapsed()), (10_000, millis(5000)));
+}
+
 #[test]
 fn a_lookup_whose_turn_did_not_come_says_that_the_burst_was_too_large() {
     // A hundred queries a second.
