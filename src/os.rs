@@ -114,6 +114,13 @@ pub(crate) fn hostname() -> Option<String> {
     None
 }
 
+/// The number of this process's PID namespace; `None` where there is none, or no `/proc`.
+pub(crate) fn pid_namespace() -> Option<u64> {
+    // `pid:[4026531836]`
+    let link = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    link.to_str()?.trim_matches(|c: char| !c.is_ascii_digit()).parse().ok()
+}
+
 /// Opens a socket that does not block: with one system call where the kernel can do so.
 pub(crate) fn nonblocking_socket(
     domain: Domain,

@@ -175,7 +175,7 @@ impl Wake for RoomWaker {
     fn wake(self: Arc<Self>) {
         // A forked child's copy of the queue has a copy of this waker, but the thread is the
         // parent's.
-        if self.shared.process == ProcessId::current() {
+        if self.shared.process.is_current() {
             self.shared.send(Command::Room(self.id));
         }
     }
