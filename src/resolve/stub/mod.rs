@@ -334,6 +334,7 @@ impl Stub {
                     if let Some(entry) = self.queries.get_mut(&id) {
                         entry.timer = None;
                         entry.query.handle_timeout(&mut self.servers, now);
+                        self.leave_silent_connections(id);
                         self.advance_query(id, now);
                     }
                 }

@@ -7,7 +7,7 @@ use super::{Step, Stub, Timer, Transmit};
 use crate::resolve::stub::connection::Connection;
 use crate::resolve::stub::ids::QueryId;
 use crate::resolve::stub::ids::SocketId;
-use crate::resolve::stub::query::SentQuery;
+use crate::resolve::stub::query::{MAX_QUESTIONS, SentQuery};
 use crate::resolve::stub::socket_error::SocketError;
 use crate::resolve::stub::sockets::OutstandingQuery;
 use crate::resolve::wire::message::{Ignored, message_id};
@@ -74,6 +74,24 @@ impl Stub {
                 entry.query.handle_socket_error(o.sent, error, o.is_out, &mut self.servers, now);
             }
             self.advance_query(o.query, now);
+        }
+    }
+
+    /// Moves the questions of a query that are late on a connection that has brought responses to a
+    /// new one. Some nameservers answer the first query of a connection alone, and some networks
+    /// forget a connection without a word.
+    pub(super) fn leave_silent_connections(&mut self, id: QueryId) {
+        let Some(entry) = self.queries.get_mut(&id) else { return };
+        for question in 0..MAX_QUESTIONS {
+            let mut sockets = entry.awaited.iter().filter(|wait| wait.question == question);
+            let Some(last) = sockets.rfind(|wait| self.connections.contains_key(&wait.socket))
+            else {
+                continue;
+            };
+            let connection = self.connections.get_mut(&last.socket).expect("just seen");
+            if connection.has_answered && entry.query.handle_late(question, connection.server) {
+                connection.is_stuck = true;
+            }
         }
     }
 

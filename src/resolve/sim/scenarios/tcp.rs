@@ -156,3 +156,26 @@ fn tr12_seventy_thousand_questions_over_one_connection() {
     let sockets: HashSet<_> = world.log.iter().map(|record| record.socket).collect();
     assert_eq!((sockets.len(), world.log.len()), (1, 70_000));
 }
+
+/// Such a nameserver reads one query of a connection. A second connection brings the other answer.
+#[test]
+fn rr16_what_is_late_on_a_connection_that_has_answered_gets_a_new_one() {
+    let servers = &["* A -> answer 192.0.2.1; * AAAA -> drop | answer 2001:db8::1"];
+    let results = &["192.0.2.1@2 =www.example@2 2001:db8::1@1002 ok@1002"];
+    let queries =
+        "1 ns1/tcp www.example A, 1 ns1/tcp www.example AAAA, 1001 ns1/tcp www.example AAAA";
+    let steps = &["0 lookup www.example both"];
+    let world = Scenario { config: "use-vc", servers, steps, results, queries }.check();
+    let [first, second, again] = &world.log[..] else { panic!("three queries") };
+    assert_eq!(first.socket, second.socket);
+    assert_ne!(first.socket, again.socket);
+}
+
+/// Nothing came on it: a second connection would bring no more.
+#[test]
+fn rr16_a_connection_that_never_answered_is_not_left() {
+    let servers = &["* * -> drop"];
+    let queries = "1 ns1/tcp www.example A";
+    let results = &["Timeout@5000"];
+    Scenario { config: "use-vc", servers, results, queries, ..SCENARIO }.check();
+}

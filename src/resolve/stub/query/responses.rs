@@ -203,6 +203,13 @@ impl Query {
         }
     }
 
+    /// A question has a connection on which other responses came: if it is late there, it is sent
+    /// once more. Returns whether it is.
+    pub(crate) fn handle_late(&mut self, question: usize, server: usize) -> bool {
+        let tcp = &mut self.servers[server].questions[question].tcp;
+        tcp.state == SendState::Late && tcp.mark_due()
+    }
+
     /// A connection that had brought responses was lost before it brought this one.
     ///
     /// RFC 7766 section 6.2.4: "If a server closes a TCP connection ... with pending queries ...
