@@ -51,11 +51,11 @@ fn lists(message: &Message, octets: &[u8], has_trailing: bool) -> oracle::Messag
         flags,
         counts: [4, 6, 8, 10].map(count),
         questions: Some(questions.collect()),
-        body: Some(oracle::Body {
-            answers: message.answers.iter().map(record).collect(),
+        answers: message.answers.iter().map(record).collect(),
+        has_all_answers: true,
+        rest: (!has_trailing).then(|| oracle::Rest {
             authorities: message.authorities.iter().map(record).collect(),
             additionals,
-            has_trailing,
         }),
         has_many_pointers: false,
     }

@@ -40,12 +40,12 @@ pub enum LookupErrorKind {
     PolicyDenied,
     /// No nameserver gave a valid answer in time.
     Timeout,
-    /// Every nameserver responded, and none with an answer: SERVFAIL, REFUSED and the like.
+    /// Every nameserver responded, and none with an answer: SERVFAIL, REFUSED, a response that
+    /// cannot be read, and the like.
     ServerFailure,
     /// No nameserver could be reached: no route, or nothing listens there.
     Unreachable,
-    /// The alias chain loops, has more than 11 links in one response, or needs more than 8 queries
-    /// beyond the first.
+    /// The alias chain loops, or has more than 16 links.
     BadResponse,
     /// This process or system is out of a resource: open files, local ports, memory, threads.
     Resources,
@@ -301,8 +301,10 @@ pub enum FailureCause {
     LameReferral,
     /// The alias chain loops.
     AliasLoop,
-    /// The alias chain has more than 11 links in one response.
+    /// The alias chain has more than 16 links.
     AliasChainTooLong,
+    /// A response came that answers this question, and its records cannot be read.
+    Malformed,
     /// The operating system could not open, connect or use the socket.
     Socket(io::ErrorKind),
     /// This process or system is out of open files, local ports, buffers or memory: no query was
@@ -313,6 +315,13 @@ pub enum FailureCause {
     NotSent,
 }
 
+impl FailureCause {
+    /// Whether the nameserver has responded.
+    pub(crate) fn is_response(self) -> bool {
+        matches!(self, Self::Rcode(_) | Self::LameReferral | Self::Malformed)
+    }
+}
+
 impl fmt::Display for FailureCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -321,6 +330,7 @@ impl fmt::Display for FailureCause {
             Self::LameReferral => f.write_str("lame referral"),
             Self::AliasLoop => f.write_str("alias loop"),
             Self::AliasChainTooLong => f.write_str("alias chain too long"),
+            Self::Malformed => f.write_str("malformed response"),
             Self::Socket(kind) => write!(f, "{kind}"),
             Self::OutOfResources => f.write_str("out of open files, local ports or memory"),
             Self::NotSent => f.write_str("not sent, others were ahead of it"),

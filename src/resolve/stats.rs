@@ -46,7 +46,8 @@ pub struct Stats {
     pub udp_queries: u64,
     /// Queries sent over TCP.
     pub tcp_queries: u64,
-    /// Truncated responses, asked for again over TCP.
+    /// Truncated responses, asked for again over TCP. If that fails, the addresses that they had
+    /// come before the error.
     pub truncated: u64,
     /// Answers with the address 127.0.53.53, which means that a private name is becoming a public
     /// one: a new top-level domain answers so for its first ninety days (ICANN, "Name Collision
@@ -81,7 +82,7 @@ pub struct IgnoredMessages {
     pub wrong_opcode: u64,
     /// About no question, several, or another name, type or class.
     pub wrong_question: u64,
-    /// Not to be parsed, or followed by octets that belong to nothing.
+    /// Not to be read. If it came with its question, it was asked for again in other ways.
     pub malformed: u64,
     /// About a question that another response had settled, as a duplicated datagram is.
     pub duplicate: u64,

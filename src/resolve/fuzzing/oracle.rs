@@ -7,16 +7,20 @@
 //!
 //! Where DNS leaves a choice, [`Message::meaning`] makes the one that this crate has made:
 //!
-//! - octets behind the last record make the message malformed, since nothing honest has them;
-//! - so does a second OPT record, or one whose owner is not the root (RFC 6891 section 6.1);
-//! - so does a CNAME record in the answer section or a SOA record in the authority section whose
-//!   data is no such data, since what the message says hangs on it;
+//! - the addresses of an answer section that can be read are used, whatever comes behind it; without
+//!   addresses, all of it has to be readable, with no octets behind the last record;
+//! - a CNAME record in the answer section whose data is no such data makes the section unreadable,
+//!   since what the message says hangs on it; a SOA record of that kind is passed over;
+//! - an OPT record elsewhere than in the additional section, a second one, or one whose owner is not
+//!   the root (RFC 6891 section 6.1) is stray;
 //! - an address of the wrong length is passed over, and so are other classes and types;
-//! - 32 CNAME records are looked at, and 11 links followed: more is a chain that is too long;
+//! - 32 CNAME records are looked at, and 16 links followed: more is a chain that is too long;
 //! - a name takes at most 127 pointers;
-//! - over UDP not one record of a truncated message is looked at, so they may be cut anywhere; over
-//!   TCP what is there is used, and not kept for others;
-//! - an error without a question is a hint, if it is FORMERR, SERVFAIL, NOTIMP, REFUSED or BADVERS.
+//! - over UDP the records of a truncated message may be cut anywhere, and the whole ones before have
+//!   the addresses that are the last resort; over TCP what is there is used, and not kept for
+//!   others;
+//! - an error without a question, or with records that cannot be read, is a hint, if it is FORMERR,
+//!   SERVFAIL, NOTIMP, REFUSED or BADVERS.
 
 use std::net::IpAddr;
 
@@ -37,20 +41,21 @@ pub struct Message {
     pub counts: [u16; 4],
     /// Name in the letters that came, type, class. `None` if they cannot be read.
     pub questions: Option<Vec<(Name, u16, u16)>>,
-    /// `None` if it cannot be read.
-    pub body: Option<Body>,
+    /// The records of the answer section, up to the first that cannot be read.
+    pub answers: Vec<Record>,
+    /// Whether these are all.
+    pub has_all_answers: bool,
+    /// What comes behind the answer section; `None` if it cannot be read, or more comes behind.
+    pub rest: Option<Rest>,
     /// Whether a name has more pointers than are followed.
     pub has_many_pointers: bool,
 }
 
-/// What comes behind the questions.
+/// What comes behind the answer section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Body {
-    pub answers: Vec<Record>,
+pub struct Rest {
     pub authorities: Vec<Record>,
     pub additionals: Vec<Record>,
-    /// Whether more octets come behind the last record.
-    pub has_trailing: bool,
 }
 
 /// A record. Names are in lower case.
@@ -71,6 +76,8 @@ pub enum Data {
     Target(Name),
     /// Of a SOA record.
     Minimum(u32),
+    /// Of a SOA record that has a name with more pointers than are followed.
+    ManyPointers,
     Other,
 }
 
@@ -90,6 +97,8 @@ const SOA: u16 = 6;
 const AAAA: u16 = 28;
 const OPT: u16 = 41;
 
+const TC: u16 = 0x0200;
+
 enum Fault {
     Malformed,
     ManyPointers,
@@ -106,36 +115,33 @@ impl Message {
             ..Self::default()
         };
         let mut at = 12;
-        let body = message.parse_questions(octets, &mut at).and_then(|questions| {
-            message.questions = Some(questions);
-            message.parse_body(octets, &mut at)
-        });
-        match body {
-            Ok(body) => message.body = Some(body),
+        match message.parse_sections(octets, &mut at) {
+            Ok(rest) => {
+                message.has_many_pointers =
+                    rest.authorities.iter().any(|record| record.data == Data::ManyPointers);
+                message.rest = Some(rest).filter(|_| at == octets.len());
+            }
             Err(Fault::ManyPointers) => message.has_many_pointers = true,
             Err(Fault::Malformed) => {}
         }
         Some(message)
     }
 
-    fn parse_questions(
-        &self,
-        octets: &[u8],
-        at: &mut usize,
-    ) -> Result<Vec<(Name, u16, u16)>, Fault> {
+    /// Reads all sections, and returns those behind the answers.
+    fn parse_sections(&mut self, octets: &[u8], at: &mut usize) -> Result<Rest, Fault> {
+        let [questions, answers, authorities, additionals] = self.counts;
         let question = |_| Ok((name(octets, at)?, word(octets, at)?, word(octets, at)?));
-        (0..self.counts[0]).map(question).collect()
-    }
-
-    fn parse_body(&self, octets: &[u8], at: &mut usize) -> Result<Body, Fault> {
+        self.questions = Some((0..questions).map(question).collect::<Result<_, _>>()?);
+        for _ in 0..answers {
+            self.answers.push(record(octets, at, CNAME)?);
+        }
+        self.has_all_answers = true;
         let mut section = |count: u16, significant: u16| {
             (0..count).map(|_| record(octets, at, significant)).collect::<Result<Vec<_>, _>>()
         };
-        let [_, answers, authorities, additionals] = self.counts;
-        let answers = section(answers, CNAME)?;
         let authorities = section(authorities, SOA)?;
         let additionals = section(additionals, 0)?;
-        Ok(Body { answers, authorities, additionals, has_trailing: *at < octets.len() })
+        Ok(Rest { authorities, additionals })
     }
 
     /// What the message means for a question; `None` if it is no response to it. `len` is how many
@@ -143,22 +149,23 @@ impl Message {
     pub(crate) fn meaning(&self, asked: &Asked, len: usize) -> Option<Response> {
         const QR_AND_OPCODE: u16 = 0xf800;
         const AA: u16 = 0x0400;
-        const TC: u16 = 0x0200;
         const RA: u16 = 0x0080;
         if self.id != asked.id || self.flags & QR_AND_OPCODE != 0x8000 {
             return None;
         }
         let low = self.low_rcode();
-        let whole = self.body.as_ref().filter(|body| !body.has_trailing);
-        let whole = whole.and_then(|body| Some((body, body.extended_bits()? << 4 | low)));
-
-        let hint = match whole {
+        let is_error = |rcode: u16| [1, 2, 4, 5, 16].contains(&rcode);
+        let rest = self.rest.as_ref().filter(|_| self.has_all_answers);
+        let whole = rest.map(|rest| (rest, rest.extended_bits()));
+        let bare = match whole {
             _ if len == 12 => Some(low),
-            Some((_, rcode)) if self.counts[..3] == [0; 3] => Some(rcode),
+            Some((_, Some(bits))) if self.counts[..3] == [0; 3] => Some(bits << 4 | low),
             _ => None,
         };
-        if let Some(rcode) = hint.filter(|rcode| [1, 2, 4, 5, 16].contains(rcode)) {
-            return Some(Response::Hint(Rcode(rcode)));
+        match bare {
+            Some(rcode) if is_error(rcode) => return Some(Response::Hint(Rcode(rcode))),
+            Some(0 | 3) if self.is_cut(asked) => return Some(Response::Unreadable),
+            _ => {}
         }
 
         let [(name, rtype, class)] = &self.questions.as_ref()?[..] else { return None };
@@ -166,14 +173,34 @@ impl Message {
         if !is_same_name || *rtype != code(asked.record_type) || *class != 1 {
             return None;
         }
-        if self.flags & TC != 0 && asked.transport == Transport::Udp && (low == 0 || low == 3) {
-            return Some(Response::Truncated);
+        let chain = Chain::new(lower(name), &self.answers);
+        let has_addresses = |answer: &Answer| matches!(answer.outcome, Outcome::Addresses(_));
+        if self.is_cut(asked) {
+            let answer = chain.answer(asked, low, &self.answers, None);
+            let answer = Some(Answer { ttl: None, ..answer }).filter(has_addresses);
+            return Some(Response::Truncated(answer.map(Box::new)));
         }
-
-        let (body, rcode) = whole?;
-        let chain = Chain::new(lower(name), &body.answers);
-        let negative_ttl = body.negative_ttl(chain.names.last()?);
-        let has_ns = body.authorities.iter().any(|record| record.is(NS));
+        let of_use = |answer: Answer| {
+            let ttl = answer.ttl.filter(|_| self.flags & TC == 0);
+            Response::Answer(Answer { ttl, ..answer })
+        };
+        if self.has_all_answers && self.answers.iter().any(|record| record.rtype == OPT) {
+            return Some(Response::StrayOpt);
+        }
+        let Some((rest, bits)) = whole else {
+            let answer = Some(chain.answer(asked, low, &self.answers, None));
+            let is_used =
+                |answer: &Answer| self.has_all_answers && low == 0 && has_addresses(answer);
+            return Some(match answer.filter(is_used) {
+                Some(answer) => of_use(answer),
+                None if is_error(low) => Response::Hint(Rcode(low)),
+                None => Response::Unreadable,
+            });
+        };
+        let Some(bits) = bits else { return Some(Response::StrayOpt) };
+        let rcode = bits << 4 | low;
+        let negative_ttl = rest.negative_ttl(chain.names.last()?);
+        let has_ns = rest.authorities.iter().any(|record| record.is(NS));
         let is_lame = self.flags & (AA | RA) == 0
             && self.counts[1] == 0
             && negative_ttl.is_none()
@@ -181,14 +208,23 @@ impl Message {
         Some(match rcode {
             0 if is_lame => Response::LameReferral,
             0 | 3 => {
-                let answer = chain.answer(asked, rcode, body, negative_ttl);
-                let ttl = answer.ttl.filter(|_| self.flags & TC == 0);
-                Response::Answer(Answer { ttl, ..answer })
+                let mut answer = chain.answer(asked, rcode, &self.answers, negative_ttl);
+                let is_authoritative = self.flags & AA != 0 && !has_ns;
+                if answer.outcome == Outcome::NoData && answer.ttl.is_none() && !is_authoritative {
+                    answer.outcome = Outcome::Empty;
+                }
+                of_use(answer)
             }
             1 => Response::FormErr,
             16 => Response::BadVers,
             _ => Response::Failure(Rcode(rcode)),
         })
+    }
+
+    /// Whether the rest of it is to be had over TCP.
+    fn is_cut(&self, asked: &Asked) -> bool {
+        let is_answer = matches!(self.low_rcode(), 0 | 3);
+        asked.transport == Transport::Udp && self.flags & TC != 0 && is_answer
     }
 
     /// The code, as far as it stands in the header.
@@ -199,19 +235,18 @@ impl Message {
     /// The addresses that a lookup may bring after this message: the rules of RFC 5452 section 9.1
     /// and section 6, one after the other.
     pub(crate) fn allowed(&self, asked: &Asked) -> Vec<IpAddr> {
-        let Some(body) = &self.body else { return Vec::new() };
-        let is_cut = asked.transport == Transport::Udp && self.flags & 0x0200 != 0;
         let is_question = |(name, rtype, class): &(Name, u16, u16)| {
             lower(name) == lower(&asked.name) && *rtype == code(asked.record_type) && *class == 1
         };
+        let has_code_zero = |rest: &Rest| rest.extended_bits() == Some(0);
         let is_response = self.id == asked.id
             && self.flags & 0x8000 != 0
             && self.flags & 0x7800 == 0
             && self.questions.as_ref().is_some_and(|q| q.len() == 1 && q.iter().all(is_question))
-            && self.low_rcode() == 0
-            && body.extended_bits() == Some(0)
-            && !body.has_trailing;
-        if !is_response || is_cut {
+            && self.low_rcode() == 0;
+        let has_answers = self.is_cut(asked)
+            || self.has_all_answers && self.rest.as_ref().is_none_or(has_code_zero);
+        if !is_response || !has_answers {
             return Vec::new();
         }
         let mut names = vec![lower(&asked.name)];
@@ -222,21 +257,25 @@ impl Message {
                 }
                 _ => false,
             };
-            match body.answers.iter().find(is_new).map(|record| &record.data) {
+            match self.answers.iter().find(is_new).map(|record| &record.data) {
                 Some(Data::Target(target)) => names.push(target.clone()),
                 _ => break,
             }
         }
         let is_allowed =
             |record: &&Record| record.is(code(asked.record_type)) && names.contains(&record.owner);
-        body.answers.iter().filter(is_allowed).filter_map(Record::address).collect()
+        self.answers.iter().filter(is_allowed).filter_map(Record::address).collect()
     }
 }
 
-impl Body {
-    /// The upper bits of the code; `None` if they cannot be believed.
+impl Rest {
+    /// The upper bits of the code; `None` if an OPT record is stray.
     fn extended_bits(&self) -> Option<u16> {
-        let opts: Vec<_> = self.additionals.iter().filter(|record| record.rtype == OPT).collect();
+        let is_opt = |record: &&Record| record.rtype == OPT;
+        if self.authorities.iter().any(|record| is_opt(&record)) {
+            return None;
+        }
+        let opts: Vec<_> = self.additionals.iter().filter(is_opt).collect();
         match opts[..] {
             [] => Some(0),
             [opt] if opt.owner == [0] => Some((opt.ttl >> 24) as u16),
@@ -292,7 +331,7 @@ impl Chain {
                 chain.is_loop = true;
                 break;
             }
-            if chain.names.len() == 12 {
+            if chain.names.len() == 17 {
                 chain.is_too_long = true;
                 break;
             }
@@ -303,9 +342,15 @@ impl Chain {
         chain
     }
 
-    fn answer(&self, asked: &Asked, rcode: u16, body: &Body, negative_ttl: Option<u32>) -> Answer {
+    fn answer(
+        &self,
+        asked: &Asked,
+        rcode: u16,
+        answers: &[Record],
+        negative_ttl: Option<u32>,
+    ) -> Answer {
         let (mut addresses, mut ttl) = (Vec::new(), self.ttl);
-        for record in &body.answers {
+        for record in answers {
             let is_on_chain = || self.names.contains(&record.owner);
             if let Some(address) = record.address()
                 && record.is(code(asked.record_type))
@@ -414,6 +459,15 @@ fn name(octets: &[u8], at: &mut usize) -> Result<Name, Fault> {
     Ok(name)
 }
 
+/// The last field of the data of a SOA record.
+fn minimum(octets: &[u8], at: &mut usize) -> Result<u32, Fault> {
+    let (_mname, _rname) = (name(octets, at)?, name(octets, at)?);
+    for _ in 0..4 {
+        long(octets, at)?;
+    }
+    long(octets, at)
+}
+
 /// A record in a section in which the data of one type is significant.
 fn record(octets: &[u8], at: &mut usize, significant: u16) -> Result<Record, Fault> {
     let owner = lower(&name(octets, at)?);
@@ -432,18 +486,14 @@ fn record(octets: &[u8], at: &mut usize, significant: u16) -> Result<Record, Fau
         CNAME if significant == CNAME && class == 1 => {
             Data::Target(lower(&name(until_end, &mut place)?))
         }
-        SOA if significant == SOA && class == 1 => {
-            name(until_end, &mut place)?;
-            name(until_end, &mut place)?;
-            for _ in 0..4 {
-                long(until_end, &mut place)?;
-            }
-            Data::Minimum(long(until_end, &mut place)?)
-        }
-        _ => return Ok(Record { owner, rtype, class, ttl, data: Data::Other }),
+        SOA if significant == SOA && class == 1 => match minimum(until_end, &mut place) {
+            Ok(minimum) if place == end => Data::Minimum(minimum),
+            Err(Fault::ManyPointers) => Data::ManyPointers,
+            _ => Data::Other,
+        },
+        _ => Data::Other,
     };
-    let is_name = matches!(data, Data::Target(_) | Data::Minimum(_));
-    if is_name && place != end {
+    if matches!(data, Data::Target(_)) && place != end {
         return Err(Fault::Malformed);
     }
     Ok(Record { owner, rtype, class, ttl, data })

@@ -10,11 +10,11 @@ use domain::base::iana::{Class, Opcode, OptRcode};
 use super::message::Query;
 use super::world::{Connect, Nameserver, Reaction};
 use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
-use crate::resolve::stub::lookup::MAX_ALIAS_QUERIES;
 use crate::resolve::stub::socket_error::SocketError;
+use crate::resolve::wire::answer::MAX_ALIAS_LINKS;
 use crate::seeded::Random;
 use crate::testkit::framing::framed;
-use crate::testkit::script::name;
+use crate::testkit::script::{Section, name};
 use crate::testkit::{self, FORGED_V4, FORGED_V6, Message, QuestionSection, ScriptedRecord};
 
 /// Whether a valid answer about a name with this number may have this address.
@@ -47,7 +47,7 @@ pub(super) struct Faults {
     truncated: u64,
     broken_stream: u64,
     open_fails: u64,
-    knows_edns: bool,
+    edns: Edns,
     connect: Connect,
     /// The longest delay, in milliseconds.
     slowness: u64,
@@ -80,6 +80,16 @@ impl Queue {
         self.busy_until = at + served;
         Some(served)
     }
+}
+
+/// What a nameserver makes of a query with EDNS.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edns {
+    Known,
+    /// An error, as RFC 6891 section 7 has it or not.
+    Fails(OptRcode),
+    /// The query's OPT record, counted as the answer.
+    Copied,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,6 +127,8 @@ impl Faults {
         };
         let (lost, doubled, forged) = (habit(60), habit(40), habit(80));
         let (truncated, broken_stream, open_fails) = (habit(60), habit(60), habit(30));
+        let failures = [OptRcode::FORMERR, OptRcode::NOTIMP, OptRcode::SERVFAIL].map(Edns::Fails);
+        let ways = [[Edns::Known; 30].as_slice(), &failures, &[Edns::Copied]].concat();
         let connect = match random.index(6) {
             0 => Connect::Hang,
             1 => Connect::Refuse(random.millis(0..50)),
@@ -130,7 +142,7 @@ impl Faults {
             truncated,
             broken_stream,
             open_fails,
-            knows_edns: random.percent(90),
+            edns: *random.pick(&ways),
             connect,
             slowness: *random.pick(&[2, 20, 200, 2000]),
             queue: Queue::new(&mut random),
@@ -146,6 +158,10 @@ impl Faults {
         (faults.lost, faults.broken_stream, faults.open_fails) = (0, 0, 0);
         faults.connect = Connect::Accept(faults.random.millis(0..50));
         faults.slowness = 50;
+        if faults.edns == Edns::Fails(OptRcode::SERVFAIL) {
+            // One that is asked once never gets to be asked without.
+            faults.edns = Edns::Copied;
+        }
         if has_queue {
             faults.queue.service = Duration::from_micros(*faults.random.pick(&[300, 1000]));
             faults.queue.room = *faults.random.pick(&[4, 16, 64]);
@@ -167,10 +183,27 @@ impl Faults {
         })
     }
 
+    /// Makes a message one that is read for what it says, although it is not as it should be: if its
+    /// id and its question were right.
+    fn make_lenient(&mut self, message: &mut Message) {
+        match self.random.index(7) {
+            0 => message.trailing = vec![0; 1 + self.random.index(9)],
+            1 => message.tc = true,
+            2 => (message.tc, message.header_only) = (true, true),
+            3 => message.records.push(ScriptedRecord::new(Rtype::OPT, Vec::new())),
+            4 => message.records.push(ScriptedRecord {
+                section: Section::Authority,
+                ..ScriptedRecord::new(Rtype::SOA, vec![0; 6])
+            }),
+            _ => {}
+        }
+    }
+
     /// A message that answers nothing that was asked. Those with an id of their own are what a
     /// forger sends who does not know it; the others are broken in another way.
     fn forgery(&mut self, query: &Query) -> Vec<u8> {
         let mut message = Message::recursive().with(Self::forged(query));
+        self.make_lenient(&mut message);
         match self.random.index(13) {
             0..3 => {
                 // It differs by an odd number, and no query has an odd id.
@@ -190,7 +223,13 @@ impl Faults {
             5 => message.question = QuestionSection::OtherClass(Class::CH),
             6 => message.question = QuestionSection::None,
             7 => message.qr = false,
-            8 => message.trailing = vec![0; 1 + self.random.index(9)],
+            // It denies the name, with something behind it. On a connection it would be the
+            // nameserver's own.
+            8 if query.transport == Transport::Udp => {
+                let denial = Message::recursive().with(ScriptedRecord::soa(60));
+                message = Message { rcode: OptRcode::NXDOMAIN, trailing: vec![0], ..denial };
+            }
+            8 => message.question = QuestionSection::Twice,
             9 => message.opcode = Opcode::UPDATE,
             10 => message.echo = true,
             // An error that names no question. On a connection it would be the nameserver's own.
@@ -198,7 +237,17 @@ impl Faults {
                 let codes = [OptRcode::FORMERR, OptRcode::SERVFAIL, OptRcode::REFUSED];
                 message = Message::header_only(*self.random.pick(&codes));
             }
-            _ => message.cut = Some(self.random.index(query.reply(&message).len())),
+            _ => {
+                // In its answer section. On a connection there would be no other response.
+                message = Message::recursive().with(Self::forged(query));
+                message.opts = Some(0);
+                let question_end = 12 + query.wire_name.len() + 4;
+                let end = match query.transport {
+                    Transport::Udp => query.reply(&message).len(),
+                    Transport::Tcp => question_end,
+                };
+                message.cut = Some(self.random.index(end));
+            }
         }
         query.reply(&message)
     }
@@ -206,10 +255,16 @@ impl Faults {
     /// What this nameserver says to a query that it got.
     fn reply(&mut self, query: &Query, at: Duration) -> Option<Vec<u8>> {
         let message = match self.kind {
-            Kind::Well if query.edns && !self.knows_edns => {
-                Message { rcode: OptRcode::FORMERR, opts: Some(0), ..Message::recursive() }
-            }
-            Kind::Well => return Some(self.answer(query, at)),
+            Kind::Well => match self.edns {
+                Edns::Fails(rcode) if query.edns => {
+                    Message { rcode, opts: Some(0), ..Message::recursive() }
+                }
+                Edns::Copied if query.edns => {
+                    let opt = ScriptedRecord::new(Rtype::OPT, Vec::new());
+                    Message { opts: Some(0), ..Message::recursive() }.with(opt)
+                }
+                _ => return Some(self.answer(query, at)),
+            },
             Kind::Silent | Kind::Closed => return None,
             Kind::Lame => Message::lame(),
             Kind::Fails(rcode) => Message { rcode, ..Message::recursive() },
@@ -222,7 +277,7 @@ impl Faults {
         let mut message = zone(query, at);
         if query.transport == Transport::Udp && self.random.percent(self.truncated) {
             message.tc = true;
-            message.records = vec![Self::forged(query)];
+            message.records.truncate(self.random.index(3));
         } else if self.random.percent(10) {
             // The address of another name, in a valid response.
             message = message.with(Self::forged(query).of(&name("bank.example")));
@@ -367,9 +422,9 @@ pub(super) fn truth(
 ) -> Option<Result<Vec<IpAddr>, LookupErrorKind>> {
     let mut error = LookupErrorKind::NotFound;
     for candidate in candidates {
-        let (mut found, mut aliases) = (Vec::new(), 0);
+        let mut found = Vec::new();
         for &record_type in record_types {
-            let mut name = candidate.clone();
+            let (mut name, mut aliases) = (candidate.clone(), 0);
             let (owner, count) = loop {
                 match fact(&name, record_type).0 {
                     Fact::NxDomain => break (name, 0),
@@ -377,15 +432,13 @@ pub(super) fn truth(
                         error = LookupErrorKind::NoAddress;
                         break (name, 0);
                     }
+                    Fact::Alias(_) if aliases == MAX_ALIAS_LINKS => return None,
                     Fact::Alias(alias) => (name, aliases) = (alias, aliases + 1),
                     Fact::AliasWith(alias, count) => break (alias, count),
                     Fact::Addresses(count) => break (name, count),
                 }
             };
             found.extend((1..=count).map(|n| address(&owner, n, record_type, 0, 0)));
-        }
-        if aliases > MAX_ALIAS_QUERIES {
-            return None;
         }
         if !found.is_empty() {
             found.sort_unstable();

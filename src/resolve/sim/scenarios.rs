@@ -9,6 +9,7 @@ mod bursts;
 mod caching;
 mod errors;
 mod figures;
+mod lenient;
 mod life_cycle;
 mod order;
 mod retry;

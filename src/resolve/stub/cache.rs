@@ -381,6 +381,15 @@ fn is_positive(answer: &Answer) -> bool {
     matches!(answer.outcome, Outcome::Addresses(_) | Outcome::Alias { .. })
 }
 
+fn answer_bytes(answer: &Answer) -> usize {
+    let outcome = match &answer.outcome {
+        Outcome::Addresses(addresses) => addresses.len() * size_of::<IpAddr>(),
+        Outcome::Alias { target } => target.as_wire().len(),
+        _ => 0,
+    };
+    outcome + answer.canonical.as_wire().len()
+}
+
 /// Weighs entries by their bytes, and none for less than its share of the space.
 #[derive(Clone, Debug)]
 struct Weights {
@@ -390,15 +399,11 @@ struct Weights {
 impl Weighter<Key, Arc<Entry>> for Weights {
     fn weight(&self, key: &Key, entry: &Arc<Entry>) -> u64 {
         let parts = match &entry.settled {
-            Settled::Answer { answer, .. } => {
-                let addresses = match &answer.outcome {
-                    Outcome::Addresses(addresses) => addresses.len() * size_of::<IpAddr>(),
-                    Outcome::Alias { target } => target.as_wire().len(),
-                    _ => 0,
-                };
-                addresses + answer.canonical.as_wire().len()
+            Settled::Answer { answer, .. } => answer_bytes(answer),
+            Settled::Failed(failure) => {
+                let last_resort = failure.last_resort.as_deref().map_or(0, answer_bytes);
+                failure.nameservers.len() * size_of::<NameserverFailure>() + last_resort
             }
-            Settled::Failed(failure) => failure.nameservers.len() * size_of::<NameserverFailure>(),
         };
         let fixed = size_of::<Key>() + size_of::<Entry>() + SLOT_BYTES;
         let bytes = (fixed + key.name.as_wire().len() + parts) as u64;

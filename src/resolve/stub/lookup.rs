@@ -11,14 +11,10 @@ use crate::resolve::error::{LookupError, LookupErrorKind, QueryFailure, Question
 use crate::resolve::names::local::Ask;
 use crate::resolve::names::search::Candidates;
 use crate::resolve::names::special_names::{self, Special};
-use crate::resolve::wire::answer::{Answer, Outcome};
+use crate::resolve::wire::answer::{Answer, MAX_ALIAS_LINKS, Outcome};
 use crate::resolve::wire::query_name::QueryName;
 use crate::resolve::{AddressFamily, AddressPolicy, DeniedAddresses};
 use crate::{HostName, LookupResult};
-
-/// How often the target of an alias without an address is asked for, for one candidate name. The
-/// chain inside one response has its own limit; together they bound the cost of a hostile zone.
-pub(crate) const MAX_ALIAS_QUERIES: u8 = 8;
 
 /// The questions of one lookup, and the results of their answers.
 ///
@@ -38,7 +34,9 @@ pub(crate) struct Lookup {
     candidate: Option<HostName>,
     candidate_number: u32,
     families: [FamilyState; 2],
-    alias_queries: u8,
+    /// The links of the alias chain that each family of the candidate has followed to another
+    /// question. Each family has [`MAX_ALIAS_LINKS`], which bounds the cost of a hostile zone.
+    alias_links: [usize; 2],
     /// Whether the canonical name has been given: with the first address.
     has_canonical: bool,
     /// An earlier candidate exists, but has no address: if the search ends in NXDOMAIN, the error
@@ -64,6 +62,8 @@ enum FamilyState {
     /// Its question was polled, and is not settled.
     Asked,
     Addresses,
+    /// It has some of its addresses: the rest could not be had.
+    SomeAddresses(LookupErrorKind),
     /// It has addresses, all of which the policy denies.
     Denied,
     NoData,
@@ -91,7 +91,7 @@ impl Lookup {
             candidate: None,
             candidate_number: 0,
             families,
-            alias_queries: 0,
+            alias_links: [0; 2],
             has_canonical: false,
             saw_no_data: false,
             failed: None,
@@ -126,7 +126,7 @@ impl Lookup {
             candidate: None,
             candidate_number: 0,
             families: [FamilyState::NotWanted, FamilyState::NotWanted],
-            alias_queries: 0,
+            alias_links: [0; 2],
             has_canonical: true,
             saw_no_data: false,
             failed: None,
@@ -234,10 +234,16 @@ impl Lookup {
             return;
         }
         let family = match settled {
-            Settled::Answer { answer, .. } => self.handle_answer(question, answer),
+            Settled::Answer { answer, .. } => self.handle_answer(record_type, question, answer),
             Settled::Failed(failure) => {
                 self.record(record_type, question, failure);
-                FamilyState::Failed(failure.kind())
+                let kind = failure.kind();
+                let last_resort = failure.last_resort.as_deref();
+                match last_resort.map(|answer| self.handle_answer(record_type, question, answer)) {
+                    Some(FamilyState::Addresses) => FamilyState::SomeAddresses(kind),
+                    Some(FamilyState::Denied) => FamilyState::Denied,
+                    _ => FamilyState::Failed(kind),
+                }
             }
         };
         self.families[record_type.index()] = family;
@@ -262,7 +268,12 @@ impl Lookup {
         }
     }
 
-    fn handle_answer(&mut self, question: &QueryName, answer: &Answer) -> FamilyState {
+    fn handle_answer(
+        &mut self,
+        record_type: RecordType,
+        question: &QueryName,
+        answer: &Answer,
+    ) -> FamilyState {
         match &answer.outcome {
             Outcome::Addresses(addresses) => {
                 let (port, before) = (self.port, self.results.len());
@@ -280,8 +291,8 @@ impl Lookup {
                 }
                 FamilyState::Addresses
             }
-            Outcome::Alias { target } => self.follow(target),
-            Outcome::NoData => FamilyState::NoData,
+            Outcome::Alias { target } => self.follow(record_type, answer.links, target),
+            Outcome::NoData | Outcome::Empty => FamilyState::NoData,
             Outcome::NxDomain => FamilyState::NxDomain,
             Outcome::AliasLoop | Outcome::AliasChainTooLong => {
                 FamilyState::Failed(LookupErrorKind::BadResponse)
@@ -299,11 +310,12 @@ impl Lookup {
     }
 
     /// An alias without an address: asks for its target, unless that is a special-use name.
-    fn follow(&mut self, target: &QueryName) -> FamilyState {
-        if self.alias_queries == MAX_ALIAS_QUERIES {
+    fn follow(&mut self, record_type: RecordType, links: usize, target: &QueryName) -> FamilyState {
+        let followed = &mut self.alias_links[record_type.index()];
+        *followed += links;
+        if *followed > MAX_ALIAS_LINKS {
             return FamilyState::Failed(LookupErrorKind::BadResponse);
         }
-        self.alias_queries += 1;
         match target.to_host_name().map(|name| special_names::classify(&name)) {
             Some(Special::Ordinary) | None => FamilyState::ToAsk(target.clone()),
             Some(_) => FamilyState::NoData,
@@ -318,10 +330,13 @@ impl Lookup {
             return;
         }
         let failed = self.families.iter().find_map(|family| match family {
-            FamilyState::Failed(kind) => Some(*kind),
+            FamilyState::Failed(kind) | FamilyState::SomeAddresses(kind) => Some(*kind),
             _ => None,
         });
-        if self.families.contains(&FamilyState::Addresses) {
+        let has_addresses = |family: &FamilyState| {
+            matches!(family, FamilyState::Addresses | FamilyState::SomeAddresses(_))
+        };
+        if self.families.iter().any(has_addresses) {
             // Addresses that came stay valid; the error is about the other family.
             return self.finish(failed.map_or(Ok(()), Err));
         }
@@ -379,7 +394,7 @@ impl Lookup {
         }
         self.candidate = Some(candidate);
         self.candidate_number += 1;
-        self.alias_queries = 0;
+        self.alias_links = [0; 2];
         true
     }
 

@@ -131,6 +131,11 @@ impl Nameserver {
         self.edns_disabled_until.is_none_or(|until| now >= until)
     }
 
+    /// Whether it has answered a query with EDNS.
+    pub(crate) fn knows_edns(&self) -> bool {
+        self.knows_edns
+    }
+
     /// A valid answer came, `rtt` after its query was sent, with or without EDNS.
     ///
     /// Every send has its own socket or its own id, so a response always belongs to one send and

@@ -10,7 +10,7 @@ use super::sockets::{OutstandingQuery, Slot};
 use super::{AwaitedResponse, Step, Stub, Timer, Transmit};
 use crate::resolve::error::Transport;
 use crate::resolve::stats::add;
-use crate::resolve::wire::message::{Expected, Response, read_response};
+use crate::resolve::wire::message::{Expected, Ignored, Response, read_response};
 
 impl Stub {
     /// Sends what the query wants sent, passes on what it has settled, and moves its timer.
@@ -105,7 +105,8 @@ impl Stub {
         now: Instant,
     ) {
         match &response {
-            Response::Truncated => add(&self.counters.truncated),
+            Response::Truncated(_) => add(&self.counters.truncated),
+            Response::Unreadable => self.counters.ignored(Ignored::Malformed),
             Response::Answer(answer) if answer.is_name_collision() => {
                 add(&self.counters.name_collisions);
             }
@@ -113,8 +114,9 @@ impl Stub {
         }
         let OutstandingQuery { query, sent, .. } = *outstanding;
         // A hint may be forged: it makes no room.
-        if sent.transport == Transport::Udp && !matches!(response, Response::Hint(_)) {
-            let is_answer = matches!(response, Response::Answer(_) | Response::Truncated);
+        let is_hint = matches!(response, Response::Hint(_) | Response::Unreadable);
+        if sent.transport == Transport::Udp && !is_hint {
+            let is_answer = matches!(response, Response::Answer(_) | Response::Truncated(_));
             let nameserver = &mut self.servers[sent.server];
             nameserver.handle_udp_response(sent.number, is_answer, sent.is_after_silence, now);
         }

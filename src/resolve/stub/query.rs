@@ -20,6 +20,7 @@ use super::nameserver::Nameserver;
 use super::pacing::{SendNumber, SendRank};
 use crate::resolve::NameserverStrategy;
 use crate::resolve::error::{RecordType, Transport};
+use crate::resolve::wire::answer::Answer;
 
 use order::{HeldAnswer, Listening};
 pub(crate) use outcome::{Failure, NameserverFailure, Settled};
@@ -122,6 +123,10 @@ struct QuestionEntry {
     retry_at: Option<Instant>,
     failures: Vec<NameserverFailure>,
     held: Option<HeldAnswer>,
+    /// Which nameservers have given a negative answer.
+    has_denied: [bool; MAX_NAMESERVERS],
+    /// The addresses of the first truncated response that had any.
+    last_resort: Option<Box<Answer>>,
     listening: Listening,
 }
 
@@ -147,6 +152,8 @@ impl Query {
                 retry_at: None,
                 failures: Vec::new(),
                 held: None,
+                has_denied: [false; MAX_NAMESERVERS],
+                last_resort: None,
                 listening: Listening::No,
             });
         }
@@ -368,6 +375,7 @@ impl Query {
         state.retry_at = None;
         state.failures = Vec::new();
         state.held = None;
+        state.last_resort = None;
         state.settled = Some(settled);
     }
 }

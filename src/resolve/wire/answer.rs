@@ -17,11 +17,10 @@ use super::query_name::{QueryName, is_host_name};
 use super::reader::{CLASS_IN, Malformed, Name, Reader, Record, rtype, ttl_seconds};
 use crate::resolve::{Rcode, RecordType};
 
-/// The longest chain of aliases that is followed, in links.
-///
-/// Unbound stops after as many (`max-query-restarts: 11`), so a longer chain does not get through
-/// a common recursive resolver either.
-pub(crate) const MAX_ALIAS_LINKS: usize = 11;
+/// The longest chain of aliases that is followed for one family of a name, in links: as
+/// systemd-resolved (`CNAME_REDIRECTS_MAX`). Unbound follows 11 of them (`max-query-restarts`), so
+/// that hardly a longer one gets through a common recursive resolver.
+pub(crate) const MAX_ALIAS_LINKS: usize = 16;
 
 /// How many CNAME records of one response are looked at.
 ///
@@ -72,6 +71,9 @@ pub(crate) enum Outcome {
     },
     /// The name exists and has no address of this type (RFC 2308 section 2.2).
     NoData,
+    /// No address, and neither a SOA record nor an authoritative nameserver says that there is none:
+    /// a referral, or an empty response.
+    Empty,
     /// The end of the chain does not exist (RFC 2308 section 2.1, RFC 6604 section 3).
     NxDomain,
     /// The aliases lead back to a name already on the chain, and no name on it has an address.
@@ -87,6 +89,8 @@ pub(crate) struct AnswerSection<'a> {
     records: u16,
     record_type: RecordType,
     chain: AliasChain<'a>,
+    /// Whether an OPT record stands there, where none may.
+    pub(crate) has_opt: bool,
 }
 
 impl<'a> AnswerSection<'a> {
@@ -98,23 +102,27 @@ impl<'a> AnswerSection<'a> {
         records: u16,
     ) -> Result<Self, Malformed> {
         let at_start = *reader;
-        let mut cnames = Vec::new();
-        let mut too_many_cnames = false;
+        let mut links = Links::default();
         for _ in 0..records {
-            let mut record = reader.read_record()?;
-            if (record.class, record.rtype) != (CLASS_IN, rtype::CNAME) {
-                continue;
-            }
-            let target = record.data.read_name()?;
-            record.data.expect_end()?;
-            if cnames.len() < MAX_CNAME_RECORDS {
-                cnames.push(Link { owner: record.owner, target, ttl: ttl_seconds(record.ttl) });
-            } else {
-                too_many_cnames = true;
-            }
+            links.read_record(reader)?;
         }
-        let chain = AliasChain::follow(question, &cnames, too_many_cnames);
-        Ok(Self { reader: at_start, records, record_type, chain })
+        Ok(links.into_section(question, record_type, at_start, records))
+    }
+
+    /// Reads the records that are whole: a nameserver may cut a truncated message in the middle of
+    /// one.
+    pub(crate) fn read_truncated(
+        question: Name<'a>,
+        record_type: RecordType,
+        mut reader: Reader<'a>,
+        records: u16,
+    ) -> Self {
+        let at_start = reader;
+        let mut links = Links::default();
+        let is_whole = |_: &u16| links.read_record(&mut reader).is_ok();
+        let whole = (0..records).take_while(is_whole).count();
+        let whole = u16::try_from(whole).expect("as many as a u16 counts at most");
+        links.into_section(question, record_type, at_start, whole)
     }
 
     /// The name at the end of the alias chain.
@@ -151,6 +159,13 @@ impl<'a> AnswerSection<'a> {
             (Outcome::NoData, negative_ttl)
         };
         Answer { canonical: chain.canonical(name), links: chain.targets.len(), ttl, outcome }
+    }
+
+    /// The addresses of a truncated response, if it has any; they are for no cache.
+    pub(crate) fn into_last_resort(self, name: &QueryName, rcode: Rcode) -> Option<Box<Answer>> {
+        let answer = self.into_answer(name, rcode, &AuthoritySection::default());
+        let has_addresses = matches!(answer.outcome, Outcome::Addresses(_));
+        has_addresses.then(|| Box::new(Answer { ttl: None, ..answer }))
     }
 
     /// The addresses of the names on the chain, each once, and the least of their TTLs.
@@ -210,6 +225,43 @@ struct Link<'a> {
     owner: Name<'a>,
     target: Name<'a>,
     ttl: u32,
+}
+
+/// What is gathered while an answer section is read for the first time.
+#[derive(Default)]
+struct Links<'a> {
+    cnames: Vec<Link<'a>>,
+    too_many: bool,
+    has_opt: bool,
+}
+
+impl<'a> Links<'a> {
+    fn read_record(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
+        let mut record = reader.read_record()?;
+        self.has_opt |= record.rtype == rtype::OPT;
+        if (record.class, record.rtype) != (CLASS_IN, rtype::CNAME) {
+            return Ok(());
+        }
+        let target = record.data.read_name()?;
+        record.data.expect_end()?;
+        if self.cnames.len() < MAX_CNAME_RECORDS {
+            self.cnames.push(Link { owner: record.owner, target, ttl: ttl_seconds(record.ttl) });
+        } else {
+            self.too_many = true;
+        }
+        Ok(())
+    }
+
+    fn into_section(
+        self,
+        question: Name<'a>,
+        record_type: RecordType,
+        reader: Reader<'a>,
+        records: u16,
+    ) -> AnswerSection<'a> {
+        let chain = AliasChain::follow(question, &self.cnames, self.too_many);
+        AnswerSection { reader, records, record_type, chain, has_opt: self.has_opt }
+    }
 }
 
 /// The names that the aliases of one response lead to, beginning with the question's.
@@ -299,6 +351,8 @@ pub(crate) struct AuthoritySection {
     pub(crate) negative_ttl: Option<u32>,
     /// Whether an NS record stands there: without a SOA record, a referral.
     pub(crate) has_ns: bool,
+    /// Whether an OPT record stands there, where none may.
+    pub(crate) has_opt: bool,
 }
 
 impl AuthoritySection {
@@ -311,13 +365,17 @@ impl AuthoritySection {
         let mut section = Self::default();
         for _ in 0..records {
             let mut record = reader.read_record()?;
+            section.has_opt |= record.rtype == rtype::OPT;
             if record.class != CLASS_IN {
                 continue;
             }
             match record.rtype {
                 rtype::NS => section.has_ns = true,
                 rtype::SOA => {
-                    let minimum = read_soa_minimum(&mut record.data)?;
+                    // One that cannot be read says nothing: it is as if it were not there. What it
+                    // could change is for how long a negative answer is kept, and a message with
+                    // one has passed every other check, so a forger gains nothing by it.
+                    let Ok(minimum) = read_soa_minimum(&mut record.data) else { continue };
                     // "The TTL of this record is set from the minimum of the MINIMUM field of the
                     // SOA record and the TTL of the SOA itself" (RFC 2308 section 3)
                     let ttl = ttl_seconds(record.ttl).min(ttl_seconds(minimum));

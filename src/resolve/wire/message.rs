@@ -8,8 +8,13 @@
 //! The rule that the whole file serves: nothing that arrives may end a query attempt but a message
 //! that answers the question asked. All that is not one is [`Ignored`], is counted, and leaves the
 //! query as it was, waiting for the true response.
+//!
+//! Beyond that rule it is lenient: a message that has the id and the question, and came to the port,
+//! is all that a forger has to guess, so nothing is gained by refusing it for what its other parts
+//! are like. What answers the question is used, whatever is wrong behind it; and what cannot be used
+//! still says that the nameserver is there, and should be asked in another way.
 
-use super::answer::{Answer, AnswerSection, AuthoritySection};
+use super::answer::{Answer, AnswerSection, AuthoritySection, Outcome};
 use super::query_name::QueryName;
 use super::reader::{CLASS_IN, Malformed, Reader, rtype};
 use crate::resolve::{Rcode, RecordType, Transport};
@@ -34,9 +39,6 @@ const RD: u16 = 1 << 8;
 const RA: u16 = 1 << 7;
 const AD: u16 = 1 << 5;
 const RCODE: u16 = 0xf;
-
-/// The fewest octets that a record takes: the root as owner, type, class, TTL and length.
-const MIN_RECORD_LEN: usize = 11;
 
 /// What a query says beside its question. Recursion is always desired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +95,12 @@ pub(crate) struct Expected<'a> {
 /// What one message from a nameserver means for one outstanding question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Response {
-    /// A whole and valid NOERROR or NXDOMAIN.
+    /// A valid NOERROR or NXDOMAIN.
     Answer(Answer),
-    /// Truncated, over UDP: its records are not used, the same question is asked over TCP. (Over
-    /// TCP the bit has no meaning and the records are used.)
-    Truncated,
+    /// Truncated, over UDP: the same question is asked over TCP. (Over TCP the bit has no meaning
+    /// and the records are used.) The addresses that it has, if any, are the last resort when TCP
+    /// fails.
+    Truncated(Option<Box<Answer>>),
     /// Another code than NOERROR and NXDOMAIN, the extended bits of EDNS included.
     Failure(Rcode),
     /// FORMERR: a nameserver that does not know EDNS may say so; the same query without EDNS may be
@@ -106,10 +109,17 @@ pub(crate) enum Response {
     /// BADVERS: the nameserver knows EDNS, but not version 0; the same query without EDNS may be
     /// answered.
     BadVers,
-    /// An error without a question, so that nothing but the id ties it to the query: not proof
-    /// enough to end the attempt. Good as a hint to ask the next nameserver (after FORMERR and
-    /// BADVERS: to ask without EDNS) and to keep on listening.
+    /// An OPT record where none may stand: the nameserver has moved or copied that of the query, as
+    /// one does that does not know EDNS; the same query without EDNS may be answered.
+    StrayOpt,
+    /// An error without a question, so that nothing but the id ties it to the query, or one whose
+    /// records cannot be read: not proof enough to end the attempt. Good as a hint to ask the next
+    /// nameserver (after FORMERR and BADVERS: to ask without EDNS) and to keep on listening.
     Hint(Rcode),
+    /// It says that it is the response, and not what the answer is: a truncated header alone, or
+    /// records that cannot be read. A hint to ask over TCP and the next nameserver, and to keep on
+    /// listening.
+    Unreadable,
     /// NOERROR that neither answers nor denies, from a nameserver that does not recurse.
     LameReferral,
 }
@@ -127,7 +137,7 @@ pub(crate) enum Ignored {
     WrongOpcode,
     /// No question, several, or another name, type or class.
     WrongQuestion,
-    /// Not to be parsed, or followed by octets that belong to nothing.
+    /// Its question, or what comes behind it, cannot be read.
     Malformed,
 }
 
@@ -170,8 +180,8 @@ pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Re
     if header.flags & OPCODE != 0 {
         return Err(Ignored::WrongOpcode);
     }
-    if let Some(rcode) = read_hint(&header, reader) {
-        return Ok(Response::Hint(rcode));
+    if let Some(hint) = read_hint(&header, reader, expected.transport) {
+        return Ok(hint);
     }
 
     if header.questions != 1 {
@@ -186,35 +196,69 @@ pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Re
         return Err(Ignored::WrongQuestion);
     }
 
-    let is_answer = matches!(header.rcode(0), Rcode::NOERROR | Rcode::NXDOMAIN);
-    if header.flags & TC != 0 && expected.transport == Transport::Udp && is_answer {
-        // Not one record is looked at: a nameserver may cut the message in the middle of one.
-        return Ok(Response::Truncated);
+    // From here on a forger has guessed all that there is to guess.
+    if header.is_truncated(expected.transport) {
+        let (record_type, records) = (expected.record_type, header.answers);
+        let answer = AnswerSection::read_truncated(name, record_type, reader, records);
+        let last_resort = answer.into_last_resort(expected.name, header.rcode(0));
+        return Ok(Response::Truncated(last_resort));
+    }
+    let Ok(answer) = AnswerSection::read(name, expected.record_type, &mut reader, header.answers)
+    else {
+        return Ok(unreadable(header.rcode(0)));
+    };
+    if answer.has_opt {
+        return Ok(Response::StrayOpt);
+    }
+    let (authority, opt) = match read_rest(&answer, &mut reader, &header) {
+        Ok(rest) => rest,
+        // The answer section is whole. Middleboxes cut messages at 512 octets, append others and
+        // miscount: behind addresses nothing is needed.
+        Err(Malformed) if header.rcode(0) == Rcode::NOERROR => {
+            let authority = AuthoritySection::default();
+            let answer = answer.into_answer(expected.name, Rcode::NOERROR, &authority);
+            return Ok(match answer.outcome {
+                Outcome::Addresses(_) => Response::Answer(header.cacheable(answer)),
+                _ => Response::Unreadable,
+            });
+        }
+        Err(Malformed) => return Ok(unreadable(header.rcode(0))),
+    };
+    if authority.has_opt || opt == Opt::Stray {
+        return Ok(Response::StrayOpt);
     }
 
-    if header.records() > reader.remaining() / MIN_RECORD_LEN {
-        return Err(Ignored::Malformed);
-    }
-    let answer = AnswerSection::read(name, expected.record_type, &mut reader, header.answers)?;
-    let authority = AuthoritySection::read(answer.end_of_chain(), &mut reader, header.authorities)?;
-    let extended_bits = read_additional(&mut reader, header.additionals)?;
-    reader.expect_end()?;
-
-    Ok(match header.rcode(extended_bits) {
+    Ok(match header.rcode(opt.extended_bits()) {
         Rcode::NOERROR if is_lame_referral(&header, &authority) => Response::LameReferral,
         rcode @ (Rcode::NOERROR | Rcode::NXDOMAIN) => {
             let mut answer = answer.into_answer(expected.name, rcode, &authority);
-            if header.flags & TC != 0 {
-                // Over TCP, so there is nowhere to ask for the rest: what is there is used, and not
-                // kept for others.
-                answer.ttl = None;
+            let is_confirmed = answer.ttl.is_some() || header.flags & AA != 0 && !authority.has_ns;
+            if answer.outcome == Outcome::NoData && !is_confirmed {
+                answer.outcome = Outcome::Empty;
             }
-            Response::Answer(answer)
+            Response::Answer(header.cacheable(answer))
         }
         Rcode::FORMERR => Response::FormErr,
         Rcode::BADVERS => Response::BadVers,
         rcode => Response::Failure(rcode),
     })
+}
+
+/// Reads what comes behind the answer section, to the last octet.
+fn read_rest(
+    answer: &AnswerSection<'_>,
+    reader: &mut Reader<'_>,
+    header: &Header,
+) -> Result<(AuthoritySection, Opt), Malformed> {
+    let authority = AuthoritySection::read(answer.end_of_chain(), reader, header.authorities)?;
+    let opt = read_additional(reader, header.additionals)?;
+    reader.expect_end()?;
+    Ok((authority, opt))
+}
+
+/// What a response says whose records cannot be read.
+fn unreadable(rcode: Rcode) -> Response {
+    if is_error(rcode) { Response::Hint(rcode) } else { Response::Unreadable }
 }
 
 /// The header of a message (RFC 1035 section 4.1.1).
@@ -242,9 +286,16 @@ impl Header {
         })
     }
 
-    /// How many records the message claims to have.
-    fn records(&self) -> usize {
-        [self.answers, self.authorities, self.additionals].map(usize::from).iter().sum()
+    /// Whether the rest of an answer is to be had over TCP.
+    fn is_truncated(&self, transport: Transport) -> bool {
+        let is_answer = matches!(self.rcode(0), Rcode::NOERROR | Rcode::NXDOMAIN);
+        self.flags & TC != 0 && transport == Transport::Udp && is_answer
+    }
+
+    /// The answer of a message that is used. If it is truncated, it came over TCP, so there is
+    /// nowhere to ask for the rest: what is there is used, and not kept for others.
+    fn cacheable(&self, answer: Answer) -> Answer {
+        if self.flags & TC == 0 { answer } else { Answer { ttl: None, ..answer } }
     }
 
     /// The code, with the eight upper bits that an OPT record may have (RFC 6891 section 6.1.3).
@@ -253,47 +304,74 @@ impl Header {
     }
 }
 
-/// The code of an error that names no question: a header alone, or one with an OPT record.
+/// What a message says that names no question: a header alone, or one with an OPT record.
 ///
-/// Nameservers that cannot or will not read a query answer so. NOERROR and NXDOMAIN are not among
-/// the codes: they would be an answer, and a forger would have nothing to guess but the id.
-fn read_hint(header: &Header, mut rest: Reader<'_>) -> Option<Rcode> {
+/// Nameservers that cannot or will not read a query answer so, and some that would have to truncate.
+/// NOERROR and NXDOMAIN are not among the codes: they would be an answer, and a forger would have
+/// nothing to guess but the id. What is returned ends nothing.
+fn read_hint(header: &Header, mut rest: Reader<'_>, transport: Transport) -> Option<Response> {
     let rcode = if rest.remaining() == 0 {
         // The counts may still be those of the query.
         header.rcode(0)
     } else if (header.questions, header.answers, header.authorities) == (0, 0, 0) {
-        let extended_bits = read_additional(&mut rest, header.additionals).ok()?;
+        let opt = read_additional(&mut rest, header.additionals).ok()?;
         rest.expect_end().ok()?;
-        header.rcode(extended_bits)
+        match opt {
+            Opt::Stray => return None,
+            _ => header.rcode(opt.extended_bits()),
+        }
     } else {
         return None;
     };
-    let is_error = matches!(
-        rcode,
-        Rcode::FORMERR | Rcode::SERVFAIL | Rcode::NOTIMP | Rcode::REFUSED | Rcode::BADVERS
-    );
-    is_error.then_some(rcode)
+    if is_error(rcode) {
+        return Some(Response::Hint(rcode));
+    }
+    let is_answer = matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN);
+    (is_answer && header.is_truncated(transport)).then_some(Response::Unreadable)
 }
 
-/// Reads the additional section, and returns the upper eight bits of the extended rcode: those of
-/// the OPT record, zero without one.
-fn read_additional(reader: &mut Reader<'_>, records: u16) -> Result<u16, Malformed> {
-    let mut extended_bits = None;
+/// Whether it is the code of an error that may be due to the nameserver or to the query, and not to
+/// the name.
+fn is_error(rcode: Rcode) -> bool {
+    matches!(
+        rcode,
+        Rcode::FORMERR | Rcode::SERVFAIL | Rcode::NOTIMP | Rcode::REFUSED | Rcode::BADVERS
+    )
+}
+
+/// The OPT record of a message (RFC 6891 section 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opt {
+    None,
+    /// With the upper eight bits of the extended rcode.
+    One(u16),
+    /// Its NAME "MUST be 0 (root domain)" (section 6.1.2), and "If a query message with more than
+    /// one OPT RR is received, a FORMERR (RCODE=1) MUST be returned." (section 6.1.1) What must not
+    /// be sent one way is not believed the other way.
+    Stray,
+}
+
+impl Opt {
+    fn extended_bits(self) -> u16 {
+        match self {
+            Self::One(bits) => bits,
+            Self::None | Self::Stray => 0,
+        }
+    }
+}
+
+/// Reads the additional section for its OPT record.
+fn read_additional(reader: &mut Reader<'_>, records: u16) -> Result<Opt, Malformed> {
+    let mut opt = Opt::None;
     for _ in 0..records {
         let record = reader.read_record()?;
-        if record.rtype != rtype::OPT {
-            continue;
+        if record.rtype == rtype::OPT {
+            let [upper, ..] = record.ttl.to_be_bytes();
+            let is_proper = opt == Opt::None && record.owner.is_root();
+            opt = if is_proper { Opt::One(u16::from(upper)) } else { Opt::Stray };
         }
-        // Its NAME "MUST be 0 (root domain)" (RFC 6891 section 6.1.2), and "If a query message with
-        // more than one OPT RR is received, a FORMERR (RCODE=1) MUST be returned." (section 6.1.1)
-        // What must not be sent one way is not believed the other way.
-        if extended_bits.is_some() || !record.owner.is_root() {
-            return Err(Malformed);
-        }
-        let [upper, ..] = record.ttl.to_be_bytes();
-        extended_bits = Some(u16::from(upper));
     }
-    Ok(extended_bits.unwrap_or(0))
+    Ok(opt)
 }
 
 /// Whether a NOERROR is a referral from a nameserver that is of no use to a stub resolver.
@@ -310,6 +388,8 @@ fn is_lame_referral(header: &Header, authority: &AuthoritySection) -> bool {
         && (header.additionals == 0 || authority.has_ns)
 }
 
+#[cfg(test)]
+mod lenient;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -17,17 +17,60 @@ fn cn02_an_alias_without_an_address_is_asked_on_once() {
 #[test]
 fn cn03_a_chain_over_many_responses_is_bounded() {
     let mut script = String::new();
-    for n in 0..20 {
+    for n in 0..30 {
         let owner = if n == 0 { "www.example".to_owned() } else { format!("n{n}.example") };
         script += &format!("{owner} A -> answer cname n{}.example;", n + 1);
     }
-    let world = Scenario { servers: &[&script], results: &["BadResponse@9"], ..SCENARIO }.check();
-    assert_eq!(world.log.len(), 9);
+    let world = Scenario { servers: &[&script], results: &["BadResponse@17"], ..SCENARIO }.check();
+    assert_eq!(world.log.len(), 17);
     let servers = &["www.example A -> answer cname a.example
          a.example A -> answer cname www.example"];
-    Scenario { servers, results: &["BadResponse@9"], ..SCENARIO }.check();
+    Scenario { servers, results: &["BadResponse@17"], ..SCENARIO }.check();
     let servers = &["www.example A -> answer cname a.example cname b.example cname www.example"];
     Scenario { servers, results: &["BadResponse@1"], ..SCENARIO }.check();
+}
+
+/// One alias a response: each family may follow sixteen, and the same ones as the other.
+#[test]
+fn rr09_each_family_follows_sixteen_links() {
+    let chain = |links: usize| {
+        let mut script = String::new();
+        for n in 0..links {
+            let owner = if n == 0 { "www.example".to_owned() } else { format!("n{n}.example") };
+            script += &format!("{owner} * -> answer cname n{}.example;", n + 1);
+        }
+        script
+            + &format!(
+                "n{links}.example A -> answer 192.0.2.1; \
+                           n{links}.example AAAA -> answer 2001:db8::1"
+            )
+    };
+    let steps = &["0 lookup www.example both"];
+    for (links, result) in [
+        (5, "2001:db8::1@6 =n5.example@6 192.0.2.1@6 ok@6"),
+        (16, "2001:db8::1@17 =n16.example@17 192.0.2.1@17 ok@17"),
+        (17, "BadResponse@17"),
+    ] {
+        Scenario { servers: &[&chain(links)], steps, results: &[result], ..SCENARIO }.check();
+    }
+}
+
+/// The links of one response count as those of several.
+#[test]
+fn rr09_links_count_in_one_response_and_over_several() {
+    let script = |rest: usize| {
+        let alias = |n: usize| format!("cname n{n}.example ");
+        let (first, second): (String, String) =
+            ((1..=10).map(alias).collect(), (11..=10 + rest).map(alias).collect());
+        let last = 10 + rest;
+        format!(
+            "www.example A -> answer {first}; n10.example A -> answer {second}; \
+                 n{last}.example A -> answer 192.0.2.1"
+        )
+    };
+    for (rest, result) in [(6, "192.0.2.1@3 =n16.example@3 ok@3"), (7, "BadResponse@2")] {
+        Scenario { servers: &[&script(rest)], results: &[result], ..SCENARIO }.check();
+    }
 }
 
 #[test]

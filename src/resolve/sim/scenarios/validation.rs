@@ -51,12 +51,13 @@ fn rv02_a_response_on_another_socket_is_ignored() {
 }
 
 #[test]
-fn rv03_messages_cut_off_or_with_something_behind_them_are_ignored() {
+fn rv03_messages_cut_off_are_ignored() {
     ahead_of_the_truth(&[
         "echo cut 10",
-        "answer 192.0.2.66 trailing 000000",
+        "answer 192.0.2.66 cut 20",
         JUNK,
-        "echo cut 10, answer 192.0.2.66 trailing 000000",
+        "wrong-id 192.0.2.66 trailing 000000",
+        "echo cut 10, question x.www.example A 192.0.2.66 trailing 000000",
     ]);
 }
 

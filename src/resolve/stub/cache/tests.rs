@@ -31,7 +31,7 @@ fn failed(cause: FailureCause) -> Settled {
         cause,
         elapsed: Duration::ZERO,
     };
-    Settled::Failed(Failure { nameservers: vec![failure] })
+    Settled::Failed(Failure { nameservers: vec![failure], last_resort: None })
 }
 
 /// One cache, and a time that only the test moves.

@@ -31,10 +31,13 @@ pub(super) enum Listening {
     Over,
 }
 
-/// A negative answer that earlier nameservers may still contradict.
+/// A negative answer that other nameservers may still contradict.
 #[derive(Debug)]
 pub(super) struct HeldAnswer {
     server: usize,
+    /// No SOA record confirms it: whichever nameserver says something better is right, not only
+    /// earlier ones.
+    is_unconfirmed: bool,
     settled: Settled,
 }
 
@@ -83,25 +86,40 @@ impl Query {
     }
 
     /// Takes an answer: settles the question with it, or holds it.
+    ///
+    /// RFC 2308 section 2.2: NODATA has a SOA record, or no NS records. A referral is neither that
+    /// nor an address, whatever its flags say, and an empty response is one that forwarders make of
+    /// many things. So neither counts while another nameserver may give a better answer, and it is
+    /// the last word when none does. A forger who can send one could send an address.
     pub(super) fn take_answer(
         &mut self,
         question: usize,
         server: usize,
         answer: Answer,
         asked_at: Instant,
+        servers: &[Nameserver],
     ) {
-        let is_negative = matches!(answer.outcome, Outcome::NoData | Outcome::NxDomain);
+        let is_unconfirmed = answer.outcome == Outcome::Empty;
+        let is_negative =
+            is_unconfirmed || matches!(answer.outcome, Outcome::NoData | Outcome::NxDomain);
         let settled = Settled::Answer { answer, asked_at };
-        if !is_negative || !self.is_anyone_ahead(question, server) {
+        if !is_negative {
             return self.settle_by(question, server, settled);
         }
-        let place = self.place(server);
         let state = self.questions[question].as_mut().expect("an open question exists");
+        state.has_denied[server] = true;
+        if is_unconfirmed {
+            self.ask_for_better(question, servers);
+        }
+        let answer = HeldAnswer { server, is_unconfirmed, settled };
+        let place = self.place(server);
+        let state = self.questions[question].as_mut().expect("seen above");
         let is_better = |held: &HeldAnswer| {
-            self.order.iter().position(|&other| other == held.server) < Some(place)
+            let held_place = self.order.iter().position(|&other| other == held.server);
+            (held.is_unconfirmed, held_place) < (is_unconfirmed, Some(place))
         };
         if !state.held.as_ref().is_some_and(is_better) {
-            state.held = Some(HeldAnswer { server, settled });
+            state.held = Some(answer);
         }
         // It has answered: it is not asked again.
         for transport in TRANSPORTS {
@@ -110,19 +128,46 @@ impl Query {
                 via.enter(SendState::Silent);
             }
         }
+        self.settle_held(question, false, servers);
+    }
+
+    /// An answer is not confirmed: asks the nameservers in good standing that were not asked, or in
+    /// turn the next one.
+    fn ask_for_better(&mut self, question: usize, servers: &[Nameserver]) {
+        for step in 0..self.server_count {
+            let server = (self.first_server + step) % self.server_count;
+            if self.servers[server].questions[question].is_unasked()
+                && self.may_still_answer(question, server)
+                && servers[server].is_in_good_standing()
+                && self.mark_due(server, question)
+                && self.is_in_turn()
+            {
+                return;
+            }
+        }
     }
 
     /// Settles a question with the answer that is held for it, if nothing speaks against it any
     /// more. Returns whether it did.
-    pub(super) fn settle_held(&mut self, question: usize, is_over: bool) -> bool {
+    pub(super) fn settle_held(
+        &mut self,
+        question: usize,
+        is_over: bool,
+        servers: &[Nameserver],
+    ) -> bool {
         let Some(state) = &self.questions[question] else { return false };
-        let Some(server) = state.held.as_ref().map(|held| held.server) else { return false };
-        if !is_over && self.is_anyone_ahead(question, server) {
+        let Some(held) = &state.held else { return false };
+        let is_awaited = if held.is_unconfirmed {
+            self.is_anyone_else_awaited(question, servers)
+        } else {
+            self.is_anyone_ahead(question, held.server)
+        };
+        if !is_over && is_awaited {
             return false;
         }
         let state = self.questions[question].as_mut().expect("seen above");
         let held = state.held.take().expect("seen above");
-        self.settle_by(question, server, held.settled);
+        self.settle_by(question, held.server, held.settled);
         true
     }
 
@@ -132,11 +177,25 @@ impl Query {
 
     /// Whether an answer of a nameserver before this one may still come in time.
     fn is_anyone_ahead(&self, question: usize, server: usize) -> bool {
+        let is_asked = |server: usize| !self.servers[server].questions[question].is_unasked();
+        let mut earlier = self.order[..self.place(server)].iter().copied();
         self.is_hedged()
-            && self.order[..self.place(server)].iter().any(|&earlier| {
-                let at_server = &self.servers[earlier].questions[question];
-                !at_server.is_overdue && !at_server.has_failed() && !at_server.is_unasked()
-            })
+            && earlier.any(|server| is_asked(server) && self.may_still_answer(question, server))
+    }
+
+    /// Whether any nameserver in good standing may still give a better answer than one that is not
+    /// confirmed.
+    fn is_anyone_else_awaited(&self, question: usize, servers: &[Nameserver]) -> bool {
+        (0..self.server_count).any(|server| {
+            self.may_still_answer(question, server) && servers[server].is_in_good_standing()
+        })
+    }
+
+    /// Whether the word of this nameserver is waited for.
+    fn may_still_answer(&self, question: usize, server: usize) -> bool {
+        let at_server = &self.servers[server].questions[question];
+        let has_denied = self.questions[question].as_ref().is_some_and(|q| q.has_denied[server]);
+        !has_denied && !at_server.is_overdue && !at_server.has_failed()
     }
 
     fn settle_by(&mut self, question: usize, server: usize, settled: Settled) {

@@ -23,6 +23,8 @@ pub(crate) enum Settled {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) nameservers: Vec<NameserverFailure>,
+    /// The addresses of a truncated response, when the rest could not be had over TCP.
+    pub(crate) last_resort: Option<Box<Answer>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ impl Failure {
         let any = |test: fn(&FailureCause) -> bool| self.nameservers.iter().any(|s| test(&s.cause));
         if any(|c| matches!(c, FailureCause::AliasLoop | FailureCause::AliasChainTooLong)) {
             LookupErrorKind::BadResponse
-        } else if any(|c| matches!(c, FailureCause::Rcode(_) | FailureCause::LameReferral)) {
+        } else if any(|c| c.is_response()) {
             LookupErrorKind::ServerFailure
         } else if any(|c| matches!(c, FailureCause::Timeout)) {
             LookupErrorKind::Timeout

@@ -26,7 +26,7 @@ impl Query {
         let SentQuery { question, server, transport, edns, at, .. } = sent;
         if !self.is_open(question) {
             if self.listens_to(question) == Some(server)
-                && matches!(response, Response::Answer(_) | Response::Truncated)
+                && matches!(response, Response::Answer(_) | Response::Truncated(_))
             {
                 servers[server].handle_response(Some(now - at), edns);
             }
@@ -45,33 +45,57 @@ impl Query {
                 let cause = match answer.outcome {
                     Outcome::AliasLoop => FailureCause::AliasLoop,
                     Outcome::AliasChainTooLong => FailureCause::AliasChainTooLong,
-                    _ => return self.take_answer(question, server, answer, at),
+                    _ => return self.take_answer(question, server, answer, at, servers),
                 };
                 self.fail_for_good(question, server, transport, cause, servers, now);
             }
-            Response::Truncated => {
+            Response::Truncated(addresses) => {
                 servers[server].handle_response(Some(now - at), edns);
+                let state = self.questions[question].as_mut().expect("an open question exists");
+                state.last_resort = state.last_resort.take().or(addresses);
                 self.retry_over_tcp(question, server, servers, now);
             }
-            Response::FormErr => {
-                if !self.retry_without_edns(question, server, transport, edns) {
-                    self.fail_with(Rcode::FORMERR, sent, servers, now);
+            Response::FormErr => self.fail_or_drop_edns(Rcode::FORMERR, sent, servers, now),
+            Response::BadVers => self.fail_or_drop_edns(Rcode::BADVERS, sent, servers, now),
+            Response::Failure(Rcode::NOTIMP) if edns => {
+                // The kind of query that it does not know may be one with EDNS.
+                self.fail_or_drop_edns(Rcode::NOTIMP, sent, servers, now);
+                if self.is_open(question) {
+                    self.query_others(question);
                 }
             }
-            Response::BadVers => {
+            Response::StrayOpt => {
                 if !self.retry_without_edns(question, server, transport, edns) {
-                    self.fail_with(Rcode::BADVERS, sent, servers, now);
+                    self.handle_unreadable(sent, servers, now);
                 }
             }
             Response::Failure(rcode) if is_overload(rcode, sent, &servers[server]) => {
                 servers[server].handle_overload(sent.number, now);
                 self.handle_hint(rcode, sent, servers, now);
             }
-            Response::Failure(rcode) => self.fail_with(rcode, sent, servers, now),
+            Response::Failure(rcode) => {
+                self.servers[server].has_failed_edns |= edns;
+                self.fail_with(rcode, sent, servers, now);
+            }
             Response::LameReferral => {
                 self.fail(question, server, transport, FailureCause::LameReferral, servers, now);
             }
             Response::Hint(rcode) => self.handle_hint(rcode, sent, servers, now),
+            Response::Unreadable => self.handle_unreadable(sent, servers, now),
+        }
+    }
+
+    /// The nameserver has responded with an error that may be about EDNS: it is asked without, if
+    /// it was not yet.
+    fn fail_or_drop_edns(
+        &mut self,
+        rcode: Rcode,
+        sent: SentQuery,
+        servers: &mut [Nameserver],
+        now: Instant,
+    ) {
+        if !self.retry_without_edns(sent.question, sent.server, sent.transport, sent.edns) {
+            self.fail_with(rcode, sent, servers, now);
         }
     }
 
@@ -107,8 +131,37 @@ impl Query {
             }
             return;
         }
+        self.listen_on(question, server, FailureCause::Rcode(rcode), servers, now);
+    }
+
+    /// A response of which only the question can be read, or a truncated header alone. In a datagram
+    /// it proves little: the other nameservers, and this one over TCP, are asked at once, and its
+    /// true answer is still accepted. Over TCP there is no other way to ask.
+    fn handle_unreadable(&mut self, sent: SentQuery, servers: &mut [Nameserver], now: Instant) {
+        let SentQuery { question, server, transport, .. } = sent;
+        let cause = FailureCause::Malformed;
+        if transport == Transport::Tcp {
+            return self.fail(question, server, transport, cause, servers, now);
+        }
+        let tcp = &mut self.servers[server].questions[question].tcp;
+        if tcp.sends == 0 && tcp.state == SendState::Unasked {
+            tcp.mark_due();
+        }
+        self.listen_on(question, server, cause, servers, now);
+    }
+
+    /// A datagram was a sign of life and no response: the others are asked at once, this one a
+    /// little sooner, and what it was is reported if nothing better comes.
+    fn listen_on(
+        &mut self,
+        question: usize,
+        server: usize,
+        hint: FailureCause,
+        servers: &[Nameserver],
+        now: Instant,
+    ) {
         let at_server = &mut self.servers[server].questions[question];
-        at_server.hint = Some(rcode);
+        at_server.hint = Some(hint);
         let soon = now + servers[server].resend_delay();
         if at_server.udp.state == SendState::Waiting {
             at_server.udp.next = at_server.udp.next.map(|at| at.min(soon));
@@ -161,7 +214,7 @@ impl Query {
         if at_server.udp.state == SendState::Waiting {
             at_server.udp.next = at_server.udp.next.map(|at| at.min(soon));
         }
-        if !self.settle_held(question, false) {
+        if !self.settle_held(question, false, servers) {
             self.query_others(question);
         }
     }

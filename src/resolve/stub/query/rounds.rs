@@ -35,7 +35,7 @@ impl Query {
             servers[server].note_failure();
         }
         self.record(question, server, transport, cause, servers, now);
-        if self.settle_held(question, false) {
+        if self.settle_held(question, false, servers) {
             return;
         }
         self.query_others(question);
@@ -77,6 +77,11 @@ impl Query {
         }
         let failed = questions().zip(servers).filter(|(at_server, _)| at_server.has_failed());
         let usual_pause = failed.map(|(_, server)| server.resend_delay()).min();
+        let state = self.questions[question].as_ref().expect("an open question exists");
+        if state.last_resort.is_some() {
+            // What there is over UDP is there, and TCP has failed.
+            return self.settle_failed(question, servers, now);
+        }
         if usual_pause.is_none() && !self.is_in_turn() {
             return;
         }
@@ -88,8 +93,7 @@ impl Query {
         let is_last = state.failed_rounds >= self.config.attempts || !may_be_asked;
         let is_first = state.failed_rounds == 1;
         let any = |is: fn(&FailureCause) -> bool| state.failures.iter().any(|f| is(&f.cause));
-        let has_response =
-            any(|cause| matches!(cause, FailureCause::Rcode(_) | FailureCause::LameReferral));
+        let has_response = any(|cause| cause.is_response());
         let is_refused =
             any(|cause| matches!(cause, FailureCause::Socket(ErrorKind::ConnectionRefused)));
         let is_truncated = self.questions(question).any(|at_server| at_server.is_truncated);
@@ -189,7 +193,7 @@ impl Query {
 
     /// Settles the question as failed. Nameservers that did not respond are recorded as timed out.
     pub(super) fn settle_failed(&mut self, question: usize, servers: &[Nameserver], now: Instant) {
-        if self.settle_held(question, true) {
+        if self.settle_held(question, true, servers) {
             return;
         }
         for server in 0..self.server_count {
@@ -200,7 +204,7 @@ impl Query {
             if udp.state == SendState::Due && udp.sends == 0 {
                 self.record(question, server, Transport::Udp, FailureCause::NotSent, servers, now);
             } else if is_unanswered(udp) || udp.state == SendState::Due {
-                let cause = hint.map_or(FailureCause::Timeout, FailureCause::Rcode);
+                let cause = hint.unwrap_or(FailureCause::Timeout);
                 self.record(question, server, Transport::Udp, cause, servers, now);
             }
             if is_unanswered(tcp) {
@@ -210,7 +214,8 @@ impl Query {
         }
         let state = self.questions[question].as_mut().expect("an open question exists");
         let nameservers = std::mem::take(&mut state.failures);
-        self.settle(question, Settled::Failed(Failure { nameservers }));
+        let last_resort = state.last_resort.take();
+        self.settle(question, Settled::Failed(Failure { nameservers, last_resort }));
     }
 
     fn questions(&self, question: usize) -> impl Iterator<Item = &QuestionState> {

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::server_state::{Questions, SendState};
-use super::{MAX_SENDS, Query, QuerySend, SILENT_RESEND_DELAY};
-use crate::resolve::error::{FailureCause, Transport};
+use super::{MAX_SENDS, Query, QuerySend, QuestionEntry, SILENT_RESEND_DELAY};
+use crate::resolve::error::Transport;
 use crate::resolve::stub::nameserver::Nameserver;
 use crate::resolve::stub::pacing::SendNumber;
 
@@ -132,6 +132,7 @@ impl Query {
         // Half of what is left at most, so that a short timeout still sees its resends.
         let longest = self.deadline.saturating_duration_since(now) / 2;
         self.arm_hedge(server, servers, now);
+        let is_last_round = self.is_last_round(questions);
         let server_state = &mut self.servers[server];
         server_state.first_sent.get_or_insert(now);
         let (mut is_last, mut after_silence) = (false, Questions::default());
@@ -164,16 +165,28 @@ impl Query {
             via.next = Some(now + delay.min(longest));
         }
         // Some middleboxes drop queries with EDNS (RFC 6891 section 6.2.5), which shows by silence
-        // alone: the last send of the round has none, and none of those after it.
+        // alone: the last send of the round has none, and none of those after it. And some
+        // nameservers have another error for it than FORMERR: one that has never answered a query
+        // with EDNS is asked without in the last round. A forger could as well answer the query.
+        let is_last = transport == Transport::Udp && is_last
+            || is_last_round && server_state.has_failed_edns && !servers[server].knows_edns();
         let edns = self.config.edns
             && !server_state.without_edns
             && servers[server].speaks_edns(now)
-            && !(transport == Transport::Udp && is_last);
+            && !is_last;
         let number = match transport {
             Transport::Udp => servers[server].note_udp_sends(questions.iter().count(), now),
             Transport::Tcp => SendNumber::default(),
         };
         QuerySend { server, transport, questions, edns, number, after_silence }
+    }
+
+    /// Whether one of the questions has failed in every round but the last.
+    fn is_last_round(&self, questions: Questions) -> bool {
+        let last = |question: &QuestionEntry| {
+            question.failed_rounds > 0 && question.failed_rounds + 1 >= self.config.attempts
+        };
+        questions.iter().any(|question| self.questions[question].as_ref().is_some_and(last))
     }
 
     /// A send has not been answered in time, or could not be made and is to be tried again.
@@ -191,7 +204,7 @@ impl Query {
         let hint = at_server.hint;
         let was_sent = matches!(at_server.via(transport).state, SendState::Waiting);
         at_server.is_overdue |= was_sent;
-        if self.settle_held(question, false) {
+        if self.settle_held(question, false, servers) {
             if was_sent {
                 servers[server].handle_silence(now);
             }
@@ -216,8 +229,7 @@ impl Query {
                 // In turn, the next nameserver is asked instead, and this one again in the next
                 // round.
                 if in_turn || !via.mark_due() {
-                    if let Some(rcode) = hint.filter(|_| !is_overrun) {
-                        let cause = FailureCause::Rcode(rcode);
+                    if let Some(cause) = hint.filter(|_| !is_overrun) {
                         return self.fail(question, server, transport, cause, servers, now);
                     }
                     via.enter_silence(now);
@@ -232,8 +244,7 @@ impl Query {
                 servers[server].handle_silence(now);
                 via.enter(SendState::SilentDue);
                 self.servers[server].questions[question].is_overrun &= is_overrun;
-                if let Some(rcode) = hint.filter(|_| !is_overrun) {
-                    let cause = FailureCause::Rcode(rcode);
+                if let Some(cause) = hint.filter(|_| !is_overrun) {
                     return self.fail(question, server, transport, cause, servers, now);
                 }
             }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{MAX_QUESTIONS, MAX_SENDS, SILENT_RESEND_DELAY};
-use crate::resolve::error::{Rcode, Transport};
+use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::pacing::SendRank;
 
 /// A set of questions of one query, by index.
@@ -35,6 +35,8 @@ pub(super) struct ServerState {
     pub(super) first_sent: Option<Instant>,
     /// The nameserver has refused EDNS for this query.
     pub(super) without_edns: bool,
+    /// It has responded to a query with EDNS with an error that need not be about EDNS.
+    pub(super) has_failed_edns: bool,
     pub(super) turn: Turn,
 }
 
@@ -64,8 +66,9 @@ pub(super) struct QuestionState {
     pub(super) is_overrun: bool,
     /// How often its port was refused, and when that was sent to which it last was.
     pub(super) refusals: (u8, Option<Instant>),
-    /// An error response without a question came. It is reported if no better response comes.
-    pub(super) hint: Option<Rcode>,
+    /// What came that is less than a response, but a sign of life: an error without a question, or
+    /// what cannot be read. It is reported if no better response comes.
+    pub(super) hint: Option<FailureCause>,
 }
 
 /// One question at one nameserver over one transport.

@@ -35,36 +35,36 @@ RV10 AAAA records in an answer for A
     => 192.0.2.1, ttl 300
 RV10 an AAAA record alone
     answer x.example 300 AAAA 2001:db8::1
-    => nodata, ttl none
+    => empty, ttl none
 RV10 class CH
     answer x.example 300 CH A 192.0.2.1
-    => nodata, ttl none
+    => empty, ttl none
 RV10 three octets, five octets, none, then a good record
     answer x.example 1 A \# c00002; answer x.example 1 A \# c000020101; answer x.example 1 A \#
     answer x.example 300 A 192.0.2.1
     => 192.0.2.1, ttl 300
 RV11 an address in the additional section
     additional x.example 300 A 192.0.2.1
-    => nodata, ttl none
+    => empty, ttl none
 RV11 an address in the authority section
     authority x.example 300 A 192.0.2.1
-    => nodata, ttl none
+    => empty, ttl none
 RV11 an alias in the authority section
     authority x.example 300 CNAME y.example; answer y.example 300 A 192.0.2.1
-    => nodata, ttl none
+    => empty, ttl none
 RV12 an address of another owner
     answer y.example 300 A 192.0.2.66; answer x.example 300 A 192.0.2.1
     => 192.0.2.1, ttl 300
 RV12 an address of the parent, and of a child
     answer example 300 A 192.0.2.66; answer a.x.example 300 A 192.0.2.67
-    => nodata, ttl none
+    => empty, ttl none
 RRSIG and unknown types
     answer x.example 1 RRSIG \# 00; answer x.example 1 TYPE65400 \# ffff
     answer x.example 300 A 192.0.2.1
     => 192.0.2.1, ttl 300
 the low octet of the type alone is not the type (CAA is 257)
     answer x.example 1 CAA \# c0000201
-    => nodata, ttl none
+    => empty, ttl none
 CN01 in order
     answer x.example 300 CNAME y.example; answer y.example 200 CNAME z.example
     answer z.example 400 A 192.0.2.1
@@ -91,7 +91,7 @@ two aliases of one owner: the first
     => 192.0.2.1, ttl 300, chain of 1 to y.example
 an alias of class CH
     answer x.example 300 CH CNAME y.example; answer y.example 300 A 192.0.2.66
-    => nodata, ttl none
+    => empty, ttl none
 CN02 an alias alone
     answer x.example 300 CNAME y.example; answer y.example 200 CNAME z.example
     => alias z.example, ttl 200, chain of 2 to z.example
@@ -147,7 +147,7 @@ NODATA, two SOA records: the lesser TTL, which comes first
     => nodata, ttl 30
 NODATA, a SOA record of class CH
     authority example 900 CH SOA 60
-    => nodata, ttl none
+    => empty, ttl none
 NODATA, two SOA records: the lesser TTL, which comes last
     authority example 900 SOA 60; authority example 900 SOA 30
     => nodata, ttl 30
@@ -191,10 +191,11 @@ fn aaaa_records_have_sixteen_octets() {
 }
 
 #[test]
-fn cn03_eleven_links_and_no_more() {
+fn cn03_rr09_sixteen_links_and_no_more() {
     for (links, meaning) in [
-        (11, "192.0.2.1, ttl 300, chain of 11 to x11.example"),
-        (12, "alias chain too long, ttl none, chain of 11 to x11.example"),
+        (12, "192.0.2.1, ttl 300, chain of 12 to x12.example"),
+        (16, "192.0.2.1, ttl 300, chain of 16 to x16.example"),
+        (17, "alias chain too long, ttl none, chain of 16 to x16.example"),
         // More CNAME records than are looked at, with the first links last.
         (100, "alias chain too long, ttl none"),
     ] {
@@ -207,17 +208,16 @@ fn cn03_eleven_links_and_no_more() {
 }
 
 #[test]
-fn b17_a_broken_cname_or_soa_record_is_malformed() {
+fn b17_a_broken_cname_record_makes_the_answer_unreadable() {
     for text in [
         r"answer x.example 300 CNAME \#",
         r"answer x.example 300 CNAME \# 0161",
         r"answer x.example 300 CNAME \# 01610000",
         r"answer x.example 300 CNAME \# c0ff",
-        r"authority example 300 SOA \# 0000",
-        r"authority example 300 SOA \# 0000 0000000000000000000000000000000000000000 00",
     ] {
         let message = message(&format!("question x.example A; {text}"));
-        assert_eq!(read("x.example", RecordType::A, &message), Err(Ignored::Malformed), "{text}");
+        let response = read("x.example", RecordType::A, &message);
+        assert_eq!(response, Ok(Response::Unreadable), "{text}");
     }
 }
 
@@ -299,9 +299,9 @@ fn model(records: &[Generated]) -> String {
     } else if chain.len() > 1 {
         format!("alias n{end}.example")
     } else {
-        "nodata".into()
+        "empty".into()
     };
-    let ttl = if ["alias loop", "nodata"].contains(&&*outcome) { "none" } else { "60" };
+    let ttl = if ["alias loop", "empty"].contains(&&*outcome) { "none" } else { "60" };
     let via = match chain.len() - 1 {
         0 => String::new(),
         links => format!(", chain of {links} to n{end}.example"),

@@ -28,17 +28,22 @@ fn check(octets: &[u8]) -> Result<(), TestCaseError> {
         let Ok(response) = read(octets, transport) else { continue };
         prop_assert_eq!(&octets[..2], &ID.to_be_bytes(), "the id");
         prop_assert_eq!(octets[2] & 0xf8, 0x80, "QR and opcode");
-        if matches!(response, Response::Hint(_)) {
-            prop_assert!(octets.len() == 12 || octets[4..10] == [0; 6], "no question, no answer");
+        if matches!(response, Response::Hint(_) | Response::Unreadable)
+            && (octets.len() == 12 || octets[4..10] == [0; 6])
+        {
             continue;
         }
         prop_assert_eq!(&octets[4..6], &[0, 1], "one question");
         prop_assert!(octets[12..25].eq_ignore_ascii_case(NAME), "the name");
         prop_assert_eq!(&octets[25..29], &[0, 1, 0, 1], "type A, class IN");
-        if let Response::Answer(answer) = response {
-            prop_assert!(transport == Transport::Tcp || octets[2] & 2 == 0, "not truncated");
+        let answer = match response {
+            Response::Answer(answer) => Some(answer),
+            Response::Truncated(last_resort) => last_resort.map(|answer| *answer),
+            _ => None,
+        };
+        if let Some(answer) = answer {
             prop_assert!(matches!(octets[3] & 15, 0 | 3), "NOERROR or NXDOMAIN");
-            prop_assert!(answer.links <= 11);
+            prop_assert!(answer.links <= 16);
             if let Outcome::Addresses(addresses) = answer.outcome {
                 prop_assert!(!addresses.is_empty());
                 let there = addresses_by_domain(octets);
@@ -54,7 +59,8 @@ fn check(octets: &[u8]) -> Result<(), TestCaseError> {
 /// The addresses of the answer section, whatever their owner, as the `domain` crate reads them.
 fn addresses_by_domain(octets: &[u8]) -> Vec<IpAddr> {
     let message = domain::base::Message::from_slice(octets).expect("a header");
-    let records = message.answer().expect("a question").map(|record| record.expect("a record"));
+    // Of a truncated message, those before the cut.
+    let records = message.answer().expect("a question").map_while(Result::ok);
     let is_in = |record: &ParsedRecord<'_, [u8]>| record.class() == Class::IN;
     let address =
         |record: ParsedRecord<'_, [u8]>| Some(record.to_record::<A>().ok()??.data().addr());

@@ -86,12 +86,17 @@ pub(in crate::resolve) fn query_name(wire: &[u8]) -> QueryName {
 pub(in crate::resolve) fn summary(read: Result<Response, Ignored>) -> String {
     let answer = match read {
         Ok(Response::Answer(answer)) => answer,
-        Ok(Response::Truncated) => return "truncated".into(),
+        Ok(Response::Truncated(None)) => return "truncated".into(),
+        Ok(Response::Truncated(Some(answer))) => {
+            return format!("truncated: {}", summary(Ok(Response::Answer(*answer))));
+        }
         Ok(Response::Failure(rcode)) => return format!("failure: {rcode}"),
         Ok(Response::FormErr) => return "formerr".into(),
         Ok(Response::BadVers) => return "badvers".into(),
         Ok(Response::Hint(rcode)) => return format!("hint: {rcode}"),
         Ok(Response::LameReferral) => return "lame referral".into(),
+        Ok(Response::StrayOpt) => return "stray opt".into(),
+        Ok(Response::Unreadable) => return "unreadable".into(),
         Err(ignored) => return format!("ignored: {}", reason(ignored)),
     };
     let outcome = match &answer.outcome {
@@ -100,6 +105,7 @@ pub(in crate::resolve) fn summary(read: Result<Response, Ignored>) -> String {
         }
         Outcome::Alias { target } => format!("alias {target}"),
         Outcome::NoData => "nodata".into(),
+        Outcome::Empty => "empty".into(),
         Outcome::NxDomain => "nxdomain".into(),
         Outcome::AliasLoop => "alias loop".into(),
         Outcome::AliasChainTooLong => "alias chain too long".into(),
