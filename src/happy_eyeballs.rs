@@ -28,7 +28,7 @@ mod source_address;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use futures_core::Stream;
 use tokio::net::TcpStream;
@@ -46,6 +46,7 @@ pub use report::{
 pub use socket_options::{BorrowedSocket, SocketOptions};
 use source_address::SourceCache;
 
+use crate::process::FirstUse;
 use crate::resolve::AddressPolicy;
 use crate::{IntoTarget, LookupOptions, LookupResult, Resolver, TargetError};
 
@@ -145,8 +146,9 @@ impl fmt::Debug for ConnectOptions {
 ///
 /// Dropping the future cancels the lookup and closes every socket at once.
 pub async fn connect(target: impl IntoTarget) -> Result<TcpStream, ConnectError> {
-    static DEFAULTS: LazyLock<ConnectOptions> = LazyLock::new(ConnectOptions::default);
-    connect_with(target, &Resolver::system(), &DEFAULTS).await.map(|(stream, _)| stream)
+    static DEFAULTS: FirstUse<ConnectOptions> = FirstUse::new();
+    let options = DEFAULTS.get_or_make(ConnectOptions::default);
+    connect_with(target, &Resolver::system(), options).await.map(|(stream, _)| stream)
 }
 
 /// Connects to `target` with a resolver and options. Returns the connection and the record of its

@@ -1,6 +1,8 @@
-//! [`PerProcess`]: a value for each process, across forks.
+//! Values across forks: [`PerProcess`], of which each process has its own, and [`FirstUse`], made when
+//! it is first needed.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::os;
 
@@ -25,6 +27,11 @@ impl ProcessId {
         self.pid == std::process::id() && (self.pid != 1 || self.is_in_current_namespace())
     }
 
+    /// A number that is not that of another process that is alive, and not 0.
+    fn number(self) -> u64 {
+        u64::from(self.pid) ^ self.namespace.unwrap_or(0).rotate_left(32)
+    }
+
     fn is_in_current_namespace(self) -> bool {
         let namespaces = self.namespace.zip(os::pid_namespace());
         namespaces.is_none_or(|(own, current)| own == current)
@@ -38,12 +45,12 @@ impl ProcessId {
 pub(crate) struct PerProcess<T> {
     process: ProcessId,
     value: T,
-    child: OnceLock<Box<PerProcess<T>>>,
+    child: FirstUse<Box<PerProcess<T>>>,
 }
 
 impl<T> PerProcess<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { process: ProcessId::current(), value, child: OnceLock::new() }
+        Self { process: ProcessId::current(), value, child: FirstUse::new() }
     }
 
     /// The value of the current process. In a forked child, the first call makes it from the
@@ -56,7 +63,7 @@ impl<T> PerProcess<T> {
         // The others are those of ancestors, one of which may have had the pid that is this
         // process's now.
         if !last.process.is_current() {
-            last = last.child.get_or_init(|| Box::new(Self::new(make(&last.value))));
+            last = last.child.get_or_make(|| Box::new(Self::new(make(&last.value))));
         }
         &last.value
     }
@@ -67,9 +74,88 @@ impl<T> PerProcess<T> {
     }
 }
 
+/// How many generations of processes may be forked off in the middle of a first use, one after the
+/// other, so that the last of them can still make the value.
+const MAKERS: usize = 4;
+
+/// A value that is made when it is first needed.
+///
+/// A child that was forked off while a thread was making it must not wait for that thread, which it
+/// does not have, as it would with a `OnceLock` alone. So making is claimed by a process, and a
+/// child makes its own in another place.
+pub(crate) struct FirstUse<T> {
+    places: [Place<T>; MAKERS],
+}
+
+struct Place<T> {
+    /// The number of the process that makes the value, or 0.
+    maker: AtomicU64,
+    value: OnceLock<T>,
+}
+
+impl<T> FirstUse<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            places: [const { Place { maker: AtomicU64::new(0), value: OnceLock::new() } }; MAKERS],
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.places.iter().find_map(|place| place.value.get())
+    }
+
+    /// The value; the first caller makes it, and others of its process wait for that.
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
+        if let Some(value) = self.get() {
+            return value;
+        }
+        let [places @ .., last] = &self.places;
+        let number = ProcessId::current().number();
+        // Orders nothing: the value is published by its `OnceLock`.
+        let is_ours = |place: &&Place<T>| {
+            let order = Ordering::Relaxed;
+            let before = place.maker.compare_exchange(0, number, order, order);
+            before.map_or_else(|maker| maker == number, |_| true)
+        };
+        places.iter().find(is_ours).unwrap_or(last).value.get_or_init(make)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn at01_a_child_does_not_wait_for_a_first_use_in_its_parent() {
+        let value = FirstUse::new();
+        assert_eq!(value.get(), None);
+        // Its thread was in the middle of making it when this process was forked off.
+        value.places[0].maker.store(1 + u64::from(u32::MAX), Ordering::Relaxed);
+        assert_eq!(*value.get_or_make(|| "the child's"), "the child's");
+        assert_eq!(value.places[0].value.get(), None);
+        assert_eq!(*value.get_or_make(|| "not needed"), "the child's");
+        assert_eq!(value.get(), Some(&"the child's"));
+    }
+
+    #[test]
+    fn a_value_is_made_once() {
+        let value = FirstUse::new();
+        let threads = || {
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4)
+                    .map(|n| {
+                        scope.spawn({
+                            let value = &value;
+                            move || *value.get_or_make(|| n)
+                        })
+                    })
+                    .collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+            })
+        };
+        let made = threads();
+        assert!(made.iter().all(|&other| other == made[0]), "{made:?}");
+    }
 
     /// The process that made the value has ended, its child has made its own, and this one, the
     /// child's child, was given the pid of the first.
@@ -79,7 +165,7 @@ mod tests {
         assert_eq!(*values.get(|_| "not needed"), "first");
         let mut of_child = PerProcess::new("its child's");
         of_child.process.pid = 1 + std::process::id();
-        assert!(values.child.set(Box::new(of_child)).is_ok());
+        values.child.get_or_make(|| Box::new(of_child));
         assert_eq!(*values.get(|_| "this one's"), "this one's");
         assert_eq!(*values.get(|_| "not needed"), "this one's");
         assert_eq!(*values.original(), "first");

@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -20,6 +20,9 @@ use super::SocketOptions;
 use super::order::{Family, SourceAddress};
 
 /// The sources that are known for one set of socket options.
+///
+/// The table is a convenience: nobody waits for its lock, and it is not held while the system is
+/// asked. A child that was forked off with the lock held asks the system each time.
 #[derive(Debug, Default)]
 pub(crate) struct SourceCache {
     known: Mutex<HashMap<DestinationNetwork, CachedSource>>,
@@ -62,10 +65,8 @@ impl SourceCache {
         ask: impl FnOnce() -> io::Result<SocketAddr>,
     ) -> Option<SourceAddress> {
         let network = DestinationNetwork::of(destination);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&network)
-            && now.saturating_duration_since(known.learnt) < LIFETIME
-        {
+        let known = self.table().and_then(|table| table.get(&network).copied());
+        if let Some(known) = known.filter(|known| !known.is_over(now)) {
             return known.source;
         }
         let source = match ask() {
@@ -74,11 +75,28 @@ impl SourceCache {
             Err(error) if crate::os::is_out_of_resources(&error) => return None,
             Err(_) => None,
         };
-        if known.len() >= MAX_KNOWN {
-            known.clear();
+        if let Some(mut table) = self.table() {
+            if table.len() >= MAX_KNOWN {
+                table.clear();
+            }
+            table.insert(network, CachedSource { source, learnt: now });
         }
-        known.insert(network, CachedSource { source, learnt: now });
         source
+    }
+
+    /// The table, unless another thread has it at this moment.
+    fn table(&self) -> Option<MutexGuard<'_, HashMap<DestinationNetwork, CachedSource>>> {
+        match self.known.try_lock() {
+            Ok(table) => Some(table),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+impl CachedSource {
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.learnt) >= LIFETIME
     }
 }
 
@@ -199,6 +217,30 @@ mod tests {
             let expected = expected.map(|addr| SourceAddress::new(addr.ip()));
             assert_eq!((source, was_asked.get()), (expected, asked), "{destination} at {at} ms");
         }
+    }
+
+    /// As in a child that was forked off while another thread had the lock.
+    #[test]
+    fn at01_a_table_that_is_held_for_good_is_done_without() {
+        let sources = SourceCache::default();
+        let _held = sources.known.lock().unwrap();
+        let destination = (Ipv4Addr::LOCALHOST, 80).into();
+        for last in [1, 2] {
+            let answer = (Ipv4Addr::new(192, 0, 2, last), 1).into();
+            let source = sources.towards_by(destination, Instant::now(), || Ok(answer));
+            assert_eq!(source, Some(SourceAddress::new(answer.ip())));
+        }
+    }
+
+    #[test]
+    fn at01_nobody_has_the_table_while_the_system_is_asked() {
+        let sources = SourceCache::default();
+        let destination = (Ipv4Addr::LOCALHOST, 80).into();
+        let source = sources.towards_by(destination, Instant::now(), || {
+            assert!(sources.known.try_lock().is_ok());
+            Ok((Ipv4Addr::LOCALHOST, 1).into())
+        });
+        assert!(source.is_some());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::ResolverBuilder;
@@ -21,6 +21,7 @@ use super::stub::lookup::Lookup;
 use super::wire::query_name::QueryName;
 use super::{AddressPolicy, LookupOptions};
 use crate::futex_queue::Putter;
+use crate::process::FirstUse;
 use crate::target::IntoTarget;
 use crate::trace::{self, LookupSpan};
 use crate::{Host, HostName, LookupResult, LookupStream, Target, TargetError};
@@ -84,8 +85,8 @@ impl Resolver {
     ///
     /// The first call reads two small local files.
     pub fn system() -> Self {
-        static SYSTEM: OnceLock<Resolver> = OnceLock::new();
-        SYSTEM.get_or_init(|| ResolverBuilder::new().build()).clone()
+        static SYSTEM: FirstUse<Resolver> = FirstUse::new();
+        SYSTEM.get_or_make(|| ResolverBuilder::new().build()).clone()
     }
 
     /// The settings for a resolver of the caller's own.

@@ -1,5 +1,6 @@
 //! CA09 (T24): a process that is forked off while lookups are under way looks names up as well, or
-//! is told at once that it cannot; and the parent does not notice.
+//! is told at once that it cannot; and the parent does not notice. AT01: it connects as well, and it
+//! does both if it was forked off in the middle of the first use.
 //!
 //! Without the test harness, whose threads would be one more thing to be copied in the middle of
 //! something. `OUTRACE_SEED` plays the moments again, as far as threads can be played again.
@@ -23,7 +24,7 @@ fn main() {
 
 #[cfg(unix)]
 mod unix {
-    use std::net::SocketAddr;
+    use std::net::{SocketAddr, TcpListener};
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Poll, Waker};
     use std::time::{Duration, Instant, SystemTime};
@@ -33,6 +34,7 @@ mod unix {
     use nix::sys::signal::{Signal, kill};
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
     use nix::unistd::{ForkResult, Pid, fork};
+    use outrace::happy_eyeballs::{ConnectOptions, connect_results};
     use outrace::resolve::CacheOptions;
     use outrace::{LookupErrorKind, LookupResult, LookupStream, Resolver};
 
@@ -55,12 +57,19 @@ mod unix {
         *.hang.example.test.  *    -> drop
     ";
 
+    /// First uses that a child is forked off in the middle of.
+    const FIRST_USES: u64 = 100;
+
     pub(super) fn main() {
         let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
         let seed = number("OUTRACE_SEED").unwrap_or(nanos as u64);
         let forks = number("OUTRACE_FORKS").unwrap_or(FORKS);
-        println!("CA09: {forks} forks, OUTRACE_SEED={seed}");
+        println!("CA09, AT01: {forks} forks, OUTRACE_SEED={seed}");
         let mut random = Random::new(seed);
+        first_use(&mut random, seed);
+        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let options = ConnectOptions::default();
         let nameserver = Nameserver::start(SCRIPT);
         let hosts = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts");
         let resolver = Resolver::builder()
@@ -84,8 +93,26 @@ mod unix {
                     }
                 });
             }
+            // Others connect, to new networks each time, so that the system is asked for its own
+            // address at any moment, and one accepts.
+            let (resolver, is_over, options, listener) = (&resolver, &is_over, &options, &listener);
+            for thread in 0..2 {
+                scope.spawn(move || {
+                    for network in (0..=u8::MAX).cycle() {
+                        if is_over.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        connect([thread, network], options, port).expect("a listener");
+                    }
+                });
+            }
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    drop(listener.accept().expect("a connection"));
+                }
+            });
             // However the rounds end, so do these threads.
-            let stop = Stop(&is_over);
+            let stop = Stop { is_over, listener: listener.local_addr().unwrap() };
             for round in 0..forks {
                 let mut pending: Vec<_> = (0..PENDING)
                     .map(|n| resolver.lookup((format!("r{round}n{n}.hang.example.test"), 80)))
@@ -104,7 +131,11 @@ mod unix {
                 // glibc's malloc, which is made to work after a fork. The child does not return
                 // from here: it ends with `_exit`.
                 match unsafe { fork() }.expect("a child") {
-                    ForkResult::Child => exit(child(&resolver, pending, busy, round)),
+                    ForkResult::Child => {
+                        let code = child(resolver, pending, busy, round);
+                        let connects = || connect([3, round as u8], options, port).is_ok();
+                        exit(if code == 0 && !connects() { 40 } else { code });
+                    }
                     ForkResult::Parent { child } => wait(child, began, seed, round),
                 }
                 slowest = slowest.max(began.elapsed());
@@ -118,7 +149,7 @@ mod unix {
                 assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))), "{results:?}");
                 assert_eq!(results.len(), 62, "60 addresses, the name, the end");
                 let began = Instant::now();
-                assert_success(&resolver, "www.example.test");
+                assert_success(resolver, "www.example.test");
                 slowest_after = slowest_after.max(began.elapsed());
             }
             drop(stop);
@@ -129,12 +160,66 @@ mod unix {
         println!("test result: ok. 1 passed; 0 failed");
     }
 
-    struct Stop<'a>(&'a AtomicBool);
+    struct Stop<'a> {
+        is_over: &'a AtomicBool,
+        listener: SocketAddr,
+    }
 
     impl Drop for Stop<'_> {
         fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
+            self.is_over.store(true, Ordering::Relaxed);
+            // The last one that is accepted.
+            drop(std::net::TcpStream::connect(self.listener));
         }
+    }
+
+    /// A child that has never looked anything up does so for the first time in one thread, and forks
+    /// in another.
+    fn first_use(random: &mut Random, seed: u64) {
+        for round in 0..FIRST_USES {
+            let spins = random.below(0..30_000);
+            let began = Instant::now();
+            // SAFETY: no other thread runs yet.
+            match unsafe { fork() }.expect("a child") {
+                ForkResult::Child => exit(first_use_in_child(spins)),
+                ForkResult::Parent { child } => wait(child, began, seed, round),
+            }
+        }
+    }
+
+    fn first_use_in_child(spins: u64) -> i32 {
+        let localhost = || {
+            let results = Resolver::system().lookup("localhost:80").into_blocking_iter();
+            results.last() == Some(LookupResult::End(Ok(())))
+        };
+        let first = std::thread::spawn(localhost);
+        for _ in 0..spins {
+            std::hint::spin_loop();
+        }
+        // SAFETY: as in `main`: the child uses outrace alone, and ends with `_exit`.
+        match unsafe { fork() } {
+            Ok(ForkResult::Child) => {
+                // Nobody else would end it, were it to hang.
+                nix::unistd::alarm::set(5);
+                exit(if localhost() { 0 } else { 50 })
+            }
+            Ok(ForkResult::Parent { child }) => match waitpid(child, None) {
+                Ok(WaitStatus::Exited(_, 0)) if first.join().is_ok_and(|found| found) => 0,
+                _ => 51,
+            },
+            Err(_) => 52,
+        }
+    }
+
+    /// Connects to the first of some loopback addresses, each in a network of its own, in a runtime
+    /// of its own.
+    fn connect([thread, network]: [u8; 2], options: &ConnectOptions, port: u16) -> Result<(), i32> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|_| 41)?;
+        let addr = |n| LookupResult::Address(([127, 8 * thread + n, network, 1], port).into());
+        let results = (0..8).map(addr).chain([LookupResult::End(Ok(()))]);
+        let connection = connect_results(futures_util::stream::iter(results), options);
+        runtime.block_on(connection).map(drop).map_err(|_| 42)
     }
 
     fn number(name: &str) -> Option<u64> {
