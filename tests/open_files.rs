@@ -7,14 +7,14 @@ mod support;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use futures_util::stream;
+use futures_util::{FutureExt, StreamExt, stream};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use outrace::LookupResult;
 use outrace::happy_eyeballs::{ConnectErrorKind, ConnectOptions, connect_results};
+use outrace::{LookupErrorKind, LookupOptions, LookupResult, Resolver, futex_queue};
 use support::{Behaviour, Web};
 
 #[test]
-fn he80_co03_co05_open_files() {
+fn he80_co03_co05_at09_open_files() {
     let places = [Behaviour::BlackHole, Behaviour::Refuse, Behaviour::Serve];
     let ips = (1..).map(|last| Ipv4Addr::new(127, 0, 0, last).into());
     let web = Web::start(ips.clone().zip(places));
@@ -47,6 +47,25 @@ fn he80_co03_co05_open_files() {
     assert!(starts.windows(2).all(|pair| pair[1] >= pair[0] + delay), "no list is burnt: {full:#}");
 
     assert!(runtime.block_on(race()).is_ok(), "and it heals");
+    at09_without_a_thread_every_way_to_look_up_says_the_same(soft, hard);
+}
+
+/// The resolver's thread has not been started, and needs two descriptors at least.
+fn at09_without_a_thread_every_way_to_look_up_says_the_same(soft: u64, hard: u64) {
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .nameservers([(Ipv4Addr::LOCALHOST, 53).into()])
+        .build();
+    let (putter, mut getter) = futex_queue::bounded(4);
+    setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
+    let polled: Vec<_> = resolver.lookup("www.example:80").collect().now_or_never().unwrap();
+    let waited: Vec<_> = resolver.lookup("www.example:80").into_blocking_iter().collect();
+    resolver.lookup_into("www.example:80", &LookupOptions::default(), putter, ());
+    let queued: Vec<_> =
+        std::iter::from_fn(|| getter.blocking_get_one(None).ok()).map(|((), r)| r).collect();
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+    let end = [LookupResult::End(Err(LookupErrorKind::Resources.into()))];
+    assert_eq!([&polled[..], &waited, &queued], [&end[..]; 3]);
 }
 
 /// How many files this process has open, apart from the one that counts them.

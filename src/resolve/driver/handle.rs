@@ -42,7 +42,7 @@ impl DriverHandle {
     pub(crate) fn start(
         &self,
         lookup: Box<Lookup>,
-        sink: ResultSink,
+        mut sink: ResultSink,
         timeout: Option<Duration>,
     ) -> io::Result<LookupId> {
         let shared = self.shared();
@@ -51,6 +51,7 @@ impl DriverHandle {
             inbox.waker = Some(thread::spawn(shared)?);
             inbox.is_asleep = false;
         }
+        sink.handle_started();
         inbox.last_lookup.0 += 1;
         let id = inbox.last_lookup;
         shared.push(inbox, Command::Lookup { id, lookup, sink, timeout });

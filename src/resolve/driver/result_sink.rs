@@ -9,8 +9,8 @@ use crate::resolve::error::LookupErrorKind;
 
 /// The resolver thread's end of a lookup's queue.
 ///
-/// If it is dropped before the lookup's `End` was delivered, because the thread panicked, the
-/// consumer gets an `End` all the same: a stream makes it when its queue ends early, a queue of the
+/// If it is dropped before the lookup's `End` was delivered, because no thread could be started or
+/// the thread panicked, the consumer gets an `End` all the same: a stream makes it, a queue of the
 /// caller's gets it as this putter's last item.
 pub(crate) enum ResultSink {
     /// A queue of the lookup's own.
@@ -20,6 +20,13 @@ pub(crate) enum ResultSink {
 }
 
 impl ResultSink {
+    /// There is a thread that will deliver the lookup's results.
+    pub(super) fn handle_started(&mut self) {
+        if let Self::Tagged(sink) = self {
+            sink.handle_started();
+        }
+    }
+
     /// Hands over what fits, then the last result. Never waits, not even for the lock.
     pub(crate) fn offer(
         &mut self,
@@ -38,6 +45,8 @@ impl ResultSink {
 
 /// An [`ResultSink`] for items of any type.
 pub(crate) trait TaggedResults: Send {
+    fn handle_started(&mut self);
+
     fn offer(
         &mut self,
         results: &mut VecDeque<LookupResult>,
@@ -52,15 +61,22 @@ pub(crate) struct TaggedSink<K: Clone + Send> {
     tag: K,
     putter: Option<Putter<(K, LookupResult)>>,
     items: VecDeque<(K, LookupResult)>,
+    /// What the `End` says if this is dropped.
+    cause_if_dropped: LookupErrorKind,
 }
 
 impl<K: Clone + Send> TaggedSink<K> {
     pub(crate) fn new(tag: K, putter: Putter<(K, LookupResult)>) -> Self {
-        Self { tag, putter: Some(putter), items: VecDeque::new() }
+        let cause_if_dropped = LookupErrorKind::Resources;
+        Self { tag, putter: Some(putter), items: VecDeque::new(), cause_if_dropped }
     }
 }
 
 impl<K: Clone + Send> TaggedResults for TaggedSink<K> {
+    fn handle_started(&mut self) {
+        self.cause_if_dropped = LookupErrorKind::ResolverGone;
+    }
+
     fn offer(
         &mut self,
         results: &mut VecDeque<LookupResult>,
@@ -84,7 +100,7 @@ impl<K: Clone + Send> TaggedResults for TaggedSink<K> {
 impl<K: Clone + Send> Drop for TaggedSink<K> {
     fn drop(&mut self) {
         if let Some(putter) = self.putter.take() {
-            let end = LookupResult::End(Err(LookupErrorKind::ResolverGone.into()));
+            let end = LookupResult::End(Err(self.cause_if_dropped.into()));
             // Fails if no getter is left, and then nothing reads it.
             drop(putter.finish((self.tag.clone(), end)));
         }
