@@ -226,8 +226,9 @@ impl Stub {
             }
             None => now + self.config.query.timeout,
         };
-        let first_server = if self.config.rotate { self.rotation } else { 0 };
-        self.rotation = self.rotation.wrapping_add(1);
+        // A refresh goes where the next lookup would.
+        let first_server =
+            lookup.and_then(|id| self.lookups.get(&id)).map_or(self.rotation, |l| l.first_server);
         let record_types = record_types.into_iter().flatten();
         let config = self.config.query;
         let query = Query::new(

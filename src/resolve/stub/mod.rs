@@ -134,6 +134,7 @@ pub(crate) struct Stub {
     transmits: VecDeque<Step>,
     ready: VecDeque<LookupId>,
     ids: Ids,
+    /// The nameserver that the next lookup starts with.
     rotation: usize,
     /// `None` with a cache of no entries, and after retirement.
     cache: Option<Arc<Cache>>,
@@ -155,6 +156,8 @@ enum Timer {
 
 struct LookupEntry {
     lookup: Box<Lookup>,
+    /// The nameserver that its queries start with.
+    first_server: usize,
     /// The questions in flight whose outcome this lookup waits for, by record type.
     waits_for: [Option<(QueryId, usize)>; MAX_QUESTIONS],
     deadline: Option<Instant>,
@@ -281,8 +284,10 @@ impl Stub {
         deadline: Option<Instant>,
         now: Instant,
     ) {
+        let has_ended = lookup.has_ended;
         let entry = LookupEntry {
             lookup,
+            first_server: self.rotation,
             waits_for: [None; MAX_QUESTIONS],
             deadline,
             is_ready: false,
@@ -292,6 +297,9 @@ impl Stub {
             paused: Vec::new(),
             paused_until: None,
         };
+        if self.config.rotate && !has_ended {
+            self.rotation = (self.rotation + 1) % self.servers.len().max(1);
+        }
         self.lookups.insert(id, entry);
         self.pending_lookups.set(self.lookups.len());
         add(&self.counters.lookups);

@@ -154,3 +154,25 @@ fn rr01_a_truncated_response_is_not_late() {
     let queries = "0 ns1 a.example A, 1000 ns1 b.example A, 1002 ns1/tcp b.example A";
     Scenario { servers, steps, results, queries, ..SCENARIO }.check();
 }
+
+/// One step a lookup: neither its second question, nor an alias, nor its next candidate goes on.
+#[test]
+fn rr07_rotate_advances_with_each_lookup() {
+    let both = &["0 lookup a.example both", "10 lookup b.example both", "20 lookup c.example both"];
+    let servers = &["* A -> answer 192.0.2.1; * AAAA -> answer 2001:db8::1"; 2];
+    for config in ["rotate; single-request", "rotate; single-request-reopen"] {
+        let world = Scenario { config, servers, steps: both, ..SCENARIO }.check();
+        let asked: Vec<_> = world.log.iter().map(|sent| (&*sent.query.name, sent.server)).collect();
+        let expected = [("a.example", 0), ("b.example", 1), ("c.example", 0)];
+        assert_eq!(asked, expected.map(|sent| [sent; 2]).concat(), "{config}");
+    }
+    let servers = &["a.example * -> answer cname b.example; b.example * -> answer 192.0.2.1"; 2];
+    let steps = &["0 lookup a.example", "10 lookup c.example"];
+    let queries = "0 ns1 a.example A, 1 ns1 b.example A, 10 ns2 c.example A";
+    Scenario { config: "rotate", servers, steps, queries, ..SCENARIO }.check();
+    let servers = &["* * -> nxdomain"; 2];
+    let steps = &["0 lookup www", "10 lookup c.example."];
+    let queries = "0 ns1 www.a.example A, 1 ns1 www.b.example A, 2 ns1 www A, 10 ns2 c.example A";
+    let config = "rotate; search a.example b.example";
+    Scenario { config, servers, steps, queries, ..SCENARIO }.check();
+}
