@@ -69,7 +69,7 @@ impl ResolverBuilder {
     /// | option | here |
     /// |---|---|
     /// | `ndots:n` | 0 to 15, default 1. |
-    /// | `timeout:n` | 1 to 30 s, default 5 s: for one candidate name at all nameservers, resends and aliases included, where the C library means one query to one nameserver. |
+    /// | `timeout:n` | 1 to 30 s, default 5 s. `timeout` times `attempts`, at most 30 s, is the time for one candidate name at all nameservers, resends and aliases included, where the C library takes as long for each nameserver. A file with neither option: 5 s in all. |
     /// | `attempts:n` | 1 to 5, default 2: how often a question may fail at every nameserver. No question is sent to one nameserver more than three times (RFC 9520 section 3.1); after that, if it was silent, once a second (section 3.2). |
     /// | `rotate` | Each lookup starts with the next nameserver, one after the other ([`NameserverStrategy::InTurn`]). |
     /// | `use-vc` (`usevc`, `tcp`) | TCP alone. |
@@ -120,7 +120,8 @@ impl ResolverBuilder {
     }
 
     /// How long the nameservers have for one candidate name, resends and TCP included. Default:
-    /// `timeout` of resolv.conf, 5 s there. 1 ms to 30 s; a value outside is set to the nearer end.
+    /// `timeout` times `attempts` of resolv.conf, 5 s if it has neither. 1 ms to 30 s; a value
+    /// outside is set to the nearer end.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout =
             Some(timeout.clamp(Duration::from_millis(1), Duration::from_secs(30)));

@@ -48,10 +48,12 @@ pub(crate) struct ResolvConf {
 pub(crate) struct Options {
     /// `ndots`: names with at least as many dots are tried as they are first. Default 1, 0 to 15.
     pub(crate) ndots: u8,
-    /// `timeout`: default 5 s, 1 s to 30 s.
+    /// `timeout`: default 5 s, 1 s to 30 s. See [`budget`](Self::budget).
     pub(crate) timeout: Duration,
     /// `attempts`: default 2, 1 to 5.
     pub(crate) attempts: u8,
+    /// Whether `timeout` or `attempts` was given: see [`budget`](Self::budget).
+    pub(crate) sets_budget: bool,
     /// `rotate`: start with each nameserver in turn.
     pub(crate) rotate: bool,
     /// `use-vc` (and `usevc`, `tcp`, its names elsewhere): TCP only.
@@ -91,6 +93,9 @@ pub(crate) const NDOTS: RangeInclusive<u8> = 0..=15;
 /// The range of the option `attempts`.
 pub(crate) const ATTEMPTS: RangeInclusive<u8> = 1..=5;
 
+/// The longest time for one candidate name, as of the option `timeout` alone.
+const MAX_BUDGET: Duration = Duration::from_secs(30);
+
 const DNS_PORT: u16 = 53;
 
 impl Default for Options {
@@ -99,6 +104,7 @@ impl Default for Options {
             ndots: 1,
             timeout: Duration::from_secs(5),
             attempts: 2,
+            sets_budget: false,
             rotate: false,
             use_vc: false,
             edns0: true,
@@ -108,6 +114,22 @@ impl Default for Options {
             trust_ad: false,
             no_reload: false,
             no_tld_query: false,
+        }
+    }
+}
+
+impl Options {
+    /// For how long one candidate name may be asked for.
+    ///
+    /// In the C library `timeout` is the time of one query to one nameserver, `attempts` how often
+    /// all are asked: a file that says `timeout:1 attempts:5` has five seconds for each. A file that
+    /// says neither leaves it at five seconds in all, where the C library would take ten a
+    /// nameserver.
+    pub(crate) fn budget(&self, attempts: u8) -> Duration {
+        if self.sets_budget {
+            (self.timeout * attempts.into()).min(MAX_BUDGET)
+        } else {
+            self.timeout
         }
     }
 }
@@ -279,6 +301,7 @@ impl Parser<'_> {
                 b"attempts" => number_in(value, ATTEMPTS)?,
                 _ => return Err(DiagnosticCause::UnknownOption),
             };
+            options.sets_budget |= name != b"ndots";
             match name {
                 b"ndots" => options.ndots = value,
                 b"timeout" => options.timeout = Duration::from_secs(value.into()),

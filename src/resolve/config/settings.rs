@@ -82,12 +82,13 @@ impl Settings {
         } else {
             Pairing::OneSocket
         };
+        let attempts = self.attempts.unwrap_or(options.attempts);
         StubConfig {
             nameservers: nameservers.clone(),
             query: QueryConfig {
                 strategy: self.strategy.unwrap_or(default_strategy),
-                timeout: self.timeout.unwrap_or(options.timeout),
-                attempts: self.attempts.unwrap_or(options.attempts),
+                timeout: self.timeout.unwrap_or_else(|| options.budget(attempts)),
+                attempts,
                 edns: self.edns.unwrap_or(options.edns0),
                 tcp_only: self.tcp_only.unwrap_or(options.use_vc),
                 spreads_resends: true,
@@ -114,5 +115,45 @@ impl Settings {
             no_tld_query: conf.options.no_tld_query,
             diagnostics,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resolv_conf::{self, Env};
+    use super::*;
+
+    fn budget(settings: &Settings, text: &str) -> Duration {
+        let interfaces = &|_: &str| None;
+        let env = Env { hostname: None, res_options: None, localdomain: None, interfaces };
+        settings.stub_config(&resolv_conf::parse(text.as_bytes(), &env)).query.timeout
+    }
+
+    #[test]
+    fn rr11_the_budget_is_timeout_times_attempts() {
+        let settings = Settings::default();
+        for (text, seconds) in [
+            ("", 5),
+            ("options ndots:2 rotate", 5),
+            ("options timeout:1 attempts:5", 5),
+            ("options timeout:1", 2),
+            ("options attempts:3", 15),
+            ("options timeout:5 attempts:2", 10),
+            ("options timeout:30 attempts:5", 30),
+            ("options timeout:0 attempts:0", 1),
+        ] {
+            assert_eq!(budget(&settings, text), Duration::from_secs(seconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn rr11_what_the_program_sets_holds() {
+        let text = "options timeout:1 attempts:5";
+        let timeout = Some(Duration::from_millis(700));
+        let settings = Settings { timeout, ..Settings::default() };
+        assert_eq!(budget(&settings, text), Duration::from_millis(700));
+        let settings = Settings { attempts: Some(3), ..Settings::default() };
+        assert_eq!(budget(&settings, text), Duration::from_secs(3));
+        assert_eq!(budget(&settings, ""), Duration::from_secs(5));
     }
 }

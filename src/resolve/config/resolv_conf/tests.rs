@@ -278,7 +278,8 @@ fn rr13_a_number_ends_where_its_digits_do() {
 fn rr13_blanks_may_precede_a_number() {
     let conf = read("options ndots: 3 timeout:\t9 attempts: rotate\n");
     let timeout = Duration::from_secs(9);
-    let expected = Options { ndots: 3, timeout, rotate: true, ..Options::default() };
+    let options = Options { timeout, sets_budget: true, ..Options::default() };
+    let expected = Options { ndots: 3, rotate: true, ..options };
     assert_eq!(conf.options, expected);
     assert_eq!(conf.complaints(), [(1, Cause::OptionValue, "attempts:")]);
     let conf = read("options foo: 2 rotate:1");
@@ -310,7 +311,8 @@ fn rc15_an_option_that_cannot_be_used_costs_itself_alone() {
 fn rc16_options_add_up_and_the_later_value_wins() {
     let conf = read("options ndots:2 rotate\noptions timeout:3 ndots:4\noptions no-aaaa -rotate\n");
     let timeout = Duration::from_secs(3);
-    assert_eq!(conf.options, Options { ndots: 4, timeout, no_aaaa: true, ..Options::default() });
+    let options = Options { timeout, sets_budget: true, ..Options::default() };
+    assert_eq!(conf.options, Options { ndots: 4, no_aaaa: true, ..options });
 }
 
 #[test]
