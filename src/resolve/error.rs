@@ -45,6 +45,10 @@ pub enum LookupErrorKind {
     ServerFailure,
     /// No nameserver could be reached: no route, or nothing listens there.
     Unreachable,
+    /// No nameserver is configured, neither in resolv.conf nor by the program, and the one that
+    /// resolv.conf(5) has asked then, this machine, could not be reached: see
+    /// [`Resolver::diagnostics`](super::Resolver::diagnostics).
+    Misconfigured,
     /// The alias chain loops, or has more than 16 links.
     BadResponse,
     /// This process or system is out of a resource: open files, local ports, memory, threads.
@@ -83,6 +87,7 @@ impl LookupErrorKind {
             Self::Timeout => "no nameserver answered in time",
             Self::ServerFailure => "the nameservers failed",
             Self::Unreachable => "no nameserver could be reached",
+            Self::Misconfigured => "no nameserver is configured, and none is on this machine",
             Self::BadResponse => "the answer cannot be followed",
             Self::Resources => "out of open files, local ports or memory",
             Self::Overloaded => "too many lookups at once: it was not sent in time",

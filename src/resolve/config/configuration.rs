@@ -166,7 +166,7 @@ impl Configuration {
 impl Files {
     fn lookup_config(&self, settings: &Settings) -> LookupConfig {
         let mut diagnostics = self.conf.diagnostics.clone();
-        if !self.conf.has_nameserver && settings.nameservers.is_empty() {
+        if settings.is_unconfigured(&self.conf) {
             diagnostics.push(Diagnostic::no_nameserver());
         }
         diagnostics.extend(self.hosts.diagnostics().iter().cloned());

@@ -87,6 +87,7 @@ impl Settings {
             nameservers: nameservers.clone(),
             query: QueryConfig {
                 strategy: self.strategy.unwrap_or(default_strategy),
+                is_unconfigured: self.is_unconfigured(conf),
                 timeout: self.timeout.unwrap_or_else(|| options.budget(attempts)),
                 attempts,
                 edns: self.edns.unwrap_or(options.edns0),
@@ -98,6 +99,11 @@ impl Settings {
             pairing,
             max_sockets: self.max_sockets,
         }
+    }
+
+    /// Whether neither resolv.conf nor the program has a nameserver.
+    pub(crate) fn is_unconfigured(&self, conf: &ResolvConf) -> bool {
+        !conf.has_nameserver && self.nameservers.is_empty()
     }
 
     /// The configuration of lookups, given the files.
@@ -124,9 +130,13 @@ mod tests {
     use super::*;
 
     fn budget(settings: &Settings, text: &str) -> Duration {
+        settings.stub_config(&conf(text)).query.timeout
+    }
+
+    fn conf(text: &str) -> ResolvConf {
         let interfaces = &|_: &str| None;
         let env = Env { hostname: None, res_options: None, localdomain: None, interfaces };
-        settings.stub_config(&resolv_conf::parse(text.as_bytes(), &env)).query.timeout
+        resolv_conf::parse(text.as_bytes(), &env)
     }
 
     #[test]
@@ -143,6 +153,20 @@ mod tests {
             ("options timeout:0 attempts:0", 1),
         ] {
             assert_eq!(budget(&settings, text), Duration::from_secs(seconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn rr18_a_nameserver_is_configured_by_the_file_or_the_program() {
+        let program = vec![([192, 0, 2, 53], 53).into()];
+        for (text, nameservers, is_unconfigured) in [
+            ("search example", vec![], true),
+            ("nameserver 127.0.0.1", vec![], false),
+            ("", program, false),
+        ] {
+            let settings = Settings { nameservers, ..Settings::default() };
+            let config = settings.stub_config(&conf(text));
+            assert_eq!(config.query.is_unconfigured, is_unconfigured, "{text}");
         }
     }
 

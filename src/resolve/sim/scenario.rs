@@ -76,6 +76,7 @@ impl ScenarioConfig {
                 ["outage", from, until] => outage = Some([from, until].map(duration)),
                 ["ndots", number] => ndots = number.parse().unwrap(),
                 ["deny", prefix] => policy = policy.deny(prefix.parse().unwrap()),
+                ["unconfigured"] => stub.query.is_unconfigured = true,
                 ["all"] => stub.query.strategy = NameserverStrategy::All,
                 ["in-turn"] => stub.query.strategy = NameserverStrategy::InTurn,
                 ["rotate"] => {

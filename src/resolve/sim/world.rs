@@ -122,6 +122,7 @@ pub(super) fn config(servers: usize) -> StubConfig {
         nameservers: (0..servers).map(addr).collect(),
         query: QueryConfig {
             strategy: NameserverStrategy::Hedged,
+            is_unconfigured: false,
             timeout: Duration::from_secs(5),
             attempts: 2,
             edns: true,

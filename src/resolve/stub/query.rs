@@ -46,8 +46,11 @@ const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
 
 /// The part of the configuration that queries use.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one setting, free of the others")]
 pub(crate) struct QueryConfig {
     pub(crate) strategy: NameserverStrategy,
+    /// Whether no nameserver is configured, so that this machine is asked.
+    pub(crate) is_unconfigured: bool,
     /// How long the nameservers have for one candidate name, aliases included.
     pub(crate) timeout: Duration,
     /// How often each nameserver may fail before a question fails.

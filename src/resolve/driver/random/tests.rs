@@ -64,6 +64,7 @@ fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
         nameservers: vec![([192, 0, 2, 53], 53).into()],
         query: QueryConfig {
             strategy: NameserverStrategy::Hedged,
+            is_unconfigured: false,
             timeout: Duration::from_secs(5),
             attempts: 2,
             edns: true,

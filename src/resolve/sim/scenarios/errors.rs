@@ -6,7 +6,7 @@ use crate::LookupResult;
 use crate::resolve::error::{
     FailureCause, LookupError, LookupErrorKind, Rcode, RecordType, Transport,
 };
-use crate::resolve::sim::scenario::{SCENARIO, Scenario};
+use crate::resolve::sim::scenario::{SCENARIO, Scenario, results};
 use crate::resolve::sim::world::World;
 use crate::resolve::stub::ids::LookupId;
 
@@ -120,4 +120,22 @@ fn er08_no_octet_of_the_network_reaches_a_message() {
     let error = error(&Scenario { servers, ..SCENARIO }.check(), 1);
     let text = format!("{error} {error:?}");
     assert!(!text.chars().any(char::is_control), "{text:?}");
+}
+
+/// The same refusal has another remedy: a nameserver has to be configured.
+#[test]
+fn rr18_an_unreachable_nameserver_that_nobody_configured_is_a_misconfiguration() {
+    let servers = &["$udp refuse"];
+    let kind = |config| {
+        let world = Scenario { config, servers, ..SCENARIO }.check();
+        results(&world, 1).split('@').next().unwrap().to_owned()
+    };
+    assert_eq!(kind("unconfigured"), "Misconfigured");
+    assert_eq!(kind(""), "Unreachable");
+    // One that listens there is as good as any.
+    let servers = &["* * -> answer 192.0.2.1"];
+    let results = &["192.0.2.1@1 =www.example@1 ok@1"];
+    Scenario { config: "unconfigured", servers, results, ..SCENARIO }.check();
+    let servers = &["* * -> servfail"];
+    Scenario { config: "unconfigured", servers, results: &["ServerFailure@2"], ..SCENARIO }.check();
 }

@@ -31,7 +31,11 @@ fn failed(cause: FailureCause) -> Settled {
         cause,
         elapsed: Duration::ZERO,
     };
-    Settled::Failed(Failure { nameservers: vec![failure], last_resort: None })
+    Settled::Failed(Failure {
+        nameservers: vec![failure],
+        last_resort: None,
+        is_unconfigured: false,
+    })
 }
 
 /// One cache, and a time that only the test moves.

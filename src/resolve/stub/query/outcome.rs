@@ -25,6 +25,8 @@ pub(crate) struct Failure {
     pub(crate) nameservers: Vec<NameserverFailure>,
     /// The addresses of a truncated response, when the rest could not be had over TCP.
     pub(crate) last_resort: Option<Box<Answer>>,
+    /// Whether no nameserver is configured.
+    pub(crate) is_unconfigured: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ impl Failure {
             LookupErrorKind::Overloaded
         } else if any(|c| matches!(c, FailureCause::OutOfResources)) {
             LookupErrorKind::Resources
+        } else if self.is_unconfigured {
+            LookupErrorKind::Misconfigured
         } else {
             LookupErrorKind::Unreachable
         }

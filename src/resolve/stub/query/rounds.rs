@@ -215,7 +215,9 @@ impl Query {
         let state = self.questions[question].as_mut().expect("an open question exists");
         let nameservers = std::mem::take(&mut state.failures);
         let last_resort = state.last_resort.take();
-        self.settle(question, Settled::Failed(Failure { nameservers, last_resort }));
+        let is_unconfigured = self.config.is_unconfigured;
+        let failure = Failure { nameservers, last_resort, is_unconfigured };
+        self.settle(question, Settled::Failed(failure));
     }
 
     fn questions(&self, question: usize) -> impl Iterator<Item = &QuestionState> {
