@@ -54,6 +54,10 @@ pub struct Stats {
     /// Occurrence Management Framework", 2014). The address is handed out as any other. The place
     /// from which the name comes should be found: the name will soon resolve to a foreign address.
     pub name_collisions: u64,
+    /// Responses with a link-local address in an AAAA record (`fe80::/10`, RFC 4291 section 2.5.6).
+    /// Without a zone no connection can be made to it, so it is skipped; a name that has no other is
+    /// a name without an address.
+    pub link_local: u64,
     /// Messages that were dropped because they answered nothing that was asked: forged, broken, or
     /// late ones.
     pub ignored: IgnoredMessages,
@@ -152,6 +156,7 @@ pub(crate) struct Counters {
     pub(crate) cache_refreshes: AtomicU64,
     pub(crate) truncated: AtomicU64,
     pub(crate) name_collisions: AtomicU64,
+    pub(crate) link_local: AtomicU64,
     pub(crate) open_sockets: AtomicU64,
     generations: AtomicU64,
     udp_queries: AtomicU64,
@@ -311,6 +316,7 @@ impl Counters {
             tcp_queries: get(&self.tcp_queries),
             truncated: get(&self.truncated),
             name_collisions: get(&self.name_collisions),
+            link_local: get(&self.link_local),
             ignored: IgnoredMessages {
                 too_short: ignored(Ignored::TooShort),
                 wrong_id: ignored(Ignored::WrongId),

@@ -11,7 +11,7 @@ use crate::resolve::error::{LookupError, LookupErrorKind, QueryFailure, Question
 use crate::resolve::names::local::Ask;
 use crate::resolve::names::search::Candidates;
 use crate::resolve::names::special_names::{self, Special};
-use crate::resolve::wire::answer::{Answer, MAX_ALIAS_LINKS, Outcome};
+use crate::resolve::wire::answer::{Answer, MAX_ALIAS_LINKS, Outcome, is_link_local};
 use crate::resolve::wire::query_name::QueryName;
 use crate::resolve::{AddressFamily, AddressPolicy, DeniedAddresses};
 use crate::{HostName, LookupResult};
@@ -276,11 +276,15 @@ impl Lookup {
     ) -> FamilyState {
         match &answer.outcome {
             Outcome::Addresses(addresses) => {
+                let mut usable =
+                    addresses.iter().copied().filter(|&ip| !is_link_local(ip)).peekable();
+                if usable.peek().is_none() {
+                    return FamilyState::NoData;
+                }
                 let (port, before) = (self.port, self.results.len());
-                let allowed =
-                    addresses.iter().filter(|&&ip| self.policy.lets_through(ip, &mut self.denied));
+                let allowed = usable.filter(|&ip| self.policy.lets_through(ip, &mut self.denied));
                 self.results
-                    .extend(allowed.map(|&ip| LookupResult::Address(SocketAddr::new(ip, port))));
+                    .extend(allowed.map(|ip| LookupResult::Address(SocketAddr::new(ip, port))));
                 if self.results.len() == before {
                     return FamilyState::Denied;
                 }

@@ -110,6 +110,7 @@ impl Stub {
             Response::Answer(answer) if answer.is_name_collision() => {
                 add(&self.counters.name_collisions);
             }
+            Response::Answer(answer) if answer.has_link_local() => add(&self.counters.link_local),
             _ => {}
         }
         let OutstandingQuery { query, sent, .. } = *outstanding;

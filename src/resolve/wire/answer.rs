@@ -57,6 +57,17 @@ impl Answer {
         let collision = IpAddr::from(NAME_COLLISION);
         matches!(&self.outcome, Outcome::Addresses(addresses) if addresses.contains(&collision))
     }
+
+    /// Whether it has an address that nobody can connect to.
+    pub(crate) fn has_link_local(&self) -> bool {
+        let is_any = |addresses: &Vec<IpAddr>| addresses.iter().any(|&ip| is_link_local(ip));
+        matches!(&self.outcome, Outcome::Addresses(addresses) if is_any(addresses))
+    }
+}
+
+/// Whether it takes a zone to connect to this address, which no record has.
+pub(crate) fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 /// What the end of an alias chain has.

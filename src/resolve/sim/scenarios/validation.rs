@@ -181,3 +181,14 @@ fn su04_the_address_of_a_name_collision_is_returned_and_counted() {
     let world = Scenario { servers, steps, results, ..SCENARIO }.check();
     assert_eq!(world.stats().name_collisions, 1);
 }
+
+/// No zone comes with it, so that each connect would fail.
+#[test]
+fn rr19_a_link_local_address_is_skipped_and_counted() {
+    let servers = &["www.example AAAA -> answer fe80::1 2001:db8::1 febf::1; \
+                     www.example A -> answer 169.254.0.1; * AAAA -> answer fe80::1"];
+    let steps = &["0 lookup www.example both", "10 lookup other.example both"];
+    let results = &["2001:db8::1@1 =www.example@1 169.254.0.1@1 ok@1", "NoAddress@11"];
+    let world = Scenario { servers, steps, results, ..SCENARIO }.check();
+    assert_eq!(world.stats().link_local, 2);
+}
