@@ -114,6 +114,18 @@ pub(crate) fn hostname() -> Option<String> {
     None
 }
 
+/// How many files this process may have open; `None` where there is no such limit.
+#[cfg(unix)]
+pub(crate) fn open_files_limit() -> Option<u64> {
+    use nix::sys::resource::{Resource, getrlimit};
+    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _hard)| soft)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open_files_limit() -> Option<u64> {
+    None
+}
+
 /// The number of this process's PID namespace; `None` where there is none, or no `/proc`.
 pub(crate) fn pid_namespace() -> Option<u64> {
     // `pid:[4026531836]`

@@ -11,10 +11,10 @@ use futures_util::{FutureExt, StreamExt, stream};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use outrace::happy_eyeballs::{ConnectErrorKind, ConnectOptions, connect_results};
 use outrace::{LookupErrorKind, LookupOptions, LookupResult, Resolver, futex_queue};
-use support::{Behaviour, Web};
+use support::{Behaviour, Nameserver, Web};
 
 #[test]
-fn he80_co03_co05_at09_open_files() {
+fn he80_co03_co05_at09_rr21_open_files() {
     let places = [Behaviour::BlackHole, Behaviour::Refuse, Behaviour::Serve];
     let ips = (1..).map(|last| Ipv4Addr::new(127, 0, 0, last).into());
     let web = Web::start(ips.clone().zip(places));
@@ -48,6 +48,29 @@ fn he80_co03_co05_at09_open_files() {
 
     assert!(runtime.block_on(race()).is_ok(), "and it heals");
     at09_without_a_thread_every_way_to_look_up_says_the_same(soft, hard);
+    setrlimit(Resource::RLIMIT_NOFILE, open_files() + 64, hard).unwrap();
+    runtime.block_on(rr21_a_burst_of_lookups_leaves_descriptors_to_the_program());
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+}
+
+/// There are 64 descriptors, and four hundred lookups that take a while.
+async fn rr21_a_burst_of_lookups_leaves_descriptors_to_the_program() {
+    let nameserver = Nameserver::start("* * -> delay 300ms, answer 192.0.2.1 2001:db8::1");
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .nameservers([nameserver.addr()])
+        .cache(None)
+        .build();
+    let lookups = (0..400).map(|n| resolver.lookup((format!("n{n}.example"), 80)).collect());
+    let lookups: futures_util::stream::FuturesUnordered<_> = lookups.collect();
+    let mut ended = lookups.map(|results: Vec<_>| {
+        assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))));
+        let own: Vec<_> = (0..30).map(|_| std::fs::File::open("/dev/null")).collect();
+        assert!(own.iter().all(Result::is_ok), "{:?}", own.last());
+    });
+    assert!(ended.next().await.is_some());
+    assert_eq!(ended.count().await, 399);
+    assert!(resolver.stats().open_sockets <= 16);
 }
 
 /// The resolver's thread has not been started, and needs two descriptors at least.

@@ -165,10 +165,13 @@ impl ResolverBuilder {
     }
 
     /// How many UDP sockets may be open at once, besides those of lookups that started before a
-    /// change of the configuration. Default: 256, at least one a nameserver. Beyond, queries share
-    /// the open ones: nothing fails and nothing waits, but a forger has fewer ports to guess.
+    /// change of the configuration. Default: 256, or a quarter of the files that the process may
+    /// have open (`RLIMIT_NOFILE`) if that is less; at least one a nameserver. Beyond, queries share
+    /// the open ones: nothing fails and nothing waits, but a forger has fewer ports to guess. When
+    /// the process runs out of descriptors all the same, half of the sockets open then are the limit
+    /// for ten seconds, and twice as many after each ten more.
     pub fn max_sockets(mut self, max_sockets: usize) -> Self {
-        self.settings.max_sockets = max_sockets;
+        self.settings.max_sockets = Some(max_sockets);
         self
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::hosts::Hosts;
 use super::resolv_conf::ResolvConf;
 use crate::HostName;
+use crate::os;
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::names::local::LookupConfig;
 use crate::resolve::stub::query::QueryConfig;
@@ -17,8 +18,15 @@ use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
 /// Most lookups bring fewer results than this, so that none waits for its consumer to be polled.
 const DEFAULT_QUEUE_CAPACITY: usize = 16;
 /// Enough that hundreds of lookups each have ports of their own, and a quarter of the 1,024 files
-/// that a process may usually have open.
+/// that a process may usually have open. Of a lower limit it is a quarter too: the rest is the
+/// program's.
 const DEFAULT_MAX_SOCKETS: usize = 256;
+
+/// The default of a process that may have so many files open.
+fn default_max_sockets(open_files: Option<u64>) -> usize {
+    let quarter = open_files.map_or(u64::MAX, |limit| limit / 4);
+    usize::try_from(quarter).unwrap_or(usize::MAX).min(DEFAULT_MAX_SOCKETS)
+}
 
 /// The settings of one resolver. `None` leaves the choice to resolv.conf.
 #[derive(Clone, Debug)]
@@ -39,7 +47,7 @@ pub(crate) struct Settings {
     pub(crate) edns: Option<bool>,
     pub(crate) tcp_only: Option<bool>,
     pub(crate) queue_capacity: usize,
-    pub(crate) max_sockets: usize,
+    pub(crate) max_sockets: Option<usize>,
     /// `None`: no cache.
     pub(crate) cache: Option<CacheOptions>,
     pub(crate) address_policy: AddressPolicy,
@@ -60,7 +68,7 @@ impl Default for Settings {
             edns: None,
             tcp_only: None,
             queue_capacity: DEFAULT_QUEUE_CAPACITY,
-            max_sockets: DEFAULT_MAX_SOCKETS,
+            max_sockets: None,
             cache: Some(CacheOptions::default()),
             address_policy: AddressPolicy::default(),
         }
@@ -97,7 +105,9 @@ impl Settings {
             rotate: options.rotate,
             trust_ad: options.trust_ad,
             pairing,
-            max_sockets: self.max_sockets,
+            max_sockets: self
+                .max_sockets
+                .unwrap_or_else(|| default_max_sockets(os::open_files_limit())),
         }
     }
 
@@ -168,6 +178,22 @@ mod tests {
             let config = settings.stub_config(&conf(text));
             assert_eq!(config.query.is_unconfigured, is_unconfigured, "{text}");
         }
+    }
+
+    #[test]
+    fn rr21_a_quarter_of_the_files_that_may_be_open_are_the_resolvers() {
+        for (open_files, sockets) in [
+            (Some(64), 16),
+            (Some(1024), 256),
+            (Some(1_048_576), 256),
+            (Some(u64::MAX), 256),
+            (Some(0), 0),
+            (None, 256),
+        ] {
+            assert_eq!(default_max_sockets(open_files), sockets, "{open_files:?}");
+        }
+        let settings = Settings { max_sockets: Some(1000), ..Settings::default() };
+        assert_eq!(settings.stub_config(&conf("")).max_sockets, 1000);
     }
 
     #[test]

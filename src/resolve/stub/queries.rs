@@ -55,7 +55,8 @@ impl Stub {
         if transport == Transport::Tcp {
             return sent.for_each(|sent| self.send_over_tcp(query, sent));
         }
-        let Some(Slot { socket, is_new }) = self.sockets.slot(server, &mut *self.random) else {
+        let Some(Slot { socket, is_new }) = self.sockets.slot(server, now, &mut *self.random)
+        else {
             let entry = self.queries.get_mut(&query).expect("its caller has it");
             let error = SocketError::OutOfResources;
             for sent in sent {

@@ -1,5 +1,7 @@
 //! Which outstanding query is on which UDP socket, under which id.
 
+use std::time::{Duration, Instant};
+
 use super::ids::{IdMap, Ids, QueryId, SocketId};
 use super::query::{MAX_QUESTIONS, SentQuery};
 use crate::resolve::wire::message::Response;
@@ -132,8 +134,16 @@ pub(crate) struct Sockets {
     open: IdMap<SocketId, SocketState>,
     by_server: Vec<Vec<SocketId>>,
     limit_per_server: usize,
+    /// A lower limit, and when it is raised.
+    reduced: Option<(usize, Instant)>,
     ids: Ids,
 }
+
+/// For so long the limit is halved when the process is out of descriptors: the rest of the program
+/// needs them too, and sharing costs the resolver less than a failed `accept` costs a server.
+const REDUCTION_PERIOD: Duration = Duration::from_secs(10);
+/// Below this it is not halved: a forger should have some ports to guess from.
+const MIN_REDUCED_LIMIT: usize = 4;
 
 /// The socket for one send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +160,7 @@ impl Sockets {
             open: IdMap::default(),
             by_server: vec![Vec::new(); servers],
             limit_per_server: (limit / servers.max(1)).max(1),
+            reduced: None,
             ids,
         }
     }
@@ -165,8 +176,13 @@ impl Sockets {
 
     /// A socket for one send to `server`; `random` picks among the open ones at the limit. `None`
     /// if none of them has room.
-    pub(crate) fn slot(&mut self, server: usize, random: &mut dyn FnMut() -> u16) -> Option<Slot> {
-        if self.by_server[server].len() >= self.limit_per_server {
+    pub(crate) fn slot(
+        &mut self,
+        server: usize,
+        now: Instant,
+        random: &mut dyn FnMut() -> u16,
+    ) -> Option<Slot> {
+        if self.by_server[server].len() >= self.limit(now) {
             let socket = self.any(server, random)?;
             return Some(Slot { socket, is_new: false });
         }
@@ -176,6 +192,22 @@ impl Sockets {
         self.open.insert(socket, state);
         self.by_server[server].push(socket);
         Some(Slot { socket, is_new: true })
+    }
+
+    /// No descriptor is left for another socket: for a while half of those that are open must do.
+    pub(crate) fn handle_out_of_descriptors(&mut self, now: Instant) {
+        let most = self.by_server.iter().map(Vec::len).max().unwrap_or(0);
+        let limit = (most / 2).max(MIN_REDUCED_LIMIT).min(self.limit(now));
+        self.reduced = Some((limit, now + REDUCTION_PERIOD));
+    }
+
+    /// How many sockets to one nameserver may be open.
+    fn limit(&mut self, now: Instant) -> usize {
+        while let Some((limit, until)) = self.reduced.filter(|(_, until)| now >= *until) {
+            let (limit, until) = (limit.saturating_mul(2), until + REDUCTION_PERIOD);
+            self.reduced = Some((limit, until)).filter(|_| limit < self.limit_per_server);
+        }
+        self.reduced.map_or(self.limit_per_server, |(limit, _)| limit)
     }
 
     /// An open socket to `server` with room, picked by `random`.
@@ -236,5 +268,44 @@ impl Sockets {
             self.open.get_mut(moved).expect("it is open").place = removed.place;
         }
         Some(removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Opens sockets to the only nameserver until they are shared. Returns how many are open.
+    fn fill(sockets: &mut Sockets, now: Instant) -> usize {
+        while sockets.slot(0, now, &mut || 0).is_some_and(|slot| slot.is_new) {}
+        sockets.len()
+    }
+
+    #[test]
+    fn rr21_without_descriptors_half_of_the_sockets_do_for_a_while() {
+        let mut sockets = Sockets::new(1, 100, Ids::default());
+        let begin = Instant::now();
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        assert_eq!(fill(&mut sockets, begin), 100);
+        // As many opens fail as were under way.
+        (0..20).for_each(|_| sockets.handle_out_of_descriptors(begin));
+        let open: Vec<_> = sockets.open.keys().copied().collect();
+        open.into_iter().take(80).for_each(|socket| drop(sockets.remove(socket)));
+        assert_eq!(fill(&mut sockets, after(9)), 50);
+        assert_eq!(fill(&mut sockets, after(10)), 100);
+    }
+
+    #[test]
+    fn rr21_a_few_sockets_are_left_however_often_there_is_no_descriptor() {
+        let mut sockets = Sockets::new(1, 100, Ids::default());
+        let begin = Instant::now();
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        (0..20).for_each(|_| sockets.handle_out_of_descriptors(begin));
+        for (seconds, open) in [(9, 4), (10, 8), (29, 16), (45, 64), (60, 100), (1000, 100)] {
+            assert_eq!(fill(&mut sockets, after(seconds)), open, "after {seconds} s");
+        }
+        let mut single = Sockets::new(1, 1, Ids::default());
+        single.handle_out_of_descriptors(begin);
+        assert_eq!(fill(&mut single, begin), 1);
     }
 }

@@ -55,6 +55,9 @@ impl Stub {
         let Some(entry) = self.sockets.remove(socket) else { return };
         self.count_sockets();
         self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
+        if error == SocketError::OutOfResources {
+            self.sockets.handle_out_of_descriptors(now);
+        }
         for o in entry.outstanding.open() {
             self.servers[entry.server].handle_udp_response(o.sent.number, false, false, now);
             // No descriptor is left for another socket, so an open one is shared.
