@@ -303,6 +303,7 @@ impl ResolverInner {
         let mut changed_to = None;
         self.configuration.refresh(
             now,
+            self.driver.is_forsaken(),
             || self.driver.clock().suspended_for(),
             |config| {
                 changed_to = Some(config.nameservers.clone());

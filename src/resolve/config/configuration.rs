@@ -11,7 +11,9 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::files::{FromFile, fingerprint, read_hosts, read_resolv_conf};
 use super::hosts::Hosts;
-use super::reload::{CHECK_INTERVAL, Fingerprint, MIN_SUSPENSION, Trust, Watch};
+use super::reload::{
+    CHECK_INTERVAL, Fingerprint, MIN_SUSPENSION, Trust, URGENT_CHECK_INTERVAL, Watch,
+};
 use super::resolv_conf::ResolvConf;
 use super::settings::Settings;
 use crate::resolve::diagnostic::Diagnostic;
@@ -84,18 +86,21 @@ impl Configuration {
         self.current.load()
     }
 
-    /// Looks whether the files have changed, if it is time to. `suspended_for` gives for how long
-    /// in all the machine has been suspended. `next_generation` is called with the stub's
-    /// configuration if nameserver state no longer holds.
+    /// Looks whether the files have changed, if it is time to. `is_urgent` is whether no nameserver
+    /// responds. `suspended_for` gives for how long in all the machine has been suspended.
+    /// `next_generation` is called with the stub's configuration if nameserver state no longer
+    /// holds.
     pub(crate) fn refresh(
         self: &Arc<Self>,
         now: Instant,
+        is_urgent: bool,
         suspended_for: impl FnOnce() -> Duration,
         next_generation: impl FnOnce(StubConfig),
     ) {
         let at = millis(now.saturating_duration_since(self.start));
         let due = self.next_check.load(Ordering::Relaxed);
-        if at < due {
+        let interval = if is_urgent { URGENT_CHECK_INTERVAL } else { CHECK_INTERVAL };
+        if at + millis(CHECK_INTERVAL) < due + millis(interval) {
             return;
         }
         // One caller looks; the others use the current configuration.

@@ -10,6 +10,9 @@ use std::time::{Duration, SystemTime};
 /// Go's resolver has the same: after a network change, lookups fail for five seconds at most.
 pub(crate) const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The same while no nameserver responds: the file may be about to be corrected.
+pub(crate) const URGENT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
 /// The shortest suspension of the machine after which nameserver state is reset, since the network
 /// may be another one.
 pub(crate) const MIN_SUSPENSION: Duration = Duration::from_secs(5);

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::clock::BootClock;
@@ -67,6 +68,12 @@ impl DriverHandle {
     /// goes on in the parent, and never ends here; nor does one whose thread was given up.
     pub(crate) fn has_thread(&self, id: LookupId) -> bool {
         id > self.shared().last_orphan()
+    }
+
+    /// Whether no nameserver is in good standing, as far as the thread has told. In a forked child,
+    /// as its parent's thread had told.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        self.shared.original().is_forsaken.load(Ordering::Relaxed)
     }
 
     pub(crate) fn stats(&self) -> Stats {

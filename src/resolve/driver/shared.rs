@@ -1,7 +1,7 @@
 //! What callers and the resolver thread share: the commands, and what wakes the thread.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub(super) struct DriverShared {
     pub(super) cache: Option<Arc<Cache>>,
     pub(super) clock: BootClock,
     pub(super) counters: Arc<Counters>,
+    /// Whether no nameserver is in good standing. It guards no other data.
+    pub(super) is_forsaken: AtomicBool,
     inbox: Mutex<Inbox>,
     /// The process that made it.
     process: ProcessId,
@@ -95,6 +97,7 @@ impl DriverShared {
             cache: cache.map(|options| Arc::new(Cache::new(options.clone()))),
             clock,
             counters: Arc::default(),
+            is_forsaken: AtomicBool::new(false),
             inbox: Mutex::new(Inbox { last_lookup: last_orphan, ..Inbox::default() }),
             process: ProcessId::current(),
             last_orphan: AtomicU64::new(last_orphan.0),

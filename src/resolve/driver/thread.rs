@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -126,6 +127,7 @@ impl ResolverThread {
             if !is_due || self.catch_up(&mut events, now)? {
                 self.core.handle_timeout(now);
             }
+            self.shared.is_forsaken.store(self.core.is_forsaken(), Ordering::Relaxed);
             self.carry_out(now);
             self.fire_wakes();
             self.wait(&mut events, now)?;

@@ -74,3 +74,24 @@ fn die_and_live_on(resolver: &Resolver, life: u64) {
     assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))), "{results:?}");
     assert_eq!(resolver.stats().open_sockets, 0, "and those of the next one are closed");
 }
+
+#[test]
+fn rr23_a_resolver_whose_nameservers_do_not_respond_looks_at_its_files_soon() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let addr = socket.local_addr().unwrap();
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .nameservers([addr])
+        .timeout(Duration::from_millis(300))
+        .cache(None)
+        .build();
+    let options = LookupOptions::default().family(AddressFamily::Ipv4);
+    let end = || resolver.lookup_with("www.test:80", &options).into_blocking_iter().last();
+    drop(socket);
+    assert!(matches!(end(), Some(LookupResult::End(Err(_)))));
+    assert!(resolver.inner.driver.is_forsaken());
+    let socket = UdpSocket::bind(addr).unwrap();
+    std::thread::spawn(move || serve(&socket));
+    assert_eq!(end(), Some(LookupResult::End(Ok(()))));
+    assert!(!resolver.inner.driver.is_forsaken());
+}

@@ -2,8 +2,10 @@
 //!
 //! When resolv.conf has changed, or the machine was suspended, what was learnt of the nameservers
 //! no longer holds: a new [`Stub`] takes the lookups from then on, with new connections and an
-//! empty cache. The retired one finishes the lookups that it has. Questions are coalesced within a
-//! generation only, so no answer of an earlier configuration reaches a lookup of a later one.
+//! empty cache. Lookups that wait for their first answer move to it, within the time that they
+//! have: the nameservers they asked may be why the file was changed. The retired stub finishes the
+//! others. Questions are coalesced within a generation only, so no answer of an earlier
+//! configuration reaches a lookup of a later one.
 
 use std::time::Instant;
 
@@ -28,11 +30,21 @@ impl Generations {
         Self { current: first, retired: Vec::new() }
     }
 
-    /// Retires the current stub; `next` takes the lookups from now on.
+    /// Retires the current stub; `next` takes the lookups from now on, and those that have no
+    /// answer yet.
     pub(crate) fn handle_next(&mut self, next: Stub, now: Instant) {
         let mut last = std::mem::replace(&mut self.current, next);
+        let unanswered = last.take_unanswered(now);
         last.handle_retired(now);
         self.retired.push(last);
+        for (id, entry) in unanswered {
+            self.current.handle_moved(id, entry, now);
+        }
+    }
+
+    /// Whether no nameserver of the current configuration is in good standing.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        self.current.is_forsaken()
     }
 
     /// Whether a socket is in use; if not, it is to be closed by a transmit.

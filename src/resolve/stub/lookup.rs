@@ -203,6 +203,25 @@ impl Lookup {
         }
     }
 
+    /// Whether the current candidate has had no answer.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        use FamilyState::{Asked, NotWanted, ToAsk};
+        let is_open = |family: &FamilyState| matches!(family, NotWanted | ToAsk(_) | Asked);
+        !self.has_ended && self.families.iter().all(is_open)
+    }
+
+    /// Asks for the current candidate anew: its aliases were those of other nameservers.
+    pub(crate) fn restart_candidate(&mut self) {
+        let Some(candidate) = &self.candidate else { return };
+        let name = QueryName::from(candidate);
+        for family in &mut self.families {
+            if *family != FamilyState::NotWanted {
+                *family = FamilyState::ToAsk(name.clone());
+            }
+        }
+        self.alias_links = [0; 2];
+    }
+
     /// The candidate's deadline has passed: the questions that are not settled have failed.
     /// `nameserver_is_proven` is whether any nameserver is known to work.
     pub(crate) fn handle_candidate_overdue(
@@ -390,15 +409,9 @@ impl Lookup {
         let Some(candidate) = self.candidates.as_mut().and_then(Iterator::next) else {
             return false;
         };
-        let name = QueryName::from(&candidate);
-        for family in &mut self.families {
-            if *family != FamilyState::NotWanted {
-                *family = FamilyState::ToAsk(name.clone());
-            }
-        }
         self.candidate = Some(candidate);
         self.candidate_number += 1;
-        self.alias_links = [0; 2];
+        self.restart_candidate();
         true
     }
 

@@ -260,6 +260,42 @@ impl Stub {
         self.sockets.get(id).is_some() || self.connections.contains_key(&id)
     }
 
+    /// Whether no nameserver is in good standing: all have been silent, or failing, lately.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        !self.servers.iter().any(Nameserver::is_in_good_standing)
+    }
+
+    /// Takes out the lookups that have had no answer about the name that they ask for.
+    fn take_unanswered(&mut self, now: Instant) -> Vec<(LookupId, LookupEntry)> {
+        let is_unanswered = |entry: &LookupEntry| entry.lookup.is_unanswered();
+        let ids = self.lookups.iter().filter(|(_, entry)| is_unanswered(entry)).map(|(&id, _)| id);
+        let mut ids: Vec<_> = ids.collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| Some((id, self.take_lookup(id, now)?))).collect()
+    }
+
+    /// Takes a lookup over from a stub that retires. It asks for its name anew, and keeps its
+    /// deadlines.
+    fn handle_moved(&mut self, id: LookupId, mut entry: LookupEntry, now: Instant) {
+        entry.lookup.restart_candidate();
+        entry.first_server = self.next_first_server();
+        if let Some(deadline) = entry.deadline {
+            self.timers.insert((deadline, Timer::Lookup(id)));
+        }
+        self.lookups.insert(id, entry);
+        self.pending_lookups.set(self.lookups.len());
+        self.advance_lookup(id, now);
+    }
+
+    /// The nameserver that a new lookup starts with.
+    fn next_first_server(&mut self) -> usize {
+        let first = self.rotation;
+        if self.config.rotate {
+            self.rotation = (self.rotation + 1) % self.servers.len().max(1);
+        }
+        first
+    }
+
     /// Retires this stub: another one takes the new lookups. This one finishes the lookups that it
     /// has, without a cache.
     pub(crate) fn handle_retired(&mut self, now: Instant) {
@@ -284,10 +320,10 @@ impl Stub {
         deadline: Option<Instant>,
         now: Instant,
     ) {
-        let has_ended = lookup.has_ended;
+        let first_server = if lookup.has_ended { 0 } else { self.next_first_server() };
         let entry = LookupEntry {
             lookup,
-            first_server: self.rotation,
+            first_server,
             waits_for: [None; MAX_QUESTIONS],
             deadline,
             is_ready: false,
@@ -297,9 +333,6 @@ impl Stub {
             paused: Vec::new(),
             paused_until: None,
         };
-        if self.config.rotate && !has_ended {
-            self.rotation = (self.rotation + 1) % self.servers.len().max(1);
-        }
         self.lookups.insert(id, entry);
         self.pending_lookups.set(self.lookups.len());
         add(&self.counters.lookups);
@@ -321,13 +354,18 @@ impl Stub {
     /// Removes a lookup, because it was dropped or its `End` was delivered. Questions without
     /// another subscriber are abandoned.
     pub(crate) fn handle_gone(&mut self, id: LookupId, now: Instant) {
+        drop(self.take_lookup(id, now));
+    }
+
+    /// Takes a lookup out, with everything that is held for it.
+    fn take_lookup(&mut self, id: LookupId, now: Instant) -> Option<LookupEntry> {
         self.unsubscribe(id, now);
-        if let Some(entry) = self.lookups.remove(&id) {
-            self.pending_lookups.set(self.lookups.len());
-            self.move_timer(Timer::Lookup(id), entry.deadline, None);
-            self.move_timer(Timer::Candidate(id), entry.candidate_timer, None);
-            self.move_timer(Timer::Pause(id), entry.paused_until, None);
-        }
+        let mut entry = self.lookups.remove(&id)?;
+        self.pending_lookups.set(self.lookups.len());
+        self.move_timer(Timer::Lookup(id), entry.deadline, None);
+        self.move_timer(Timer::Candidate(id), entry.candidate_timer.take(), None);
+        self.move_timer(Timer::Pause(id), entry.paused_until.take(), None);
+        Some(entry)
     }
 
     /// Does what is due at `now`, or a turn's share of it: then

@@ -62,10 +62,14 @@ impl Machine {
     }
 
     fn look_after_sleep(&self, seconds: u64, suspended_for: u64) -> Option<Vec<String>> {
-        let now = self.start + Duration::from_secs(seconds);
+        self.look_at(Duration::from_secs(seconds), false, suspended_for)
+    }
+
+    fn look_at(&self, after: Duration, is_urgent: bool, suspended_for: u64) -> Option<Vec<String>> {
         let mut nameservers = None;
         self.configuration.refresh(
-            now,
+            self.start + after,
+            is_urgent,
             || Duration::from_secs(suspended_for),
             |config| {
                 nameservers = Some(config.nameservers.iter().map(ToString::to_string).collect());
@@ -322,6 +326,20 @@ fn rr18_no_nameserver_is_a_diagnostic_unless_the_builder_has_one() {
     assert_eq!(text(&Machine::new(Some("search example\n"), None)), expected, "none in the file");
     let nameservers = vec!["192.0.2.1:53".parse().unwrap()];
     assert_eq!(text(&Machine::with(nameservers, None, None)), [""; 0], "one of the builder");
+}
+
+/// The file is likely to be corrected soon, and each look may be the one that finds it so.
+#[test]
+fn rr23_while_no_nameserver_responds_the_next_look_is_due_soon() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    let look = |millis, is_urgent| machine.look_at(Duration::from_millis(millis), is_urgent, 0);
+    machine.write("resolv.conf", "nameserver 192.0.2.2\n");
+    assert_eq!(look(4999, false), None, "all is well");
+    assert_eq!(look(499, true), None, "too soon");
+    assert_eq!(look(500, true), Some(vec!["192.0.2.2:53".to_owned()]));
+    machine.write("resolv.conf", "nameserver 192.0.2.3\n");
+    assert_eq!(look(999, true), None, "too soon after the last");
+    assert_eq!(look(1000, true), Some(vec!["192.0.2.3:53".to_owned()]));
 }
 
 /// An interface that was made again has another index under the same name.

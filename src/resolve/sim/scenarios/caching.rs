@@ -77,22 +77,52 @@ fn cc05_a_new_generation_starts_with_an_empty_cache_and_its_own_nameservers() {
     Scenario { config: "cache", servers, steps, results, queries }.check();
 }
 
-/// And nothing that they bring is there for those who come after.
+/// One that has had an answer. And nothing that it brings is there for those who come after.
 #[test]
 fn cc05_lookups_under_way_finish_as_they_were() {
     let servers = &[
-        "a.x * -> delay 50ms, nxdomain; * * -> delay 50ms, answer 192.0.2.1",
-        "* * -> answer 192.0.2.2",
+        "* AAAA -> answer 2001:db8::1; * A -> delay 50ms, answer 192.0.2.1",
+        "* AAAA -> answer 2001:db8::2; * A -> answer 192.0.2.2",
     ];
-    let steps = &["0 next 1", "10 lookup a", "20 next 2", "30 lookup a", "500 lookup a"];
+    let steps = &["0 next 1", "10 lookup a both", "20 next 2", "30 lookup a both", "500 lookup a"];
     let results = &[
-        "192.0.2.1@110 =a@110 ok@110",
-        "192.0.2.2@31 =a.x@31 ok@31",
-        "192.0.2.2@500 =a.x@500 ok@500",
+        "2001:db8::1@11 =a@11 192.0.2.1@60 ok@60",
+        "2001:db8::2@31 =a@31 192.0.2.2@31 ok@31",
+        "192.0.2.2@500 =a@500 ok@500",
     ];
-    let queries = "10 ns1 a.x A, 30 ns2 a.x A, 60 ns1 a A";
-    let config = "cache; search x";
-    Scenario { config, servers, steps, results, queries }.check();
+    Scenario { config: "cache", servers, steps, results, ..SCENARIO }.check();
+}
+
+/// The nameservers that they wait for may be why the configuration was changed.
+#[test]
+fn rr23_lookups_without_an_answer_start_again_under_the_new_configuration() {
+    let servers = &["* * -> drop", "* * -> answer 192.0.2.2"];
+    let steps = &["0 next 1", "10 lookup a", "15 lookup b timeout 400", "1000 next 2"];
+    let results = &["192.0.2.2@1001 =a@1001 ok@1001", "Timeout@415"];
+    Scenario { config: "cache", servers, steps, results, ..SCENARIO }.check();
+}
+
+/// Within the time that they have.
+#[test]
+fn rr23_a_lookup_that_moves_keeps_its_deadlines() {
+    let servers = &["* * -> drop", "* * -> drop"];
+    let steps = &["0 next 1", "0 lookup a", "0 lookup b timeout 3000", "2000 next 2"];
+    let results = &["Timeout@5000", "Timeout@3000"];
+    Scenario { servers, steps, results, ..SCENARIO }.check();
+}
+
+/// It asks for the candidate that it was at, from the start of its aliases, and lookups of the same
+/// name share one question again.
+#[test]
+fn rr23_a_lookup_that_moves_asks_for_its_candidate_anew() {
+    let servers = &[
+        "a.x * -> nxdomain; a.y * -> answer cname c.y; * * -> drop",
+        "a.y * -> answer 192.0.2.2; * * -> answer 192.0.2.9",
+    ];
+    let steps = &["0 next 1", "0 lookup a", "0 lookup a", "100 next 2"];
+    let results = &["192.0.2.2@101 =a.y@101 ok@101"; 2];
+    let queries = "0 ns1 a.x A, 1 ns1 a.y A, 2 ns1 c.y A, 100 ns2 a.y A";
+    Scenario { config: "search x y", servers, steps, results, queries }.check();
 }
 
 #[test]
