@@ -15,10 +15,11 @@ use crate::HostName;
 /// What is not set comes from the files and the environment: `/etc/resolv.conf` with `RES_OPTIONS`
 /// and `LOCALDOMAIN`, and `/etc/hosts`. A setting made here takes precedence over them.
 ///
-/// The files are read again when they have changed: once in five seconds, a lookup looks. A changed
-/// resolv.conf empties the cache and resets nameserver state; lookups that have started finish with
-/// the configuration they started with. A file that is empty or half written takes effect at the
-/// second look; until then the previous contents hold. A file that names an interface, and a
+/// The files are read again when they have changed: once in five seconds, or in half a second while
+/// no nameserver responds, a lookup looks. A changed resolv.conf empties the cache and resets
+/// nameserver state; lookups that have had an answer finish with the configuration they started
+/// with, the others start again under the new one. A file that is empty or half written takes effect
+/// at the second look; until then the previous contents hold. A file that names an interface, and a
 /// resolv.conf without a search list, also change with the interfaces or the host name of the
 /// machine (not a hosts file over 64 KiB).
 ///
