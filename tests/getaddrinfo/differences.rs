@@ -174,6 +174,27 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         names: "hosted.localhost.",
         why: "what the hosts file says, with a final dot too, where Unbound says loopback",
     },
+    Difference {
+        settings: &["recursive", "authoritative", "kubernetes", "troubled"],
+        ours: NoAddress,
+        theirs: Addresses,
+        names: "link-local.names.test*",
+        why: "a link-local address without a zone is none that a connection can be made to",
+    },
+    Difference {
+        settings: &["recursive", "authoritative"],
+        ours: NoAddress,
+        theirs: Addresses,
+        names: "link-local",
+        why: "the same, below the search list",
+    },
+    Difference {
+        settings: &["troubled"],
+        ours: Temporary,
+        theirs: Addresses,
+        names: "link-local link-local.names.test",
+        why: "the same, and below a suffix that failed it may have one",
+    },
     // Aliases.
     Difference {
         settings: &["authoritative"],
