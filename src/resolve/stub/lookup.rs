@@ -295,17 +295,15 @@ impl Lookup {
     ) -> FamilyState {
         match &answer.outcome {
             Outcome::Addresses(addresses) => {
-                let mut usable =
-                    addresses.iter().copied().filter(|&ip| !is_link_local(ip)).peekable();
-                if usable.peek().is_none() {
-                    return FamilyState::NoData;
-                }
-                let (port, before) = (self.port, self.results.len());
-                let allowed = usable.filter(|&ip| self.policy.lets_through(ip, &mut self.denied));
+                let (port, before, denied_before) = (self.port, self.results.len(), self.denied);
+                let allowed =
+                    addresses.iter().filter(|&&ip| self.policy.lets_through(ip, &mut self.denied));
+                let usable = allowed.filter(|&&ip| !is_link_local(ip));
                 self.results
-                    .extend(allowed.map(|ip| LookupResult::Address(SocketAddr::new(ip, port))));
+                    .extend(usable.map(|&ip| LookupResult::Address(SocketAddr::new(ip, port))));
                 if self.results.len() == before {
-                    return FamilyState::Denied;
+                    let is_denied = self.denied != denied_before;
+                    return if is_denied { FamilyState::Denied } else { FamilyState::NoData };
                 }
                 if !self.has_canonical {
                     self.has_canonical = true;

@@ -191,4 +191,7 @@ fn rr19_a_link_local_address_is_skipped_and_counted() {
     let results = &["2001:db8::1@1 =www.example@1 169.254.0.1@1 ok@1", "NoAddress@11"];
     let world = Scenario { servers, steps, results, ..SCENARIO }.check();
     assert_eq!(world.stats().link_local, 2);
+    // A policy that denies it has the first word.
+    let results = &["2001:db8::1@1 =www.example@1 169.254.0.1@1 ok@1", "PolicyDenied@11"];
+    Scenario { config: "deny fe80::/10", servers, steps, results, ..SCENARIO }.check();
 }
