@@ -219,6 +219,18 @@ mod tests {
         }
     }
 
+    /// The same addresses exist on each link.
+    #[test]
+    fn at10_each_zone_has_its_own_source() {
+        let sources = SourceCache::default();
+        for scope in [1, 2] {
+            let answer: SocketAddr = (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, scope), 1).into();
+            let destination = format!("[fe80::9%{scope}]:80").parse().unwrap();
+            let source = sources.towards_by(destination, Instant::now(), || Ok(answer));
+            assert_eq!(source, Some(SourceAddress::new(answer.ip())), "zone {scope}");
+        }
+    }
+
     /// As in a child that was forked off while another thread had the lock.
     #[test]
     fn at01_a_table_that_is_held_for_good_is_done_without() {

@@ -177,7 +177,7 @@ mod unix {
     /// in another.
     fn first_use(random: &mut Random, seed: u64) {
         for round in 0..FIRST_USES {
-            let spins = random.below(0..30_000);
+            let spins = random.below(0..6_000);
             let began = Instant::now();
             // SAFETY: no other thread runs yet.
             match unsafe { fork() }.expect("a child") {

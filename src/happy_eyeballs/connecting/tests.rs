@@ -217,6 +217,23 @@ fn he56_drop_closes_every_attempt() {
     });
 }
 
+/// The caller may keep the future for a while.
+#[test]
+fn at10_with_the_winner_the_lookup_ends_and_the_losers_are_closed() {
+    virtual_time(async {
+        let lookup_lives = Rc::new(());
+        let of_lookup = Rc::clone(&lookup_lives);
+        let lookup = results("6a@0 4a@0").inspect(move |_| drop(Rc::clone(&of_lookup)));
+        let script = Script::new("6a=hang 4a=ok+5", ConnectOptions::default());
+        let open = Rc::clone(&script.open);
+        let mut driver = std::pin::pin!(Driver::new(lookup, script));
+        let won = std::future::poll_fn(|cx| driver.as_mut().poll(cx)).await;
+        assert_eq!(Rc::strong_count(&lookup_lives), 1, "the lookup is dropped");
+        drop(won.expect("4a wins"));
+        assert_eq!(open.get(), 0, "6a is closed");
+    });
+}
+
 /// A stream that is always ready shares its thread with others, and its addresses end.
 #[test]
 fn an_endless_stream_does_not_hold_the_thread() {

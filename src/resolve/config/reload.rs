@@ -153,6 +153,18 @@ mod tests {
         assert_eq!(look(&mut watch, &file(20, 2), true), Some(Trust::Believed));
     }
 
+    /// Each doubt is about one change: the next one is doubted anew.
+    #[test]
+    fn at10_what_was_believed_leaves_no_doubt() {
+        let mut watch = Watch::new(file(10, 1));
+        for inode in [2, 4] {
+            assert_eq!(look(&mut watch, &Fingerprint::Missing, false), Some(Trust::Doubted));
+            assert_eq!(look(&mut watch, &file(10, inode), true), Some(Trust::Believed));
+            assert_eq!(look(&mut watch, &file(0, inode), false), Some(Trust::Doubted));
+            assert_eq!(look(&mut watch, &file(0, inode), false), Some(Trust::Believed));
+        }
+    }
+
     #[test]
     fn ho14_a_file_that_grows_while_it_is_read_is_read_again() {
         let mut watch = Watch::new(file(10, 1));

@@ -341,3 +341,6 @@ impl Drop for Life {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -274,6 +274,7 @@ impl Checks {
 
     fn audit(stub: &Stub) {
         assert_eq!(stub.holdings().timers, stub.timers_in_use(), "timers, and what they are for");
+        assert!(!stub.forgets_questions(), "questions are postponed for ever");
         let open = stub.open_questions();
         let distinct: HashSet<_> = open.iter().collect();
         assert_eq!(open.len(), distinct.len(), "an identical question is in flight twice");

@@ -89,6 +89,11 @@ impl Stub {
         lookups.chain(queries).chain(connections).chain(lines).flatten().count()
     }
 
+    /// Whether lookups have postponed questions without a time at which they are asked.
+    pub(crate) fn forgets_questions(&self) -> bool {
+        self.lookups.values().any(|entry| !entry.paused.is_empty() && entry.paused_until.is_none())
+    }
+
     /// The query in flight that asks this question. The name is in wire form.
     pub(crate) fn query_in_flight(&self, name: &[u8], record_type: RecordType) -> Option<u64> {
         let name = QueryName::of_wire(name);

@@ -340,6 +340,19 @@ mod tests {
         assert!(server.speaks_edns(now + EDNS_DISABLED_PERIOD));
     }
 
+    /// It was reconfigured, or another machine answers under its address.
+    #[test]
+    fn at10_a_nameserver_that_refuses_edns_does_not_know_it_any_more() {
+        let (mut server, now) = (nameserver(), Instant::now());
+        server.handle_response(Some(Duration::from_millis(1)), true);
+        assert!(server.knows_edns());
+        server.handle_answer_without_edns(true, now);
+        assert!(!server.knows_edns());
+        let later = now + EDNS_DISABLED_PERIOD;
+        server.handle_answer_without_edns(false, later);
+        assert!(!server.speaks_edns(later), "silence is a sign again");
+    }
+
     #[test]
     fn silence_after_edns_is_blamed_on_edns_only_if_it_never_worked() {
         let (mut server, now) = (nameserver(), Instant::now());

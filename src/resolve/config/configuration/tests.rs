@@ -328,6 +328,34 @@ fn rr18_no_nameserver_is_a_diagnostic_unless_the_builder_has_one() {
     assert_eq!(text(&Machine::with(nameservers, None, None)), [""; 0], "one of the builder");
 }
 
+/// It was a directory, as a mount makes of a file that is missing.
+#[test]
+fn at10_a_file_that_is_well_again_has_no_diagnostic() {
+    for file in ["hosts", "resolv.conf"] {
+        let machine = Machine::new(Some("nameserver 192.0.2.1\n"), Some("192.0.2.1 www\n"));
+        fs::remove_file(machine.dir.join(file)).unwrap();
+        fs::create_dir(machine.dir.join(file)).unwrap();
+        let settings = Settings {
+            resolv_conf: Some(machine.dir.join("resolv.conf")),
+            hosts: Some(machine.dir.join("hosts")),
+            ..Settings::default()
+        };
+        let (configuration, _) = Configuration::new(settings, machine.start);
+        let configuration = Arc::new(configuration);
+        let is_well = || configuration.current().diagnostics.is_empty();
+        assert!(!is_well(), "{file}");
+        fs::remove_dir(machine.dir.join(file)).unwrap();
+        machine.write(file, if file == "hosts" { "192.0.2.2 www\n" } else { "nameserver ::1\n" });
+        configuration.refresh(
+            machine.start + Duration::from_secs(5),
+            false,
+            || Duration::ZERO,
+            |_| {},
+        );
+        assert!(is_well(), "{file}: {:?}", configuration.current().diagnostics);
+    }
+}
+
 /// The file is likely to be corrected soon, and each look may be the one that finds it so.
 #[test]
 fn rr23_while_no_nameserver_responds_the_next_look_is_due_soon() {

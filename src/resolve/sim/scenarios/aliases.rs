@@ -73,6 +73,22 @@ fn rr09_links_count_in_one_response_and_over_several() {
     }
 }
 
+/// Each candidate name has its own aliases.
+#[test]
+fn at10_the_links_of_one_candidate_do_not_count_for_the_next() {
+    let mut script = String::new();
+    for (name, last) in [("www.a", "nxdomain"), ("www.b", "answer 192.0.2.1")] {
+        script += &format!("{name} A -> answer cname {name}1;");
+        for n in 1..16 {
+            script += &format!("{name}{n} A -> answer cname {name}{};", n + 1);
+        }
+        script += &format!("{name}16 A -> {last};");
+    }
+    let steps = &["0 lookup www"];
+    let results = &["192.0.2.1@34 =www.b16@34 ok@34"];
+    Scenario { config: "search a b", servers: &[&script], steps, results, ..SCENARIO }.check();
+}
+
 #[test]
 fn cn05_an_alias_in_one_family_and_an_address_in_the_other() {
     let servers = &["www.example AAAA -> answer cname web.example;

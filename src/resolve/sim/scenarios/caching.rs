@@ -1,6 +1,7 @@
 //! Answers that are kept, shared and refreshed, and what ends them.
 
 use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries, results};
+use crate::resolve::stub::Stub;
 
 const BOTH: &str = "* * -> answer 192.0.2.1 2001:db8::1";
 
@@ -100,6 +101,32 @@ fn rr23_lookups_without_an_answer_start_again_under_the_new_configuration() {
     let steps = &["0 next 1", "10 lookup a", "15 lookup b timeout 400", "1000 next 2"];
     let results = &["192.0.2.2@1001 =a@1001 ok@1001", "Timeout@415"];
     Scenario { config: "cache", servers, steps, results, ..SCENARIO }.check();
+}
+
+/// The second lookup waits to ask again, as the first one's time was over before its own. Where it
+/// asks anew, it has nothing to ask again.
+#[test]
+fn at10_a_lookup_that_moves_leaves_behind_what_it_had_postponed() {
+    let servers = &["* * -> drop", "* * -> drop"];
+    let steps = &["0 next 1", "0 lookup a", "3000 lookup a", "5500 next 2"];
+    let mut world = Scenario { config: "cache", servers, steps, ..SCENARIO }.start();
+    world.run_until(std::time::Duration::from_millis(5400));
+    assert_eq!(world.core.holdings().queries, 0, "it waits");
+    world.run_until(std::time::Duration::from_millis(5600));
+    assert_eq!(world.core.holdings().queries, 1);
+    assert!(!world.core.all().any(Stub::forgets_questions));
+}
+
+/// It has nothing left to do.
+#[test]
+fn at10_a_stub_that_has_finished_is_dropped() {
+    let steps: Vec<_> = (0..50).map(|n| format!("{} next 1", n * 100)).collect();
+    let lookups: Vec<_> = (0..50).map(|n| format!("{} lookup n{n}.example", n * 100)).collect();
+    let steps: Vec<_> = steps.iter().chain(&lookups).map(String::as_str).collect();
+    let servers = &["* * -> delay 20ms, answer 192.0.2.1"];
+    let world = Scenario { servers, steps: &steps, ..SCENARIO }.check();
+    let generations = world.core.all().count();
+    assert!(generations <= 2, "{generations} of 51 are there");
 }
 
 /// Within the time that they have.
