@@ -18,9 +18,12 @@ use crate::zone::parse_scoped_ip;
 ///
 /// A text that some programs read as an address is refused: an IP address, and any other text whose
 /// last label is a number (`0177.0.0.1`, `127.1`, `2130706433`, `1.2.3.4.`). Programs disagree on
-/// what such a text means: one would check one address, and another connect to a different one. The
-/// one exception is the canonical name that a lookup of an IP literal yields: it is the text of
-/// that address, and a lookup of it yields the address again, without a nameserver.
+/// what such a text means: one would check one address, and another connect to a different one.
+///
+/// There are two exceptions, both made by lookups. The canonical name of an IP literal is the text
+/// of that address, and a lookup of it yields the address again, without a nameserver. And a text
+/// that ends in a number and that no program reads as an address (`node.1`, `857482910374`) is a
+/// name if the hosts file has it: a [`Target`](crate::Target) may have it, and it is never sent.
 ///
 /// A name that starts with a hyphen is refused, as glibc does: passed on to another program, it
 /// would be one of its options. That holds for names in responses too: such a name is never a
@@ -84,6 +87,23 @@ impl HostName {
         Self(text.into())
     }
 
+    /// Makes a name of a text that [`check_in_hosts`] has accepted.
+    pub(crate) fn from_hosts(text: &str) -> Self {
+        debug_assert_eq!(check_in_hosts(text.as_bytes()), Ok(()), "{text:?} was not checked");
+        Self(text.into())
+    }
+
+    /// Parses a name that a nameserver or the hosts file alone may have.
+    pub(crate) fn parse_in_hosts(text: &str) -> Result<Self, NameError> {
+        check_in_hosts(text.as_bytes())?;
+        Ok(Self(text.into()))
+    }
+
+    /// Returns whether the hosts file alone may have this name: it ends in a number.
+    pub(crate) fn is_of_hosts_alone(&self) -> bool {
+        ends_in_number(self.without_final_dot().as_bytes())
+    }
+
     /// Makes the canonical name of a lookup of an IP literal: the text of the address, with its
     /// scope id (0: none). No other value of this type is an address.
     pub(crate) fn of_literal(ip: IpAddr, scope: u32) -> Self {
@@ -93,7 +113,7 @@ impl HostName {
     /// Returns the address and its scope id if this is an IP literal
     /// ([`of_literal`](Self::of_literal)).
     pub(crate) fn as_literal(&self) -> Option<(IpAddr, u32)> {
-        // No name ends in a number or has a colon.
+        // Of the names, some of the hosts file end in a number, and none has a colon.
         let may_be = self.0.ends_with(|last: char| last.is_ascii_digit()) || self.0.contains(':');
         if may_be { parse_scoped_ip(&self.0, &|_| None).ok() } else { None }
     }
@@ -162,6 +182,44 @@ pub(crate) fn check(text: &[u8]) -> Result<(), NameError> {
         return Err(NameError::LeadingHyphen);
     }
     Ok(())
+}
+
+/// Checks that `text` is a name that the hosts file may have: a valid [`HostName`], or one that ends
+/// in a number and that no program reads as an address.
+pub(crate) fn check_in_hosts(text: &[u8]) -> Result<(), NameError> {
+    match check(text) {
+        Err(NameError::AmbiguousNumeric) if !text.starts_with(b"-") && !is_legacy_address(text) => {
+            Ok(())
+        }
+        checked => checked,
+    }
+}
+
+/// Returns whether some program reads `text` as an IPv4 address: one to four numbers, the last of
+/// which fills the octets that are left (`inet_aton(3)`, WHATWG URL Standard section 3.5).
+fn is_legacy_address(text: &[u8]) -> bool {
+    let text = text.strip_suffix(b".").unwrap_or(text);
+    let numbers = text.split(|&byte| byte == b'.');
+    let count = numbers.clone().count();
+    count <= 4
+        && numbers.zip(1..).all(|(number, place)| {
+            let octets = if place == count { 5 - count } else { 1 };
+            legacy_number(number).is_some_and(|value| value >> (8 * octets) == 0)
+        })
+}
+
+/// The value of a number as `inet_aton(3)` reads it: hexadecimal, octal or decimal. Digits after a
+/// zero that are not octal are taken as decimal, as some programs do.
+fn legacy_number(text: &[u8]) -> Option<u64> {
+    let (digits, radix) = match text {
+        [b'0', b'x' | b'X', hex @ ..] => (hex, 16),
+        [b'0', octal @ ..] if octal.iter().all(|digit| (b'0'..=b'7').contains(digit)) => (octal, 8),
+        _ => (text, 10),
+    };
+    digits.iter().try_fold(0_u64, |value, &digit| {
+        let digit = char::from(digit).to_digit(radix)?;
+        Some(value.saturating_mul(radix.into()).saturating_add(digit.into()))
+    })
 }
 
 fn is_address(text: &[u8]) -> bool {
@@ -296,8 +354,8 @@ pub enum NameError {
     /// The text is an IP address.
     #[error("the host name is an IP address")]
     IpAddress,
-    /// The last label is a number, and the text is not an IPv4 address of four decimal numbers
-    /// without leading zeros.
+    /// The last label is a number, and the text is neither an IPv4 address of four decimal numbers
+    /// without leading zeros nor a name of the hosts file.
     #[error("the host name ends in a number, but is not an IPv4 address in dotted decimal")]
     AmbiguousNumeric,
 }

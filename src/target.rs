@@ -23,7 +23,9 @@ use crate::{HostName, NameError};
 /// 9844); the name is converted to its scope id once, when the text is parsed. In a pair such as
 /// `("::1", 443)` the brackets are optional.
 ///
-/// Blanks, octal numbers and short forms of IPv4 addresses are refused (see [`HostName`]). An IPv6
+/// Blanks, octal numbers and short forms of IPv4 addresses are refused (see [`HostName`]). A name
+/// that ends in a number but is no address to any program, such as `node.1`, is refused by the
+/// lookup, unless the hosts file has it. An IPv6
 /// address with a port needs brackets: without them, `2001:db8::1:443` is an address and no port.
 ///
 /// # Examples
@@ -103,7 +105,7 @@ impl Host {
             None => {
                 return match text.parse() {
                     Ok(ip) => Ok(Self::Ipv4(ip)),
-                    Err(_) => Ok(Self::Name(text.parse()?)),
+                    Err(_) => Ok(Self::Name(HostName::parse_in_hosts(text)?)),
                 };
             }
         };

@@ -351,6 +351,12 @@ async fn a_target_that_is_none_is_refused_before_anything_is_sent() {
     for (target, line) in [
         ("example.com", "no target to connect to: the port is missing"),
         ("example.com:70000", "no target to connect to: the port is not a number from 0 to 65535"),
+        // Of such a name it depends on the hosts file.
+        (
+            "none.857482910374:80",
+            "no target to connect to: the host name ends in a number, but is not an IPv4 address in \
+             dotted decimal",
+        ),
     ] {
         let error = outrace::connect(target).await.unwrap_err();
         assert!(error.is_invalid_target(), "{target}");

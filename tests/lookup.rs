@@ -241,3 +241,30 @@ async fn no_aaaa_is_about_nameservers_and_not_about_the_hosts_file() {
     let queries = nameserver.journal().queries();
     assert!(queries.len() == 1 && queries[0].asks("www.example.test.", "A"), "{queries:?}");
 }
+
+/// The digits of a container's id may all be decimal.
+#[tokio::test]
+async fn rr13_a_name_of_digits_is_looked_up_in_the_hosts_file_and_nowhere_else() {
+    let hosts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("digits.hosts");
+    fs::write(&hosts, "192.0.2.7 857482910374 node.1\n").expect("a directory to write to");
+    let nameserver = Nameserver::start("* * -> answer 192.0.2.66");
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .hosts(hosts)
+        .search(["example.test".parse().unwrap()])
+        .nameservers([nameserver.addr()])
+        .build();
+    for name in ["857482910374", "node.1"] {
+        let results = all(resolver.lookup((name, 80))).await;
+        let [first, LookupResult::CanonicalName(name), LookupResult::End(Ok(()))] = &results[..]
+        else {
+            panic!("{results:?}")
+        };
+        assert_eq!((first, name.as_str()), (&address("192.0.2.7:80"), "857482910374"));
+        assert_eq!(all(resolver.lookup((name, 80))).await, results, "it can be looked up again");
+    }
+    let results = all(resolver.lookup("node.2:80")).await;
+    let [LookupResult::End(Err(error))] = &results[..] else { panic!("{results:?}") };
+    assert!(matches!(error.kind(), LookupErrorKind::InvalidTarget(_)), "{error}");
+    assert!(nameserver.journal().queries().is_empty());
+}

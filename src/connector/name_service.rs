@@ -45,7 +45,7 @@ impl Service<Name> for Resolver {
 
 /// Looks up a host without a port.
 pub(super) fn lookup_host(resolver: &Resolver, host: &str) -> LookupStream {
-    let target = host.parse::<HostName>().map(Target::from).map_err(TargetError::from);
+    let target = HostName::parse_in_hosts(host).map(Target::from).map_err(TargetError::from);
     resolver.lookup_with(Parsed(target), &LookupOptions::default())
 }
 

@@ -249,7 +249,13 @@ impl ConnectError {
                 return match self.0.end {
                     End::InvalidTarget(cause) => write!(f, "no target to connect to: {cause}"),
                     End::InvalidUri(cause) => write!(f, "no target to connect to: {cause}"),
-                    End::Lost | End::TimedOut => f.write_str("no target to connect to"),
+                    End::Lost | End::TimedOut => {
+                        f.write_str("no target to connect to")?;
+                        match self.lookup_error().map(LookupError::kind) {
+                            Some(LookupErrorKind::InvalidTarget(cause)) => write!(f, ": {cause}"),
+                            _ => Ok(()),
+                        }
+                    }
                 };
             }
             ConnectErrorKind::NoAddress => return f.write_str("the results held no address"),

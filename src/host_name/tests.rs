@@ -142,6 +142,62 @@ fn nv07_what_may_be_an_address_is_no_name() {
 }
 
 #[test]
+fn rr13_a_name_of_hosts_may_end_in_a_number_unless_a_program_reads_it_as_an_address() {
+    for text in [
+        "857482910374",
+        "node.1",
+        "node.1.",
+        "example.0x1F",
+        "_.1",
+        "1.2.3.4.5",
+        "256.0.0.1",
+        "1.2.3.256",
+        "1.256.3",
+        "4294967296",
+        "040000000000",
+        "0x100000000",
+        "99999999999999999999999999",
+        "1.2.3.0x100",
+        "a.1b",
+    ] {
+        assert_eq!(HostName::parse_in_hosts(text).unwrap().as_str(), text);
+    }
+    // What inet_aton reads, and what readers that take octal for decimal do.
+    for text in [
+        "0",
+        "00",
+        "0x",
+        "0X1",
+        "127.1",
+        "127.16777215",
+        "1.2.65535",
+        "2130706433",
+        "4294967295",
+        "037777777777",
+        "0xffffffff",
+        "0177.0.0.1",
+        "1.2.3.4.",
+        "127.1.",
+        "1.2.3.0xff",
+        "1.2.3.0x",
+        "192.168.08.09",
+        "09",
+        "-1.2.3.4",
+        "-node.1",
+    ] {
+        assert_eq!(HostName::parse_in_hosts(text), Err(NameError::AmbiguousNumeric), "{text}");
+    }
+    for (text, error) in [
+        ("192.0.2.1", NameError::IpAddress),
+        ("", NameError::Empty),
+        ("node..1", NameError::EmptyLabel),
+        ("n de.1", NameError::ForbiddenByte { byte: b' ', index: 1 }),
+    ] {
+        assert_eq!(HostName::parse_in_hosts(text), Err(error), "{text:?}");
+    }
+}
+
+#[test]
 fn case_does_not_count_and_the_final_dot_does() {
     assert_eq!(name("WWW.Example.COM"), name("www.example.com"));
     assert_ne!(name("www.example.com."), name("www.example.com"));

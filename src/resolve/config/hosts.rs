@@ -106,7 +106,7 @@ impl Hosts {
             return None;
         }
         let first = self.line_of(mention);
-        let canonical = HostName::from_checked(self.name_of(first.canonical));
+        let canonical = HostName::from_hosts(self.name_of(first.canonical));
         let mut addresses = Vec::new();
         // A set, since a name may be on thousands of lines.
         let mut seen = HashSet::new();
@@ -154,7 +154,7 @@ impl Hosts {
         };
         let canonical = as_u32(self.mentions.len());
         for name in words {
-            match host_name::check(name) {
+            match host_name::check_in_hosts(name) {
                 Ok(()) => self.mention(name),
                 Err(error) => diagnostics.note(number, DiagnosticCause::Name(error), name),
             }

@@ -8,7 +8,7 @@ use super::special_names::{self, Special};
 use crate::resolve::config::hosts::Hosts;
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::{AddressFamily, AddressPolicy, LookupError, LookupErrorKind, LookupOptions};
-use crate::{Host, HostName, LookupResult, Target};
+use crate::{Host, HostName, LookupResult, NameError, Target};
 
 /// The part of the configuration that callers of lookups use.
 #[derive(Debug, Default)]
@@ -88,6 +88,10 @@ fn by_name(
         let addresses = entry.addresses.into_iter().filter(|&(ip, _)| is_wanted(ip, options));
         let policy = policy.for_hosts_file();
         return Local::Answered(results(name, &entry.canonical, addresses, port, &policy));
+    }
+    if name.is_of_hosts_alone() {
+        let error = LookupError::invalid(NameError::AmbiguousNumeric.into());
+        return Local::Answered(vec![LookupResult::End(Err(error))]);
     }
     match special_names::classify(name) {
         Special::Loopback => {

@@ -16,7 +16,9 @@ fn read(text: impl AsRef<[u8]>) -> Hosts {
 impl Hosts {
     /// The canonical name and the addresses, or nothing.
     fn find(&self, name: &str) -> Vec<String> {
-        let Some(entry) = self.lookup(&name.parse().unwrap()) else { return Vec::new() };
+        let Some(entry) = self.lookup(&HostName::parse_in_hosts(name).unwrap()) else {
+            return Vec::new();
+        };
         let address = |&(ip, scope): &(IpAddr, u32)| match scope {
             0 => ip.to_string(),
             scope => format!("{ip}%{scope}"),
@@ -174,6 +176,19 @@ fn ho10_what_is_no_name_costs_itself_alone() {
             (3, Cause::Name(NameError::IpAddress)),
             (3, Cause::NoNames),
         ]
+    );
+}
+
+#[test]
+fn rr13_digits_are_a_name_unless_they_may_be_an_address() {
+    let hosts = read("10.0.0.5 857482910374 node.1 127.1\n10.0.0.6 2130706433\n");
+    for name in ["857482910374", "node.1", "Node.1."] {
+        assert_eq!(hosts.find(name), ["857482910374", "10.0.0.5"], "{name}");
+    }
+    let ambiguous = Cause::Name(NameError::AmbiguousNumeric);
+    assert_eq!(
+        hosts.complaints(),
+        [(1, ambiguous, "127.1"), (2, ambiguous, "2130706433"), (2, Cause::NoNames, "10.0.0.6")]
     );
 }
 

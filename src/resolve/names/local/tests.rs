@@ -97,6 +97,30 @@ fn no_aaaa_holds_for_nameservers_unless_a_lookup_wants_that_family() {
     assert_eq!(outcome("www.:80", &ipv6, &config), "ask www Some(Ipv6)");
 }
 
+/// Container ids and node numbers: hosts knows them, and nobody else may be asked.
+#[test]
+fn rr13_a_name_that_ends_in_a_number_is_one_if_the_hosts_file_has_it() {
+    let lines = "10.0.0.5 857482910374 node.1\n10.0.0.6 www node.2\n10.0.0.7 127.1 2130706433\n";
+    let (both, config) = (LookupOptions::default(), machine(lines));
+    for (target, expected) in [
+        ("857482910374:80", "10.0.0.5:80 =857482910374 ok"),
+        ("857482910374.:80", "10.0.0.5:80 =857482910374 ok"),
+        ("node.1:80", "10.0.0.5:80 =857482910374 ok"),
+        ("NODE.2:80", "10.0.0.6:80 =www ok"),
+        ("www:80", "10.0.0.6:80 =www ok"),
+    ] {
+        assert_eq!(outcome(target, &both, &config), expected, "{target}");
+    }
+    for target in ["node.3:80", "857482910375", "1.2.3.4.5:80", "example.123"] {
+        let expected = "InvalidTarget(Name(AmbiguousNumeric))";
+        assert_eq!(outcome(target, &both, &config), expected, "{target}");
+    }
+    for target in ["127.1", "2130706433:80", "0177.0.0.1"] {
+        let error = target.parse::<Target>().unwrap_err();
+        assert_eq!(error, NameError::AmbiguousNumeric.into(), "{target}, whatever hosts has");
+    }
+}
+
 #[test]
 fn a_policy_holds_for_each_source_unless_it_exempts_it() {
     let config = machine("10.0.0.1 intranet\n");
