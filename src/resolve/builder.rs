@@ -21,7 +21,7 @@ use crate::HostName;
 /// with, the others start again under the new one. A file that is empty or half written takes effect
 /// at the second look; until then the previous contents hold. A file that names an interface, and a
 /// resolv.conf without a search list, also change with the interfaces or the host name of the
-/// machine (not a hosts file over 64 KiB).
+/// machine.
 ///
 /// # Examples
 ///
@@ -81,7 +81,7 @@ impl ResolverBuilder {
     /// | `trust-ad` | Queries have the AD bit (RFC 6840). The AD bit of the response is not reported. |
     /// | `no-tld-query` | A name without a dot is not tried as it is after the search list. |
     /// | `strict-error` | No effect: it is always so. When a family fails, the lookup ends with its error, after the addresses of the other. |
-    /// | `no-reload` | The file is read once. |
+    /// | `no-reload` | A changed file is not read again. |
     /// | `inet6` | No effect: obsolete, and nothing is mapped into IPv6 here. |
     /// | `debug`, `no-check-names`, `ip6-bytestring`, `ip6-dotint`, `no-ip6-dotint` | No effect. |
     ///

@@ -54,7 +54,7 @@ pub enum DiagnosticCause {
     /// The word is not an IP address; the line is ignored.
     Address,
     /// The zone of the address is neither a scope id nor an interface of this machine; the line is
-    /// ignored.
+    /// ignored as long as that is so.
     Zone,
     /// Neither resolv.conf nor the builder has a nameserver; `127.0.0.1` is used (resolv.conf(5)).
     NoNameserver,

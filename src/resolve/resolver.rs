@@ -129,8 +129,9 @@ impl Resolver {
     /// # Blocking
     ///
     /// Once in five seconds, one caller looks whether the configuration files have changed (four
-    /// system calls), and reads them if they have, or if what they refer to may have: interfaces, the
-    /// host name. A hosts file over 64 KiB is read on a thread of its own.
+    /// system calls), and reads them if they have, or if what they refer to may have: interfaces
+    /// (three more for each that the hosts file names), the host name. A hosts file over 64 KiB is
+    /// read on a thread of its own.
     ///
     /// # Cancel safety
     ///

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::files::{FromFile, fingerprint, read_hosts, read_resolv_conf};
+use super::files::{FromFile, fingerprint, is_outdated, read_hosts, read_resolv_conf};
 use super::hosts::Hosts;
 use super::reload::{
     CHECK_INTERVAL, Fingerprint, MIN_SUSPENSION, Trust, URGENT_CHECK_INTERVAL, Watch,
@@ -139,20 +139,19 @@ impl Configuration {
         if files.is_reading_hosts() {
             return false;
         }
-        let is_large = matches!(seen, Fingerprint::File { len, .. } if len > LARGE_HOSTS_FILE);
-        if !files.hosts_watch.has_changed(&seen) {
-            // Not worth a thread at each look.
-            return !is_large && files.hosts.names_interface && files.update_scopes(path, &seen);
+        let has_changed = files.hosts_watch.has_changed(&seen);
+        if !has_changed && !is_outdated(&files.hosts) {
+            return false;
         }
-        if !is_large {
-            return files.judge_hosts(path, seen, read_hosts(Some(path)));
+        if !matches!(seen, Fingerprint::File { len, .. } if len > LARGE_HOSTS_FILE) {
+            return files.take_hosts(path, seen, read_hosts(Some(path)), has_changed);
         }
         let (this, path) = (Arc::clone(self), PathBuf::from(path));
         let thread = std::thread::Builder::new().name("outrace-hosts".to_owned());
         let started = thread.spawn(move || {
             let hosts = read_hosts(Some(&path));
             let mut files = this.lock();
-            if files.judge_hosts(&path, seen, hosts) {
+            if files.take_hosts(&path, seen, hosts, has_changed) {
                 this.current.store(Arc::new(files.lookup_config(&this.settings)));
                 drop(files);
                 trace::configured(&this.current().diagnostics);
@@ -192,13 +191,13 @@ impl Files {
 
     fn reload_conf(&mut self, settings: &Settings) -> bool {
         let Some(path) = settings.resolv_conf.as_deref() else { return false };
-        // resolv.conf(5): "Disable automatic reloading of a changed configuration file."
-        if self.conf.options.no_reload {
-            return false;
-        }
         let before = fingerprint(Some(path));
         let has_changed = self.conf_watch.has_changed(&before);
-        if !has_changed && !self.conf.depends_on_machine {
+        // resolv.conf(5): "Disable automatic reloading of a changed configuration file." What an
+        // unchanged one means is still up to the machine.
+        let may_be_read =
+            if has_changed { !self.conf.options.no_reload } else { self.conf.depends_on_machine };
+        if !may_be_read {
             return false;
         }
         let read = read_resolv_conf(Some(path), settings.environment);
@@ -224,29 +223,30 @@ impl Files {
         trust == Trust::Believed
     }
 
-    /// Reads an unchanged hosts file again, for interfaces that were made since. A file that was
-    /// changed meanwhile is judged at the next look.
-    fn update_scopes(&mut self, path: &Path, seen: &Fingerprint) -> bool {
-        let read = read_hosts(Some(path));
-        let is_new = read.unreadable.is_none()
-            && !read.content.has_same_addresses(&self.hosts)
-            && fingerprint(Some(path)) == *seen;
-        if is_new {
-            self.hosts = Arc::new(read.content);
-        }
-        is_new
-    }
-
-    fn judge_hosts(&mut self, path: &Path, before: Fingerprint, read: FromFile<Hosts>) -> bool {
+    /// Takes a hosts file that was read because it has changed, or else because of the interfaces
+    /// that it names. Returns whether it takes effect.
+    fn take_hosts(
+        &mut self,
+        path: &Path,
+        before: Fingerprint,
+        read: FromFile<Hosts>,
+        has_changed: bool,
+    ) -> bool {
         if read.unreadable.is_some() {
             return false;
         }
-        let makes_sense = !read.content.is_empty();
-        let trust = self.hosts_watch.judge(before, &fingerprint(Some(path)), makes_sense);
-        if trust == Trust::Believed {
+        let after = fingerprint(Some(path));
+        let takes_effect = if has_changed {
+            let makes_sense = !read.content.is_empty();
+            self.hosts_watch.judge(before, &after, makes_sense) == Trust::Believed
+        } else {
+            // A file that was changed meanwhile is judged at the next look.
+            after == before
+        };
+        if takes_effect {
             (self.hosts, self.hosts_unreadable) = (Arc::new(read.content), None);
         }
-        trust == Trust::Believed
+        takes_effect
     }
 }
 

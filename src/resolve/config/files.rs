@@ -42,6 +42,11 @@ pub(crate) fn read_hosts(path: Option<&Path>) -> FromFile<Hosts> {
     FromFile { content: Hosts::parse(&text, &interface_index), unreadable }
 }
 
+/// Whether an unchanged hosts file would give something else now, since it names interfaces.
+pub(crate) fn is_outdated(hosts: &Hosts) -> bool {
+    hosts.is_outdated(&interface_index)
+}
+
 fn read(path: Option<&Path>, source: ConfigSource) -> (Vec<u8>, Option<Diagnostic>) {
     let Some(path) = path else { return Default::default() };
     match fs::read(path) {

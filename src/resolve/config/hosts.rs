@@ -1,5 +1,6 @@
 //! The hosts file, hosts(5): from text to addresses.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -30,8 +31,8 @@ pub(crate) struct Hosts {
     index: Box<[u32]>,
     /// Keyed at random, so that a block list cannot be made to collide.
     hasher: RandomState,
-    /// Whether an address has an interface name as its zone.
-    pub(crate) names_interface: bool,
+    /// The interfaces that are zones of addresses.
+    interfaces: Interfaces,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -51,6 +52,28 @@ struct Mention {
     line: u32,
     /// The next mention of the same name, or `NONE`.
     next: u32,
+}
+
+/// The interfaces that a file names, each with its index when the file was read; `None` if there was
+/// no such interface.
+#[derive(Debug, Default)]
+struct Interfaces(Vec<(Box<str>, Option<u32>)>);
+
+impl Interfaces {
+    /// Each look at the file asks for every one of them. Of any more, an index holds as long as the
+    /// file is not changed.
+    const MOST_KEPT: usize = 64;
+
+    fn index_of(&mut self, name: &str, interface_index: InterfaceIndex<'_>) -> Option<u32> {
+        if let Some((_, index)) = self.0.iter().find(|(other, _)| **other == *name) {
+            return *index;
+        }
+        let index = interface_index(name);
+        if self.0.len() < Self::MOST_KEPT {
+            self.0.push((name.into(), index));
+        }
+        index
+    }
 }
 
 const NONE: u32 = u32::MAX;
@@ -73,12 +96,14 @@ pub(crate) struct HostsEntry {
 
 impl Hosts {
     /// Parses a hosts file. A word or line that is wrong is skipped, with a diagnostic.
-    pub(crate) fn parse(text: &[u8], interfaces: InterfaceIndex<'_>) -> Self {
-        Self::parse_up_to(MAX_FILE_LEN, text, interfaces)
+    pub(crate) fn parse(text: &[u8], interface_index: InterfaceIndex<'_>) -> Self {
+        Self::parse_up_to(MAX_FILE_LEN, text, interface_index)
     }
 
-    fn parse_up_to(max_len: usize, text: &[u8], interfaces: InterfaceIndex<'_>) -> Self {
+    fn parse_up_to(max_len: usize, text: &[u8], interface_index: InterfaceIndex<'_>) -> Self {
         let mut hosts = Self::default();
+        let interfaces = RefCell::new(Interfaces::default());
+        let index_of = |name: &str| interfaces.borrow_mut().index_of(name, interface_index);
         let mut diagnostics = Diagnostics::new(ConfigSource::Hosts);
         // Some editors write a byte order mark.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
@@ -89,12 +114,13 @@ impl Hosts {
                 diagnostics.note(number, DiagnosticCause::TooLarge, b"");
                 break;
             }
-            hosts.read_line(line, number, interfaces, &mut diagnostics);
+            hosts.read_line(line, number, &index_of, &mut diagnostics);
         }
         hosts.text.shrink_to_fit();
         hosts.lines.shrink_to_fit();
         hosts.mentions.shrink_to_fit();
         hosts.build_index();
+        hosts.interfaces = interfaces.into_inner();
         hosts.diagnostics = diagnostics.into_vec();
         hosts
     }
@@ -125,9 +151,10 @@ impl Hosts {
         self.mentions.is_empty()
     }
 
-    /// Returns whether `other`, read from the same file, has the same addresses and scope ids.
-    pub(crate) fn has_same_addresses(&self, other: &Self) -> bool {
-        self.lines == other.lines
+    /// Returns whether the same file would give something else now: an interface that it names was
+    /// made or removed since, or made again under another index.
+    pub(crate) fn is_outdated(&self, interface_index: InterfaceIndex<'_>) -> bool {
+        self.interfaces.0.iter().any(|(name, index)| interface_index(name) != *index)
     }
 
     /// Returns the diagnostics of the file.
@@ -145,8 +172,6 @@ impl Hosts {
         let line = line.split(|&byte| byte == b'#').next().unwrap_or(line);
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let Some(word) = words.next() else { return };
-        let zone = word.split(|&byte| byte == b'%').nth(1);
-        self.names_interface |= zone.is_some_and(|zone| !zone.iter().all(u8::is_ascii_digit));
         let address = str::from_utf8(word).map_err(|_| ScopedIpError::Address);
         let (address, scope) = match address.and_then(|text| parse_scoped_ip(text, interfaces)) {
             Ok(address) => address,

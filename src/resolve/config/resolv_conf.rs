@@ -69,7 +69,7 @@ pub(crate) struct Options {
     pub(crate) no_aaaa: bool,
     /// `trust-ad`: the AD bit in queries (RFC 6840 section 5.7).
     pub(crate) trust_ad: bool,
-    /// `no-reload`: the file is read once.
+    /// `no-reload`: a changed file is not read again.
     pub(crate) no_reload: bool,
     /// `no-tld-query`: a name without a dot is not tried as it is, after the search list.
     pub(crate) no_tld_query: bool,

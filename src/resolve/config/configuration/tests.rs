@@ -387,6 +387,45 @@ fn rr06_the_zone_of_a_nameserver_is_looked_up_at_each_look() {
     assert!(machine.look(5).is_some(), "an interface that is not there yet counts as well");
 }
 
+/// `no-reload` is about a changed file, and this one means something else unchanged.
+#[cfg(target_os = "linux")]
+#[test]
+fn rr06_the_zone_of_a_nameserver_is_looked_up_with_no_reload_too() {
+    let text = "nameserver fe80::1%lo\nsearch example\noptions no-reload\n";
+    let machine = Machine::new(Some(text), None);
+    let nameserver = machine.configuration.lock().conf.nameservers[0];
+    machine.configuration.lock().conf.nameservers[0] = "[fe80::1%1000]:53".parse().unwrap();
+    assert_eq!(machine.look(5), Some(vec![nameserver.to_string()]));
+    machine.replace("resolv.conf", "nameserver 192.0.2.2\n");
+    assert_eq!(machine.look(10), None);
+}
+
+/// A block list, which is not read at each look to find out.
+#[cfg(target_os = "linux")]
+#[test]
+fn rr06_the_zone_of_an_address_in_a_large_hosts_file_is_looked_up_at_each_look() {
+    let block_list = "0.0.0.0 blocked.example\n".repeat(10_000);
+    let text = format!("fe80::1%lo www\n{block_list}");
+    let machine = Machine::new(None, Some(&text));
+    let addresses = || {
+        let hosts = Arc::clone(&machine.configuration.current().hosts);
+        hosts.lookup(&"www".parse().unwrap()).map(|entry| entry.addresses)
+    };
+    let look = |seconds| {
+        machine.look(seconds);
+        let reader = machine.configuration.lock().hosts_reader.take();
+        reader.map(|reader| reader.join().unwrap())
+    };
+    let expected = addresses();
+    assert!(expected.is_some());
+    assert!(look(5).is_none(), "it names the interfaces that there are, and is not read again");
+    let without = Hosts::parse(text.as_bytes(), &|_| None);
+    machine.configuration.lock().hosts = Arc::new(without);
+    assert!(look(10).is_some(), "an interface was made");
+    assert_eq!(addresses(), expected);
+    assert!(look(15).is_none());
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn rr06_the_zone_of_an_address_in_hosts_is_looked_up_at_each_look() {

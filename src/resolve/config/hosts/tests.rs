@@ -110,6 +110,41 @@ fn ho05_a_scope_is_kept() {
     assert_eq!(hosts.complaints(), [(4, Cause::Zone, "fe80::1%none")]);
 }
 
+/// An interface may be made, removed, or made again under another index.
+#[test]
+fn rr06_a_file_is_outdated_when_an_interface_that_it_names_is_another() {
+    let index = |eth7: Option<u32>| move |name: &str| if name == "eth7" { eth7 } else { None };
+    let outdated = |text: &str, before: Option<u32>, now: Option<u32>| {
+        Hosts::parse(text.as_bytes(), &index(before)).is_outdated(&index(now))
+    };
+    for line in ["fe80::7%eth7 box", "fe80::7%eth7", "fe80::8%none a\nfe80::7%eth7 box"] {
+        for (before, now) in [(None, Some(3)), (Some(3), None), (Some(3), Some(4))] {
+            assert!(outdated(line, before, now), "{line:?}: {before:?}, {now:?}");
+            assert!(!outdated(line, now, now), "{line:?}: {now:?}");
+        }
+    }
+    for line in ["fe80::7%3 box", "192.0.2.7 eth7", "# fe80::7%eth7 box", "bad%eth7 box"] {
+        assert!(!outdated(line, None, Some(3)), "{line:?} names no interface");
+    }
+}
+
+/// A file may name any number of interfaces; a look asks for some of them.
+#[test]
+fn rr06_the_interfaces_of_a_long_file_cost_a_look_a_bounded_time() {
+    let lines = (0..1000).map(|n| format!("fe80::1%eth{n} box{n}\nfe80::2%eth{n} box{n}\n"));
+    let text: String = lines.collect();
+    let asked = std::cell::Cell::new(0);
+    let interfaces = |name: &str| {
+        asked.set(asked.get() + 1);
+        name[3..].parse().ok()
+    };
+    let hosts = Hosts::parse(text.as_bytes(), &interfaces);
+    assert_eq!(hosts.find("box999"), ["box999", "fe80::1%999", "fe80::2%999"]);
+    asked.set(0);
+    assert!(!hosts.is_outdated(&interfaces));
+    assert_eq!(asked.get(), 64);
+}
+
 #[test]
 fn ho06_b26_names_that_share_an_address_share_no_other() {
     let hosts = read(
