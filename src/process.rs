@@ -27,6 +27,12 @@ impl ProcessId {
         self.pid == std::process::id() && (self.pid != 1 || self.is_in_current_namespace())
     }
 
+    /// A process that this one was forked off from.
+    #[cfg(test)]
+    pub(crate) fn other() -> Self {
+        Self { pid: std::process::id() + 1, namespace: None }
+    }
+
     /// A number that is not that of another process that is alive, and not 0.
     fn number(self) -> u64 {
         u64::from(self.pid) ^ self.namespace.unwrap_or(0).rotate_left(32)
@@ -164,7 +170,7 @@ mod tests {
         let values = PerProcess::new("first");
         assert_eq!(*values.get(|_| "not needed"), "first");
         let mut of_child = PerProcess::new("its child's");
-        of_child.process.pid = 1 + std::process::id();
+        of_child.process = ProcessId::other();
         values.child.get_or_make(|| Box::new(of_child));
         assert_eq!(*values.get(|_| "this one's"), "this one's");
         assert_eq!(*values.get(|_| "not needed"), "this one's");

@@ -16,6 +16,7 @@ use super::reload::{
 };
 use super::resolv_conf::ResolvConf;
 use super::settings::Settings;
+use crate::process::ProcessId;
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::names::local::LookupConfig;
 use crate::resolve::stub::StubConfig;
@@ -44,8 +45,8 @@ struct Files {
     hosts: Arc<Hosts>,
     hosts_unreadable: Option<Diagnostic>,
     hosts_watch: Watch,
-    /// Reads a large hosts file, or has read it.
-    hosts_reader: Option<JoinHandle<()>>,
+    /// Reads a large hosts file, or has read it, in this process.
+    hosts_reader: Option<(ProcessId, JoinHandle<()>)>,
     /// For how long in all the machine had been suspended at the last look.
     suspended_for: Duration,
 }
@@ -158,7 +159,7 @@ impl Configuration {
             }
         });
         // Without a thread the next look tries again.
-        files.hosts_reader = started.ok();
+        files.hosts_reader = started.ok().map(|reader| (ProcessId::current(), reader));
         false
     }
 
@@ -186,7 +187,11 @@ impl Files {
     }
 
     fn is_reading_hosts(&self) -> bool {
-        self.hosts_reader.as_ref().is_some_and(|reader| !reader.is_finished())
+        // A forked child does not have the thread of its parent, which never finishes there.
+        let is_at_work = |(process, reader): &(ProcessId, JoinHandle<()>)| {
+            process.is_current() && !reader.is_finished()
+        };
+        self.hosts_reader.as_ref().is_some_and(is_at_work)
     }
 
     fn reload_conf(&mut self, settings: &Settings) -> bool {

@@ -400,6 +400,19 @@ fn rr06_the_zone_of_a_nameserver_is_looked_up_with_no_reload_too() {
     assert_eq!(machine.look(10), None);
 }
 
+/// The parent's thread was reading when this process was forked off.
+#[test]
+fn at01_a_child_reads_the_hosts_file_though_its_parent_was_reading_it() {
+    let machine = Machine::new(None, Some("192.0.2.1 www\n"));
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let reader = std::thread::spawn(move || assert!(stopped.recv().is_err()));
+    machine.configuration.lock().hosts_reader = Some((ProcessId::other(), reader));
+    machine.replace("hosts", "192.0.2.2 www\n");
+    machine.look(5);
+    assert_eq!(machine.addresses("www"), ["192.0.2.2"]);
+    drop(stop);
+}
+
 /// A block list, which is not read at each look to find out.
 #[cfg(target_os = "linux")]
 #[test]
@@ -414,7 +427,7 @@ fn rr06_the_zone_of_an_address_in_a_large_hosts_file_is_looked_up_at_each_look()
     let look = |seconds| {
         machine.look(seconds);
         let reader = machine.configuration.lock().hosts_reader.take();
-        reader.map(|reader| reader.join().unwrap())
+        reader.map(|(_, reader)| reader.join().unwrap())
     };
     let expected = addresses();
     assert!(expected.is_some());
