@@ -47,7 +47,8 @@ pub enum LookupErrorKind {
     Unreachable,
     /// No nameserver is configured, neither in resolv.conf nor by the program, and the one that
     /// resolv.conf(5) has asked then, this machine, could not be reached: see
-    /// [`Resolver::diagnostics`](super::Resolver::diagnostics).
+    /// [`Resolver::diagnostics`](super::Resolver::diagnostics). A machine or container that starts
+    /// may get its resolv.conf a moment later.
     Misconfigured,
     /// The alias chain loops, or has more than 16 links.
     BadResponse,
@@ -72,6 +73,7 @@ impl LookupErrorKind {
             Self::Timeout
                 | Self::ServerFailure
                 | Self::Unreachable
+                | Self::Misconfigured
                 | Self::Resources
                 | Self::Overloaded
                 | Self::ResolverGone
