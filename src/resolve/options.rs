@@ -70,7 +70,9 @@ impl LookupOptions {
 /// Which nameservers a query goes to, and when the others are tried
 /// ([`ResolverBuilder::strategy`](super::ResolverBuilder::strategy)).
 ///
-/// With a single nameserver all strategies are the same.
+/// With a single nameserver all strategies are the same. Whatever the strategy, a response that has
+/// neither an address nor a SOA record, and is not an authoritative one without NS records (RFC 2308
+/// section 2.2), counts when no other nameserver in good standing has a better answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NameserverStrategy {
