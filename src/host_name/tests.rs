@@ -46,7 +46,7 @@ fn nv02_labels_end_at_63_bytes_and_names_at_253() {
 }
 
 #[test]
-fn nv03_hyphens_digits_and_underscores_stand_anywhere_but_a_hyphen_at_the_start() {
+fn nv03_at13_hyphens_digits_and_underscores_stand_anywhere_but_a_hyphen_at_the_start() {
     for text in ["_srv._tcp.x", "1foo", "a.-v", "a-", "_", "a.1b", "xn--4ca.example", "A.B."] {
         assert_eq!(name(text).as_str(), text);
     }

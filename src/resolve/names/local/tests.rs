@@ -48,7 +48,7 @@ fn a_literal_is_its_own_address_whatever_the_hosts_file_says() {
 }
 
 #[test]
-fn the_canonical_name_of_a_literal_is_looked_up_as_that_literal() {
+fn at05_the_canonical_name_of_a_literal_is_looked_up_as_that_literal() {
     let (both, config) = (LookupOptions::default(), machine(""));
     for literal in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::a", "fe80::a%2"] {
         let Local::Answered(results) = look_up(literal, &both, &config) else {
