@@ -230,3 +230,27 @@ pub enum UriError {
     #[error("the URI has no host")]
     NoHost,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn at10_each_option_is_kept_beside_the_others() {
+        let timeout = Duration::from_millis(1234);
+        let options = ConnectOptions::default()
+            .race(RaceOptions::default().connect_timeout(timeout))
+            .socket(SocketOptions::default().nodelay(true))
+            .lookup(LookupOptions::default().timeout(timeout))
+            .policy(AddressPolicy::public_only());
+        let told = |options: &dyn fmt::Debug| format!("{options:?}");
+        let race = RaceOptions::default().connect_timeout(timeout);
+        assert_eq!(told(&options.race), told(&race));
+        assert_eq!(told(&options.socket), told(&SocketOptions::default().nodelay(true)));
+        assert_eq!(told(&options.lookup), told(&LookupOptions::default().timeout(timeout)));
+        assert_eq!(told(&options.policy), told(&AddressPolicy::public_only()));
+        assert_ne!(told(&options), told(&ConnectOptions::default()));
+    }
+}

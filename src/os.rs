@@ -369,3 +369,33 @@ pub(crate) fn is_in_progress(error: &io::Error) -> bool {
     #[cfg(not(unix))]
     return error.kind() == io::ErrorKind::WouldBlock;
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at10_the_number_of_the_pid_namespace_is_its_inode() {
+        use std::os::unix::fs::MetadataExt;
+        let inode = std::fs::metadata("/proc/self/ns/pid").map(|metadata| metadata.ino()).ok();
+        assert_eq!(pid_namespace(), inode);
+    }
+
+    #[test]
+    fn at10_only_a_connect_under_way_is_in_progress() {
+        use nix::errno::Errno;
+        let is = |errno: Errno| is_in_progress(&io::Error::from_raw_os_error(errno as i32));
+        assert!(is(Errno::EINPROGRESS));
+        assert!(!is(Errno::ECONNREFUSED) && !is(Errno::EAGAIN) && !is(Errno::EISCONN));
+    }
+
+    #[test]
+    fn at10_the_limit_of_open_files_is_the_soft_one_of_this_process() {
+        let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+        let soft = limits.lines().find_map(|line| {
+            line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok()
+        });
+        assert!(soft.is_some(), "{limits}");
+        assert_eq!(open_files_limit(), soft);
+    }
+}

@@ -143,6 +143,24 @@ mod tests {
         assert_eq!(value.get(), Some(&"the child's"));
     }
 
+    /// It is a system call, for each of the lookups of a process.
+    #[test]
+    fn at10_a_process_that_is_not_the_first_does_not_look_at_its_namespace() {
+        if std::process::id() != 1 {
+            assert_eq!(ProcessId::current().namespace, None);
+        }
+    }
+
+    #[test]
+    fn at10_a_process_has_a_number_that_is_not_that_of_another_and_not_nought() {
+        let number = ProcessId::current().number();
+        assert_ne!(number, 0, "that is a place that nobody has claimed");
+        assert_ne!(number, ProcessId::other().number());
+        let first = |namespace| ProcessId { pid: 1, namespace: Some(namespace) }.number();
+        assert_ne!(first(4_026_531_836), first(4_026_532_001));
+        assert!([0, 1].map(first).iter().all(|&number| number != 0));
+    }
+
     #[test]
     fn a_value_is_made_once() {
         let value = FirstUse::new();

@@ -198,6 +198,13 @@ fn rr13_a_name_of_hosts_may_end_in_a_number_unless_a_program_reads_it_as_an_addr
 }
 
 #[test]
+fn at10_each_way_to_the_text_leads_to_the_text() {
+    let name = name("WWW.example.");
+    assert_eq!(AsRef::<str>::as_ref(&name), "WWW.example.");
+    assert_eq!((name.as_str(), &*name.to_string()), ("WWW.example.", "WWW.example."));
+}
+
+#[test]
 fn case_does_not_count_and_the_final_dot_does() {
     assert_eq!(name("WWW.Example.COM"), name("www.example.com"));
     assert_ne!(name("www.example.com."), name("www.example.com"));

@@ -383,3 +383,29 @@ impl fmt::Display for Rcode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NameError;
+
+    #[test]
+    fn at10_what_may_pass_by_itself_is_temporary() {
+        use LookupErrorKind::*;
+        let temporary = [
+            Timeout,
+            ServerFailure,
+            Unreachable,
+            Misconfigured,
+            Resources,
+            Overloaded,
+            ResolverGone,
+        ];
+        let invalid = InvalidTarget(TargetError::from(NameError::Empty));
+        let lasting = [invalid, NotFound, NoAddress, PolicyDenied, BadResponse, Canceled];
+        assert!(temporary.iter().all(|kind| kind.is_temporary()));
+        assert!(!lasting.iter().any(|kind| kind.is_temporary()));
+        assert!(LookupError::from(Timeout).is_temporary());
+        assert!(!LookupError::from(NotFound).is_temporary());
+    }
+}

@@ -332,3 +332,21 @@ impl Counters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at10_a_round_trip_is_told_once_it_was_measured() {
+        let counters = NameserverCounters::new(([192, 0, 2, 53], 53).into());
+        assert_eq!(counters.stats().smoothed_rtt, None);
+        for rtt in [Duration::ZERO, Duration::from_micros(1234), Duration::from_secs(2)] {
+            counters.measured(rtt);
+            assert_eq!(counters.stats().smoothed_rtt, Some(rtt));
+        }
+        // Longer than can be told, and still a measurement.
+        counters.measured(Duration::MAX);
+        assert_eq!(counters.stats().smoothed_rtt, Some(Duration::from_micros(u64::MAX - 1)));
+    }
+}

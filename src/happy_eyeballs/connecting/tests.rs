@@ -411,6 +411,22 @@ impl Future for Dialling {
     }
 }
 
+#[test]
+fn at10_an_error_tells_what_was_not_dialled_and_why() {
+    let policy = AddressPolicy::default().deny(address("4a").ip().into());
+    let options = ConnectOptions::default().policy(policy);
+    let result = virtual_time(async {
+        let script = Script::new("", options);
+        drive(Driver::new(results("4a@0 end@0"), script)).await
+    });
+    let Err(error) = result else { panic!("nothing may be dialled") };
+    assert!(error.is_denied() && !error.is_dns() && !error.is_invalid_target(), "{error:?}");
+    let (line, lines) = (error.to_string(), format!("{error:#}"));
+    assert!(!line.contains('\n') && lines.starts_with(&line) && lines.contains("\n  192.0.2.10"));
+    let skipped: Vec<_> = error.skipped().iter().map(ToString::to_string).collect();
+    assert_eq!(skipped, ["192.0.2.10:443: not dialled, denied by a rule of the caller's"]);
+}
+
 async fn drive<S: Stream<Item = LookupResult>, D: Dial>(
     driver: Driver<S, D>,
 ) -> Result<(D::Stream, ConnectInfo), ConnectError> {

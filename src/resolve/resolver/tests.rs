@@ -95,3 +95,15 @@ fn rr23_a_resolver_whose_nameservers_do_not_respond_looks_at_its_files_soon() {
     assert_eq!(end(), Some(LookupResult::End(Ok(()))));
     assert!(!resolver.inner.driver.is_forsaken());
 }
+
+#[test]
+fn at10_what_is_wrong_with_the_files_is_told() {
+    let name = format!("outrace-diagnostics-{}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, "nameserver 192.0.2.1\nnameservr 192.0.2.2\n").unwrap();
+    let builder = Resolver::builder().without_system_configuration();
+    let resolver = builder.resolv_conf(&path).build();
+    std::fs::remove_file(&path).unwrap();
+    let told: Vec<_> = resolver.diagnostics().iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["resolv.conf line 2: \"nameservr\": unknown keyword"]);
+}
