@@ -340,6 +340,19 @@ mod tests {
         assert!(server.speaks_edns(now + EDNS_DISABLED_PERIOD));
     }
 
+    /// RFC 6298 section 2.3: an eighth of each sample, and a quarter of its deviation.
+    #[test]
+    fn at10_round_trips_are_smoothed() {
+        let mut server = nameserver();
+        server.handle_response(Some(Duration::from_millis(80)), true);
+        assert_eq!(server.rtt, Some((Duration::from_millis(80), Duration::from_millis(40))));
+        server.handle_response(Some(Duration::from_millis(160)), true);
+        assert_eq!(server.rtt, Some((Duration::from_millis(90), Duration::from_millis(50))));
+        assert_eq!(server.resend_delay(), Duration::from_millis(90 + 4 * 50));
+        server.handle_response(None, true);
+        assert_eq!(server.rtt, Some((Duration::from_millis(90), Duration::from_millis(50))));
+    }
+
     /// It was reconfigured, or another machine answers under its address.
     #[test]
     fn at10_a_nameserver_that_refuses_edns_does_not_know_it_any_more() {
