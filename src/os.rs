@@ -116,9 +116,11 @@ pub(crate) fn hostname() -> Option<String> {
 
 /// How many files this process may have open; `None` where there is no such limit.
 #[cfg(unix)]
+#[allow(clippy::useless_conversion, reason = "some systems have a signed number")]
 pub(crate) fn open_files_limit() -> Option<u64> {
     use nix::sys::resource::{Resource, getrlimit};
-    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _hard)| soft)
+    let (soft, _hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    soft.try_into().ok()
 }
 
 #[cfg(not(unix))]
