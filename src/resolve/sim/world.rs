@@ -266,10 +266,11 @@ impl World {
             self.handle(event);
             self.flush();
         }
+        let due = self.core.due_timers(self.now);
         self.core.handle_timeout(self.now);
         self.flush();
         self.deliver();
-        self.checks.state(&self.core, self.udp.len(), self.start, self.now);
+        self.checks.state(&self.core, due, self.udp.len(), self.start, self.now);
         true
     }
 

@@ -265,9 +265,11 @@ impl Stub {
         !self.servers.iter().any(Nameserver::is_in_good_standing)
     }
 
-    /// Takes out the lookups that have had no answer about the name that they ask for.
+    /// Takes out the lookups that have had no answer about the name that they ask for, and have time
+    /// left for it.
     fn take_unanswered(&mut self, now: Instant) -> Vec<(LookupId, LookupEntry)> {
-        let is_unanswered = |entry: &LookupEntry| entry.lookup.is_unanswered();
+        let is_unanswered =
+            |entry: &LookupEntry| entry.lookup.is_unanswered() && now < entry.candidate_deadline;
         let ids = self.lookups.iter().filter(|(_, entry)| is_unanswered(entry)).map(|(&id, _)| id);
         let mut ids: Vec<_> = ids.collect();
         ids.sort_unstable();
