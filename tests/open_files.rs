@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use outrace::happy_eyeballs::{ConnectErrorKind, ConnectOptions, connect_results};
 use outrace::{LookupErrorKind, LookupOptions, LookupResult, Resolver, futex_queue};
 use support::{Behaviour, Nameserver, Web};
@@ -48,7 +48,8 @@ fn he80_co03_co05_at09_rr21_open_files() {
 
     assert!(runtime.block_on(race()).is_ok(), "and it heals");
     at09_without_a_thread_every_way_to_look_up_says_the_same(soft, hard);
-    setrlimit(Resource::RLIMIT_NOFILE, open_files() + 64, hard).unwrap();
+    let few = rlim_t::try_from(open_files() + 64).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, few, hard).unwrap();
     runtime.block_on(rr21_a_burst_of_lookups_leaves_descriptors_to_the_program());
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
 }
@@ -74,7 +75,7 @@ async fn rr21_a_burst_of_lookups_leaves_descriptors_to_the_program() {
 }
 
 /// The resolver's thread has not been started, and needs two descriptors at least.
-fn at09_without_a_thread_every_way_to_look_up_says_the_same(soft: u64, hard: u64) {
+fn at09_without_a_thread_every_way_to_look_up_says_the_same(soft: rlim_t, hard: rlim_t) {
     let resolver = Resolver::builder()
         .without_system_configuration()
         .nameservers([(Ipv4Addr::LOCALHOST, 53).into()])
