@@ -90,7 +90,7 @@ fn rr08_an_answer_that_cannot_be_read_is_asked_for_over_tcp_and_elsewhere_at_onc
         let results = &["192.0.2.1@9 =www.example@9 ok@9"];
         Scenario { servers: &[&script], results, queries: "0 ns1 www.example A", ..SCENARIO }
             .check();
-        // And what it was is told.
+        // And the error tells the cause.
         let script = format!("$tcp refuse; * * udp -> {broken}");
         let world = Scenario { servers: &[&script], ..SCENARIO }.check();
         let told = crate::resolve::sim::scenario::results(&world, 1);
@@ -145,6 +145,19 @@ fn rr10_no_address_counts_when_no_nameserver_has_a_better_answer() {
         Scenario { config: "all", servers, results, ..SCENARIO }.check();
         Scenario { servers: &[&script], results: &["NoAddress@1"], ..SCENARIO }.check();
     }
+}
+
+/// The second is well, and was asked this question as often as it may be: it has no more to say.
+#[test]
+fn rr10_a_nameserver_without_sends_left_is_not_waited_for() {
+    let servers = &[
+        "www.example * -> servfail | servfail | nodata no-aa; * * -> servfail",
+        "www.example * edns -> formerr no-edns; www.example * no-edns -> servfail; \
+         * * -> answer 192.0.2.1",
+    ];
+    let steps = &["0 lookup www.example", "100 lookup other.example"];
+    let results = &["NoAddress@256", "192.0.2.1@102 =other.example@102 ok@102"];
+    Scenario { config: "in-turn; attempts 4", servers, steps, results, ..SCENARIO }.check();
 }
 
 /// A dead nameserver has no better answer: it costs the late delay once, and then nothing.

@@ -90,7 +90,7 @@ impl Query {
     /// RFC 2308 section 2.2: NODATA has a SOA record, or no NS records. A referral is neither that
     /// nor an address, whatever its flags say, and an empty response is one that forwarders make of
     /// many things. So neither counts while another nameserver may give a better answer, and it is
-    /// the last word when none does. A forger who can send one could send an address.
+    /// the last word when none does. A forger that can send one could send an address.
     pub(super) fn take_answer(
         &mut self,
         question: usize,
@@ -136,12 +136,16 @@ impl Query {
     fn ask_for_better(&mut self, question: usize, servers: &[Nameserver]) {
         for step in 0..self.server_count {
             let server = (self.first_server + step) % self.server_count;
-            if self.servers[server].questions[question].is_unasked()
+            let may_be_asked = self.servers[server].questions[question].is_unasked()
                 && self.may_still_answer(question, server)
-                && servers[server].is_in_good_standing()
-                && self.mark_due(server, question)
-                && self.is_in_turn()
-            {
+                && servers[server].is_in_good_standing();
+            if !may_be_asked {
+                continue;
+            }
+            if !self.mark_due(server, question) {
+                // It was asked as often as it may be: there is nothing to wait for.
+                self.servers[server].questions[question].udp.enter(SendState::Failed);
+            } else if self.is_in_turn() {
                 return;
             }
         }
