@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn at10_a_process_has_a_number_that_is_not_that_of_another_and_not_nought() {
         let number = ProcessId::current().number();
-        assert_ne!(number, 0, "that is a place that nobody has claimed");
+        assert_ne!(number, 0, "that is the mark of a place that is free");
         assert_ne!(number, ProcessId::other().number());
         let first = |namespace| ProcessId { pid: 1, namespace: Some(namespace) }.number();
         assert_ne!(first(4_026_531_836), first(4_026_532_001));

@@ -21,7 +21,7 @@ use super::order::{Family, SourceAddress};
 
 /// The sources that are known for one set of socket options.
 ///
-/// The table is a convenience: nobody waits for its lock, and it is not held while the system is
+/// The table is a convenience: a caller never waits for its lock, nor holds it while the system is
 /// asked. A child that was forked off with the lock held asks the system each time.
 #[derive(Debug, Default)]
 pub(crate) struct SourceCache {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn at01_nobody_has_the_table_while_the_system_is_asked() {
+    fn at01_the_table_is_free_while_the_system_is_asked() {
         let sources = SourceCache::default();
         let destination = (Ipv4Addr::LOCALHOST, 80).into();
         let source = sources.towards_by(destination, Instant::now(), || {

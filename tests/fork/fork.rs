@@ -199,7 +199,7 @@ mod unix {
         // SAFETY: as in `main`: the child uses outrace alone, and ends with `_exit`.
         match unsafe { fork() } {
             Ok(ForkResult::Child) => {
-                // Nobody else would end it, were it to hang.
+                // Its parent waits for it, even if it hangs.
                 nix::unistd::alarm::set(5);
                 exit(if localhost() { 0 } else { 50 })
             }

@@ -358,7 +358,7 @@ impl Lookup {
             matches!(family, FamilyState::Addresses | FamilyState::SomeAddresses(_))
         };
         if self.families.iter().any(has_addresses) {
-            // Addresses that came stay valid; the error is about the other family.
+            // Addresses that came stay valid; the error is about the other family, or the rest.
             return self.finish(failed.map_or(Ok(()), Err));
         }
         if self.families.contains(&FamilyState::Denied) {

@@ -58,7 +58,7 @@ impl Answer {
         matches!(&self.outcome, Outcome::Addresses(addresses) if addresses.contains(&collision))
     }
 
-    /// Whether it has an address that nobody can connect to.
+    /// Whether it has an address to which no connection can be made.
     pub(crate) fn has_link_local(&self) -> bool {
         let is_any = |addresses: &Vec<IpAddr>| addresses.iter().any(|&ip| is_link_local(ip));
         matches!(&self.outcome, Outcome::Addresses(addresses) if is_any(addresses))

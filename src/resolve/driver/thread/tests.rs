@@ -41,7 +41,7 @@ impl TaggedResults for Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         let end = LookupResult::End(Err(LookupErrorKind::ResolverGone.into()));
-        // After the lookup's own `End` nobody listens.
+        // After the lookup's own `End` the receiver may be gone.
         let _ = self.received.send(end);
     }
 }

@@ -97,7 +97,7 @@ fn no_aaaa_holds_for_nameservers_unless_a_lookup_wants_that_family() {
     assert_eq!(outcome("www.:80", &ipv6, &config), "ask www Some(Ipv6)");
 }
 
-/// Container ids and node numbers: hosts knows them, and nobody else may be asked.
+/// Container ids and node numbers: the hosts file has them, and no nameserver is asked.
 #[test]
 fn rr13_a_name_that_ends_in_a_number_is_one_if_the_hosts_file_has_it() {
     let lines = "10.0.0.5 857482910374 node.1\n10.0.0.6 www node.2\n10.0.0.7 127.1 2130706433\n";

@@ -78,7 +78,8 @@ fn cc05_a_new_generation_starts_with_an_empty_cache_and_its_own_nameservers() {
     Scenario { config: "cache", servers, steps, results, queries }.check();
 }
 
-/// One that has had an answer. And nothing that it brings is there for those who come after.
+/// A lookup that has had an answer finishes in its own generation, and nothing that it brings is
+/// cached for lookups of the next.
 #[test]
 fn cc05_lookups_under_way_finish_as_they_were() {
     let servers = &[

@@ -151,7 +151,7 @@ impl Query {
     }
 
     /// A datagram was a sign of life and no response: the others are asked at once, this one a
-    /// little sooner, and what it was is reported if nothing better comes.
+    /// little sooner, and the hint is reported if no better response comes.
     fn listen_on(
         &mut self,
         question: usize,
