@@ -26,8 +26,6 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// No response takes longer: [`Faults`](super::faults::Faults) has the slowness, and the pieces of
 /// a stream.
 const SLOWEST: Duration = Duration::from_millis(2500);
-/// As many timers as a turn handles.
-const TIMERS_PER_TURN: usize = 256;
 /// The tables are compared every so many turns at least, and less often when they are long.
 const TURNS_BETWEEN_AUDITS: usize = 64;
 
@@ -235,11 +233,11 @@ impl Checks {
         self.last_turn = now;
     }
 
-    /// A turn is over, for which so many timers were due.
+    /// A turn is over. `was_all` is whether it has handled all that was due, and not its share of it.
     pub(super) fn state(
         &mut self,
         core: &Generations,
-        due: usize,
+        was_all: bool,
         open_udp: usize,
         start: Instant,
         now: Instant,
@@ -247,11 +245,9 @@ impl Checks {
         // Each generation has its own limit.
         let most = self.max_sockets * core.all().count();
         assert!(open_udp <= most, "{open_udp} sockets, {most} allowed");
-        // A turn handles a share of the timers that are due, and each may make others due.
-        let is_share = due >= TIMERS_PER_TURN / 4;
         let is_behind = core.poll_timeout().is_some_and(|at| at < now);
-        assert!(is_share || !is_behind, "a timeout is left in the past");
-        let is_over = |(at, _): &&(Duration, LookupId)| !is_behind && *at <= now - start;
+        assert!(!was_all || !is_behind, "a timeout is left in the past");
+        let is_over = |(at, _): &&(Duration, LookupId)| was_all && *at <= now - start;
         while let Some(&(at, id)) = self.budgets.first().filter(is_over) {
             assert!(core.has_ended(id), "{id:?} had to end by {at:?}");
             self.budgets.pop_first();

@@ -266,11 +266,10 @@ impl World {
             self.handle(event);
             self.flush();
         }
-        let due = self.core.due_timers(self.now);
-        self.core.handle_timeout(self.now);
+        let was_all = self.core.handle_timeout(self.now);
         self.flush();
         self.deliver();
-        self.checks.state(&self.core, due, self.udp.len(), self.start, self.now);
+        self.checks.state(&self.core, was_all, self.udp.len(), self.start, self.now);
         true
     }
 

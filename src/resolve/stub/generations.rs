@@ -107,9 +107,13 @@ impl Generations {
         self.of_socket(socket).handle_stream_error(socket, error, now);
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         self.retired.retain(|stub| !stub.is_finished());
-        self.all_mut().for_each(|stub| stub.handle_timeout(now));
+        let mut was_all = true;
+        for stub in self.all_mut() {
+            was_all &= stub.handle_timeout(now);
+        }
+        was_all
     }
 
     pub(crate) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {

@@ -370,12 +370,12 @@ impl Stub {
         Some(entry)
     }
 
-    /// Does what is due at `now`, or a turn's share of it: then
+    /// Does what is due at `now`, or a turn's share of it. Returns whether it was all: if not,
     /// [`poll_timeout`](Self::poll_timeout) is past. Early and repeated calls are harmless.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         for _ in 0..TIMERS_PER_TURN {
             let due = self.timers.first().filter(|(at, _)| *at <= now);
-            let Some(&(_, timer)) = due else { return };
+            let Some(&(_, timer)) = due else { return true };
             self.timers.pop_first();
             match timer {
                 Timer::Query(id) => {
@@ -407,6 +407,7 @@ impl Stub {
                 }
             }
         }
+        self.timers.first().is_none_or(|(at, _)| *at > now)
     }
 
     /// The next thing for the driver to do; what is to be sent is in `buf`.
