@@ -6,6 +6,8 @@ once, is an error: the list goes with the source.
 """
 
 import os
+import re
+import shutil
 import subprocess
 import time
 
@@ -30,6 +32,24 @@ def run(command, directory, timeout, **environment):
         os.killpg(process.pid, 9)
         output, _ = process.communicate()
         return False, output + f"\nno end after {timeout} s"
+
+
+def copy_package(root, package):
+    """Copies the tree to where its mutants are built."""
+    shutil.rmtree(package, ignore_errors=True)
+    package.mkdir(parents=True)
+    for part in ["Cargo.toml", "Cargo.lock", "src", "tests", "benches", "examples"]:
+        # With times of now: with those of the originals cargo would take the last mutant's build for
+        # new.
+        if (root / part).is_dir():
+            shutil.copytree(root / part, package / part, copy_function=shutil.copy)
+        elif (root / part).exists():
+            shutil.copy(root / part, package / part)
+    # A version of its own, or cargo would take a mutant's build for that of the tree: both use one
+    # folder.
+    manifest = package / "Cargo.toml"
+    version = 'version = "0.0.0-mutant"'
+    manifest.write_text(re.sub(r'(?m)^version = ".*"$', version, manifest.read_text(), count=1))
 
 
 def hunt(mutants, source, notice, selected):
