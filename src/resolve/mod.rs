@@ -9,8 +9,8 @@
 //! 5. the nameservers, with the search list of resolv.conf.
 //!
 //! All but the nameservers are answered where the lookup is made: no other thread takes part, and
-//! no system call is made but for a look at the files once in five seconds. An [`AddressPolicy`]
-//! filters the addresses of every source.
+//! no system call is made but for a look at the files once in five seconds, or in half a second
+//! while no nameserver responds. An [`AddressPolicy`] filters the addresses of every source.
 //!
 //! ```no_run
 //! use futures_util::StreamExt;

@@ -128,10 +128,10 @@ impl Resolver {
     ///
     /// # Blocking
     ///
-    /// Once in five seconds, one caller looks whether the configuration files have changed (four
-    /// system calls), and reads them if they have, or if what they refer to may have: interfaces
-    /// (three more for each that the hosts file names), the host name. A hosts file over 64 KiB is
-    /// read on a thread of its own.
+    /// Once in five seconds, or in half a second while no nameserver responds, one caller looks
+    /// whether the configuration files have changed (four system calls), and reads them if they
+    /// have, or if what they refer to may have: interfaces (three more for each that the hosts file
+    /// names), the host name. A hosts file over 64 KiB is read on a thread of its own.
     ///
     /// # Cancel safety
     ///
