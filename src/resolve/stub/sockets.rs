@@ -139,7 +139,7 @@ pub(crate) struct Sockets {
     ids: Ids,
 }
 
-/// For so long the limit is halved when the process is out of descriptors: the rest of the program
+/// For so long the limit is halved when the process is out of descriptors or ports: the rest of the program
 /// needs them too, and sharing costs the resolver less than a failed `accept` costs a server.
 const REDUCTION_PERIOD: Duration = Duration::from_secs(10);
 /// Below this it is not halved: a forger should have some ports to guess from.
@@ -194,8 +194,9 @@ impl Sockets {
         Some(Slot { socket, is_new: true })
     }
 
-    /// No descriptor is left for another socket: for a while half of those that are open must do.
-    pub(crate) fn handle_out_of_descriptors(&mut self, now: Instant) {
+    /// No descriptor or port is left for another socket: for a while half of those that are open must
+    /// do.
+    pub(crate) fn handle_out_of_resources(&mut self, now: Instant) {
         let most = self.by_server.iter().map(Vec::len).max().unwrap_or(0);
         let limit = (most / 2).max(MIN_REDUCED_LIMIT).min(self.limit(now));
         self.reduced = Some((limit, now + REDUCTION_PERIOD));
@@ -288,7 +289,7 @@ mod tests {
         let after = |seconds| begin + Duration::from_secs(seconds);
         assert_eq!(fill(&mut sockets, begin), 100);
         // As many opens fail as were under way.
-        (0..20).for_each(|_| sockets.handle_out_of_descriptors(begin));
+        (0..20).for_each(|_| sockets.handle_out_of_resources(begin));
         let open: Vec<_> = sockets.open.keys().copied().collect();
         open.into_iter().take(80).for_each(|socket| drop(sockets.remove(socket)));
         assert_eq!(fill(&mut sockets, after(9)), 50);
@@ -300,12 +301,12 @@ mod tests {
         let mut sockets = Sockets::new(1, 100, Ids::default());
         let begin = Instant::now();
         let after = |seconds| begin + Duration::from_secs(seconds);
-        (0..20).for_each(|_| sockets.handle_out_of_descriptors(begin));
+        (0..20).for_each(|_| sockets.handle_out_of_resources(begin));
         for (seconds, open) in [(9, 4), (10, 8), (29, 16), (45, 64), (60, 100), (1000, 100)] {
             assert_eq!(fill(&mut sockets, after(seconds)), open, "after {seconds} s");
         }
         let mut single = Sockets::new(1, 1, Ids::default());
-        single.handle_out_of_descriptors(begin);
+        single.handle_out_of_resources(begin);
         assert_eq!(fill(&mut single, begin), 1);
     }
 }

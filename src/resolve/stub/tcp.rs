@@ -65,9 +65,6 @@ impl Stub {
         let Some(connection) = self.connections.remove(&socket) else { return };
         self.move_timer(Timer::Connection(socket), connection.idle_at, None);
         self.transmits.push_back(Step::Now(Transmit::CloseTcp { socket }));
-        if error == SocketError::OutOfResources {
-            self.sockets.handle_out_of_descriptors(now);
-        }
         let was_well = connection.has_answered && !connection.is_stuck;
         for o in connection.outstanding.open() {
             let Some(entry) = self.queries.get_mut(&o.query) else { continue };

@@ -56,7 +56,7 @@ impl Stub {
         self.count_sockets();
         self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
         if error == SocketError::OutOfResources {
-            self.sockets.handle_out_of_descriptors(now);
+            self.sockets.handle_out_of_resources(now);
         }
         for o in entry.outstanding.open() {
             self.servers[entry.server].handle_udp_response(o.sent.number, false, false, now);

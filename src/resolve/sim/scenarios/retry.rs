@@ -233,6 +233,22 @@ fn rt19_without_a_socket_it_ends_at_the_timeout_without_spinning() {
     Scenario { servers, results, queries, ..SCENARIO }.check();
 }
 
+/// The program needs descriptors as well: what was enough a moment ago is shared for a while.
+#[test]
+fn rr21_after_a_moment_without_descriptors_lookups_share_sockets() {
+    let lookups: Vec<_> = (0..20).map(|n| format!("500 lookup n{n}.example")).collect();
+    let mut steps = vec!["0 lookup www.example"];
+    steps.extend(lookups.iter().map(String::as_str));
+    for (quota, sockets) in [("$open quota 300ms;", 4), ("", 20)] {
+        let script = format!("{quota} * * -> delay 50ms, answer 192.0.2.1");
+        let world = Scenario { servers: &[&script], steps: &steps, ..SCENARIO }.check();
+        let later = world.log.iter().filter(|sent| sent.at.as_millis() >= 500);
+        let used: std::collections::HashSet<_> = later.map(|sent| sent.socket).collect();
+        assert_eq!(used.len(), sockets, "{quota}");
+        assert!((1..=21).all(|id| results(&world, id).contains("ok@")));
+    }
+}
+
 #[test]
 fn rt20_a_refused_port_passes_the_question_on_at_once_and_the_next_try_has_a_new_socket() {
     let servers = &["* * -> port-unreachable", OK];
