@@ -6,6 +6,15 @@ use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries};
 const OK: &str = "* * -> answer 192.0.2.1";
 const WWW_2: &str = "192.0.2.1@2 =www.example@2 ok@2";
 
+/// The first question is asked again at once without EDNS, and the next one without from the start.
+#[track_caller]
+fn does_not_know_edns(script: &str) {
+    let steps = &["0 lookup www.example", "1000 lookup b.example"];
+    let results = &[WWW_2, "192.0.2.1@1001 =b.example@1001 ok@1001"];
+    let queries = "0 ns1 www.example A, 1 ns1 www.example A plain, 1000 ns1 b.example A plain";
+    Scenario { servers: &[script], steps, results, queries, ..SCENARIO }.check();
+}
+
 /// The nameserver copies the query's OPT record to where the answer should be.
 #[test]
 fn rr03_a_stray_opt_record_has_the_question_asked_without_edns_and_is_remembered() {
@@ -13,10 +22,7 @@ fn rr03_a_stray_opt_record_has_the_question_asked_without_edns_and_is_remembered
         let script = format!(
             "* * edns -> {place} rr OPT - additional 192.0.2.66 no-edns; * * no-edns -> answer 192.0.2.1"
         );
-        let steps = &["0 lookup www.example", "1000 lookup b.example"];
-        let results = &[WWW_2, "192.0.2.1@1001 =b.example@1001 ok@1001"];
-        let queries = "0 ns1 www.example A, 1 ns1 www.example A plain, 1000 ns1 b.example A plain";
-        Scenario { servers: &[&script], steps, results, queries, ..SCENARIO }.check();
+        does_not_know_edns(&script);
     }
 }
 
@@ -34,10 +40,7 @@ fn rr03_a_stray_opt_record_without_edns_asked_for_cannot_be_read() {
 fn rr04_the_last_send_to_a_nameserver_that_never_answered_with_edns_has_none() {
     for failure in ["servfail", "refused", "rcode 9"] {
         let script = format!("* * edns -> {failure} no-edns; * * no-edns -> answer 192.0.2.1");
-        let steps = &["0 lookup www.example", "1000 lookup b.example"];
-        let results = &[WWW_2, "192.0.2.1@1001 =b.example@1001 ok@1001"];
-        let queries = "0 ns1 www.example A, 1 ns1 www.example A plain, 1000 ns1 b.example A plain";
-        Scenario { servers: &[&script], steps, results, queries, ..SCENARIO }.check();
+        does_not_know_edns(&script);
     }
 }
 
@@ -96,6 +99,20 @@ fn rr08_an_answer_that_cannot_be_read_is_asked_for_over_tcp_and_elsewhere_at_onc
         let told = crate::resolve::sim::scenario::results(&world, 1);
         assert!(told.starts_with("ServerFailure@"), "{told}");
     }
+}
+
+/// There is no other way to ask: it is the nameserver's response on a connection that it accepted.
+#[test]
+fn rr08_a_response_over_tcp_that_cannot_be_read_is_a_failure() {
+    let broken = "* * -> answer 192.0.2.66 cut 40, delay 9ms, answer 192.0.2.66";
+    let servers = &[broken, OK];
+    let results = &["192.0.2.1@4 =www.example@4 ok@4"];
+    Scenario { config: "use-vc", servers, results, ..SCENARIO }.check();
+    let config = "use-vc; attempts 1";
+    let world = Scenario { config, servers: &[broken], ..SCENARIO }.check();
+    let end = world.consumers.values().next().and_then(|consumer| consumer.results.last());
+    let error = format!("{:?}", end.map(|(_, end)| end));
+    assert!(error.contains("ServerFailure") && error.contains("Malformed"), "{error}");
 }
 
 /// The lenient forms under a wrong id, or about another question, are what they always were.
