@@ -2,8 +2,10 @@
 //! debugger. It starts itself once more, as the one that is stopped.
 #![cfg(target_os = "linux")]
 
+mod support;
+
 use std::net::{SocketAddr, UdpSocket};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -21,11 +23,11 @@ fn rr22_answers_that_came_while_the_process_was_stopped_count() {
     if let Ok(nameserver) = std::env::var(NAMESERVER) {
         return look_up(nameserver.parse().unwrap());
     }
+    let test = "rr22_answers_that_came_while_the_process_was_stopped_count";
+    let Some(mut copy) = support::copy_of_this_process(test) else { return };
     let nameserver = UdpSocket::bind("127.0.0.1:0").unwrap();
     nameserver.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture"])
-        .arg("rr22_answers_that_came_while_the_process_was_stopped_count")
+    let child = copy
         .env(NAMESERVER, nameserver.local_addr().unwrap().to_string())
         .stdout(Stdio::piped())
         .spawn()

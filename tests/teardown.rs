@@ -9,7 +9,7 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, UdpSocket};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
@@ -98,19 +98,10 @@ fn b43_a_process_with_a_thousand_pending_lookups_ends_at_once() {
         return;
     }
     let test = "b43_a_process_with_a_thousand_pending_lookups_ends_at_once";
-    // An emulator runs this program, and the system may not.
-    let list =
-        Command::new(std::env::current_exe().unwrap()).arg("--list").stdout(Stdio::null()).status();
-    if !list.is_ok_and(|status| status.success()) {
-        return println!("skipped: no copy of this process can be started");
-    }
+    let Some(mut copy) = support::copy_of_this_process(test) else { return };
+    copy.env(CHILD, "").stdout(Stdio::piped());
     assert_quick("a process ends", Duration::from_millis(100), || {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture"])
-            .env(CHILD, "")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = copy.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap() == "all have begun"), "the child failed");
         let began = Instant::now();

@@ -16,6 +16,7 @@
 
 mod journal;
 mod nameserver;
+mod process;
 #[path = "../../src/testkit/mod.rs"]
 mod testkit;
 mod timers;
@@ -25,6 +26,7 @@ mod world;
 
 pub use journal::{Journal, Query};
 pub use nameserver::Nameserver;
+pub use process::copy_of_this_process;
 pub use testkit::{FORGED_V4, FORGED_V6, Message, Rule, Script, Step, Transport};
 pub use web::{Behaviour, Web, has_ipv6};
 pub use world::World;
