@@ -1,0 +1,158 @@
+//! What an error says to a person and to a program.
+
+use super::*;
+use crate::TargetError;
+use crate::happy_eyeballs::report::Info;
+use crate::happy_eyeballs::{AttemptStage, ConnectInfo};
+
+fn failed(addr: &str, kind: io::ErrorKind) -> ConnectionAttempt {
+    let error = AttemptError::new(AttemptStage::Connect, kind.into());
+    ConnectionAttempt {
+        addr: addr.parse().unwrap(),
+        started: Duration::ZERO,
+        lived: Duration::from_millis(5),
+        outcome: AttemptOutcome::Failed(error),
+    }
+}
+
+fn lost(attempts: Vec<ConnectionAttempt>, lookup: Result<(), LookupError>) -> Report {
+    Report {
+        end: End::Lost,
+        attempts,
+        skipped: Vec::new(),
+        ignored: 0,
+        lookup: Some(lookup),
+        elapsed: Duration::from_millis(20),
+    }
+}
+
+/// The predicates that hold, by name.
+fn predicates(error: &ConnectError) -> Vec<&'static str> {
+    let all = [
+        ("timeout", error.is_timeout()),
+        ("refused", error.is_refused()),
+        ("unreachable", error.is_unreachable()),
+        ("dns", error.is_dns()),
+        ("denied", error.is_denied()),
+        ("invalid target", error.is_invalid_target()),
+        ("out of resources", error.is_out_of_resources()),
+        ("temporary", error.is_temporary()),
+    ];
+    all.iter().filter(|(_, holds)| *holds).map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn at10_each_cause_has_its_line_and_its_predicates() {
+    let attempt = |kind| vec![failed("192.0.2.1:80", kind)];
+    let skipped = SkippedAddress {
+        addr: "[2001:db8::1]:80".parse().unwrap(),
+        reason: SkipReason::NoLocalAddress,
+    };
+    let invalid = TargetError::NoPort;
+    for (report, holds, line) in [
+        (
+            lost(attempt(io::ErrorKind::ConnectionRefused), Ok(())),
+            vec!["refused", "temporary"],
+            "connection refused, 192.0.2.1:80 (1 attempt in 20 ms)",
+        ),
+        (
+            lost(attempt(io::ErrorKind::NetworkUnreachable), Ok(())),
+            vec!["unreachable", "temporary"],
+            "unreachable, 192.0.2.1:80 (1 attempt in 20 ms)",
+        ),
+        (
+            lost(attempt(io::ErrorKind::TimedOut), Ok(())),
+            vec!["timeout", "temporary"],
+            "no answer, 192.0.2.1:80 (1 attempt in 20 ms)",
+        ),
+        (
+            lost(attempt(io::ErrorKind::OutOfMemory), Ok(())),
+            vec!["out of resources", "temporary"],
+            "out of open files or memory, 192.0.2.1:80 (1 attempt in 20 ms)",
+        ),
+        (
+            lost(attempt(io::ErrorKind::ConnectionReset), Ok(())),
+            vec!["temporary"],
+            "connect failed, 192.0.2.1:80 (1 attempt in 20 ms)",
+        ),
+        (lost(Vec::new(), Ok(())), vec!["temporary"], "the results held no address"),
+        (
+            lost(Vec::new(), Err(LookupErrorKind::NotFound.into())),
+            vec!["dns"],
+            "lookup failed: the name does not exist",
+        ),
+        (
+            lost(Vec::new(), Err(LookupErrorKind::Timeout.into())),
+            vec!["timeout", "dns", "temporary"],
+            "lookup failed: no nameserver answered in time",
+        ),
+        (
+            lost(Vec::new(), Err(LookupErrorKind::PolicyDenied.into())),
+            vec!["denied"],
+            "no address may be dialled, the address policy denies every address",
+        ),
+        (
+            Report { skipped: vec![skipped], ..lost(Vec::new(), Ok(())) },
+            vec![],
+            "no address may be dialled ([2001:db8::1]:80: not dialled, no local address of its family)",
+        ),
+        (
+            Report { end: End::TimedOut, ..lost(Vec::new(), Ok(())) },
+            vec!["timeout", "temporary"],
+            "no connection within 20 ms",
+        ),
+        (
+            Report { end: End::InvalidTarget(invalid), lookup: None, ..lost(Vec::new(), Ok(())) },
+            vec!["invalid target"],
+            "no target to connect to: the port is missing",
+        ),
+        (
+            Report {
+                end: End::InvalidUri(UriError::NotHttp),
+                lookup: None,
+                ..lost(vec![], Ok(()))
+            },
+            vec!["invalid target"],
+            "no target to connect to: the scheme of the URI is not http",
+        ),
+        (
+            lost(Vec::new(), Err(LookupErrorKind::InvalidTarget(invalid).into())),
+            vec!["invalid target"],
+            "no target to connect to: the port is missing",
+        ),
+    ] {
+        let error = ConnectError::new(report);
+        assert_eq!(error.to_string(), line);
+        assert_eq!(predicates(&error), holds, "{line}");
+    }
+}
+
+#[test]
+fn at10_the_long_form_has_a_line_for_each_part_of_the_record() {
+    let error = ConnectError::new(Report {
+        ignored: 3,
+        ..lost(vec![failed("192.0.2.1:80", io::ErrorKind::ConnectionRefused)], Ok(()))
+    });
+    let won = ConnectInfo::new(Info {
+        attempts: error.attempts().to_vec(),
+        skipped: Vec::new(),
+        ignored: 2,
+        winner: 0,
+        first_address: Duration::ZERO,
+    });
+    assert_eq!((error.ignored(), won.ignored()), (3, 2));
+    let lines: Vec<_> = format!("{error:#}").lines().map(str::to_owned).collect();
+    assert_eq!(
+        lines,
+        [
+            "connection refused, 192.0.2.1:80 (1 attempt in 20 ms)",
+            "  192.0.2.1:80: connection refused after 5 ms, started at 0 ms",
+            "  3 more addresses: too many to keep",
+            "  lookup: complete",
+        ]
+    );
+    // Of a target that was not looked up there is nothing to add.
+    let error = ConnectError::invalid_target(TargetError::NoPort);
+    assert_eq!(error.ignored(), 0);
+    assert_eq!(format!("{error:#}"), error.to_string());
+}
