@@ -67,11 +67,10 @@ pub(crate) fn fingerprint(path: Option<&Path>) -> Fingerprint {
         #[cfg(unix)]
         let (inode, changed) = {
             use std::os::unix::fs::MetadataExt;
-            let nanos = i128::from(metadata.ctime()) * 1_000_000_000;
-            (metadata.ino(), nanos + i128::from(metadata.ctime_nsec()))
+            (metadata.ino(), (metadata.ctime(), metadata.ctime_nsec()))
         };
         #[cfg(not(unix))]
-        let (inode, changed) = (0, 0);
+        let (inode, changed) = (0, (0, 0));
         let (len, modified) = (metadata.len(), metadata.modified().ok());
         Ok(Fingerprint::File { len, inode, modified, changed, link })
     };

@@ -33,9 +33,9 @@ pub(crate) enum Fingerprint {
         /// 0 where the system has none.
         inode: u64,
         modified: Option<SystemTime>,
-        /// When anything about it changed, its permissions included, in nanoseconds; 0 where the
-        /// system does not know.
-        changed: i128,
+        /// When anything about it changed, its permissions included: seconds and nanoseconds, 0 where
+        /// the system does not know.
+        changed: (i64, i64),
         /// The destination, if it is a link.
         link: Option<PathBuf>,
     },
@@ -105,7 +105,7 @@ mod tests {
 
     fn file(len: u64, inode: u64) -> Fingerprint {
         let modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
-        Fingerprint::File { len, inode, modified, changed: 0, link: None }
+        Fingerprint::File { len, inode, modified, changed: (0, 0), link: None }
     }
 
     /// A look at a file that does not change while it is read.
