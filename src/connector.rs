@@ -4,6 +4,7 @@ mod name_service;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod stream;
+mod uri;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,22 +12,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::Uri;
-use http::uri::Scheme;
 use hyper_util::rt::TokioIo;
 use tower_service::Service;
 
 pub use name_service::{Addresses, ResolveName};
 pub use stream::RacedStream;
 
-use crate::happy_eyeballs::{self, ConnectOptions, UriError};
-use crate::{ConnectError, LookupStream, Resolver, Target};
+use crate::happy_eyeballs::{self, ConnectOptions};
+use crate::{ConnectError, LookupStream, Resolver};
 
 /// A tower `Service<Uri>` that looks a host up and races its addresses as they stream in.
 ///
 /// Takes the place of hyper-util's `HttpConnector`: in its legacy `Client`, under hyper-rustls'
 /// `HttpsConnector`, in tonic's `connect_with_connector`, and within tower's layers. Like
 /// `HttpConnector` it takes only `http` URIs unless set otherwise ([`enforce_http`]), connects to
-/// port 80, or 443 for `https`, where the URI has none, and never looks up an IP address.
+/// port 80, or 443 for `https` and `wss`, where the URI has none, and never looks up an IP address.
 ///
 /// A response of hyper-util's `Client` carries hyper-util's `HttpInfo` in its extensions, as with
 /// `HttpConnector`, and [`ConnectInfo`](crate::happy_eyeballs::ConnectInfo) beside it.
@@ -87,23 +87,6 @@ impl Connector {
         self.enforce_http = enforce;
         self
     }
-
-    /// The host and port of `uri`: an IPv6 address stands in brackets there (RFC 3986 section
-    /// 3.2.2), and user information is of no interest here.
-    fn target(&self, uri: &Uri) -> Result<Target, ConnectError> {
-        let scheme = uri.scheme();
-        if self.enforce_http && scheme != Some(&Scheme::HTTP) {
-            return Err(ConnectError::invalid_uri(UriError::NotHttp));
-        }
-        if scheme.is_none() {
-            return Err(ConnectError::invalid_uri(UriError::NoScheme));
-        }
-        let host = uri.host().filter(|host| !host.is_empty());
-        let host = host.ok_or_else(|| ConnectError::invalid_uri(UriError::NoHost))?;
-        let default_port = if scheme == Some(&Scheme::HTTPS) { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(default_port);
-        Target::try_from((host, port)).map_err(ConnectError::invalid_target)
-    }
 }
 
 impl Default for Connector {
@@ -122,7 +105,7 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> ConnectFuture {
-        ConnectFuture(match self.target(&uri) {
+        ConnectFuture(match uri::target(&uri, self.enforce_http) {
             Ok(target) => {
                 let results = self.resolver.lookup_with(target, &self.options.lookup);
                 let options = Arc::clone(&self.options);

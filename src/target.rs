@@ -135,7 +135,7 @@ impl Host {
 }
 
 /// Parses a port of digits alone: `u16::from_str` also accepts `+80`.
-fn parse_port(text: &str) -> Result<u16, TargetError> {
+pub(crate) fn parse_port(text: &str) -> Result<u16, TargetError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits).ok_or(TargetError::Port)
 }

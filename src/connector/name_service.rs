@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
+use super::uri::decode_zone;
 use crate::happy_eyeballs::AddressCollector;
 use crate::{HostName, LookupError, LookupOptions, LookupStream, Resolver, Target, TargetError};
 
@@ -43,9 +44,9 @@ impl Service<Name> for Resolver {
     }
 }
 
-/// Looks up a host without a port.
+/// Looks up a host of a URI, without a port and without brackets.
 pub(super) fn lookup_host(resolver: &Resolver, host: &str) -> LookupStream {
-    let target = HostName::parse_in_hosts(host).map(Target::from).map_err(TargetError::from);
+    let target = HostName::parse_in_hosts(&decode_zone(host)).map(Target::from).map_err(TargetError::from);
     resolver.lookup_with(Parsed(target), &LookupOptions::default())
 }
 
