@@ -237,6 +237,20 @@ cfg_other_sockets! {
     }
 }
 
+/// Lets the connect choose the port of a bound address: `IP_BIND_ADDRESS_NO_PORT`.
+#[cfg(target_os = "linux")]
+pub(crate) fn bind_address_no_port(socket: &Socket) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+    Ok(setsockopt(socket, IpBindAddressNoPort, &true)?)
+}
+
+/// Elsewhere a bind takes a port for all destinations at once.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "on Linux the system may refuse it")]
+pub(crate) fn bind_address_no_port(_: &Socket) -> io::Result<()> {
+    Ok(())
+}
+
 /// Sets `TCP_FASTOPEN_CONNECT`.
 #[cfg(target_os = "linux")]
 pub(crate) fn set_fast_open(socket: &Socket) -> io::Result<()> {

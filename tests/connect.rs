@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt, stream};
 use outrace::happy_eyeballs::{
-    AttemptOutcome, AttemptStage, ConnectErrorKind, ConnectOptions, RaceOptions, SkipReason,
-    SocketOptions, connect_results, connect_with,
+    AttemptOutcome, AttemptStage, BorrowedSocket, ConnectErrorKind, ConnectOptions, RaceOptions,
+    SkipReason, SocketOptions, connect_results, connect_with,
 };
 use outrace::resolve::AddressPolicy;
 use outrace::{LookupErrorKind, LookupResult, Resolver};
@@ -219,6 +219,99 @@ async fn the_hook_has_the_socket_before_it_connects_and_may_refuse() {
         (error.stage(), error.io_error().kind()),
         (AttemptStage::Hook, ErrorKind::PermissionDenied)
     );
+}
+
+#[tokio::test]
+async fn cr14_one_hook_has_the_socket_before_it_is_bound_and_one_after() {
+    let web = Web::start([(V4_1, Behaviour::Serve)]);
+    let addr = SocketAddr::new(V4_1, web.port());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let note = |hook: &'static str| {
+        let seen = Arc::clone(&seen);
+        move |socket: BorrowedSocket<'_>, addr: SocketAddr| {
+            let local = SockRef::from(&socket).local_addr().ok().and_then(|a| a.as_socket());
+            seen.lock().unwrap().push((hook, local.map(|local| local.ip()), addr));
+            Ok(())
+        }
+    };
+    let local = Ipv4Addr::new(127, 0, 0, 9);
+    let socket = SocketOptions::default()
+        .local_ipv4(local)
+        .before_connect(note("connect"))
+        .before_bind(note("bind"));
+    let options = ConnectOptions::default().socket(socket);
+    connect_results(known([addr]), &options).await.unwrap();
+    let seen = seen.lock().unwrap();
+    let [("bind", unbound, to_bind), ("connect", bound, to_connect)] = seen[..] else {
+        panic!("{seen:?}")
+    };
+    assert_eq!((to_bind, to_connect), (addr, addr));
+    // Windows has no name for a socket that is not bound.
+    assert!(unbound.is_none_or(|ip| ip.is_unspecified()), "{unbound:?}");
+    assert_eq!(bound, Some(local.into()));
+}
+
+#[tokio::test]
+async fn cr14_a_hook_may_refuse_before_anything_is_bound() {
+    let web = Web::start([(V4_1, Behaviour::Serve)]);
+    let socket =
+        SocketOptions::default().before_bind(|_, _| Err(ErrorKind::PermissionDenied.into()));
+    let options = ConnectOptions::default().socket(socket);
+    let addr = SocketAddr::new(V4_1, web.port());
+    let error = connect_results(known([addr]), &options).await.unwrap_err();
+    let AttemptOutcome::Failed(failure) = &error.attempts()[0].outcome else { panic!("{error:?}") };
+    assert_eq!(failure.stage(), AttemptStage::Hook);
+}
+
+/// The system would take each of them for something else, or leave it out.
+#[tokio::test]
+async fn cr16_a_setting_out_of_range_is_moved_into_it() {
+    let web = Web::start([(V4_1, Behaviour::Serve)]);
+    let addr = SocketAddr::new(V4_1, web.port());
+    let ms = Duration::from_millis;
+    for (time, expected) in [(ms(0), 1), (ms(500), 1), (ms(1001), 2), (Duration::MAX, 32_767)] {
+        let socket = SocketOptions::default()
+            .keepalive_time(time)
+            .keepalive_interval(time)
+            .keepalive_retries(if time == Duration::MAX { u32::MAX } else { 0 })
+            .send_buffer_size(usize::MAX)
+            .recv_buffer_size(usize::MAX);
+        #[cfg(target_os = "linux")]
+        let socket = socket.user_timeout(time.saturating_add(Duration::from_micros(500)));
+        let options = ConnectOptions::default().socket(socket);
+        let (stream, _) = connect_results(known([addr]), &options).await.unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap(), "{time:?}");
+        // Windows has no call that reads these.
+        #[cfg(not(windows))]
+        {
+            let expected = Duration::from_secs(expected);
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), expected, "{time:?}");
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), expected, "{time:?}");
+            let retries = if time == Duration::MAX { 127 } else { 1 };
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), retries, "{time:?}");
+        }
+        #[cfg(windows)]
+        let _ = expected;
+        #[cfg(target_os = "linux")]
+        {
+            let expected = if time == Duration::MAX { ms(i32::MAX as u64) } else { time + ms(1) };
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(expected), "{time:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn cr07_an_unspecified_local_address_is_none() {
+    let web = Web::start([(V4_1, Behaviour::Serve), (V6, Behaviour::Serve)]);
+    let of = |ip| SocketAddr::new(ip, web.port());
+    let v4 = SocketOptions::default().local_ipv4(Ipv4Addr::UNSPECIFIED);
+    let v6 = SocketOptions::default().local_ipv6(Ipv6Addr::UNSPECIFIED);
+    for (socket, addr) in [(v4, of(V6)), (v6, of(V4_1))] {
+        let options = ConnectOptions::default().socket(socket);
+        let (_, info) = connect_results(known([addr]), &options).await.unwrap();
+        assert_eq!(info.addr(), addr);
+    }
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ impl Service<Name> for Resolver {
 
 /// Looks up a host of a URI, without a port and without brackets.
 pub(super) fn lookup_host(resolver: &Resolver, host: &str) -> LookupStream {
-    let target = HostName::parse_in_hosts(&decode_zone(host)).map(Target::from).map_err(TargetError::from);
+    let target =
+        HostName::parse_in_hosts(&decode_zone(host)).map(Target::from).map_err(TargetError::from);
     resolver.lookup_with(Parsed(target), &LookupOptions::default())
 }
 

@@ -38,7 +38,7 @@ pub enum ConnectErrorKind {
     NoLocalAddress,
     /// The deadline passed.
     Timeout,
-    /// This process or system is out of open files or memory.
+    /// This process or system is out of open files, local ports or memory.
     Resources,
     /// A host answered that nothing listens there.
     Refused,
@@ -222,7 +222,7 @@ impl ConnectError {
         self.kind() == ConnectErrorKind::InvalidTarget
     }
 
-    /// Whether this process or system is out of open files or memory.
+    /// Whether this process or system is out of open files, local ports or memory.
     pub fn is_out_of_resources(&self) -> bool {
         self.kind() == ConnectErrorKind::Resources
     }
@@ -284,7 +284,7 @@ impl ConnectError {
                     Some(_) => Ok(()),
                 };
             }
-            ConnectErrorKind::Resources => "out of open files or memory",
+            ConnectErrorKind::Resources => "out of open files, local ports or memory",
             ConnectErrorKind::Refused => "connection refused",
             ConnectErrorKind::Unreachable => "unreachable",
             ConnectErrorKind::NoAnswer => "no answer",

@@ -53,10 +53,12 @@ impl fmt::Display for AttemptOutcome {
 }
 
 /// Why one connection attempt failed, and at which step.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AttemptError {
     stage: AttemptStage,
     error: Arc<io::Error>,
+    /// No local port is free, which the error alone does not tell.
+    is_out_of_ports: bool,
 }
 
 /// A step of a connection attempt.
@@ -81,7 +83,11 @@ pub enum AttemptStage {
 
 impl AttemptError {
     pub(super) fn new(stage: AttemptStage, error: io::Error) -> Self {
-        Self { stage, error: Arc::new(error) }
+        Self { stage, error: Arc::new(error), is_out_of_ports: false }
+    }
+
+    pub(super) fn out_of_ports(self, is_out_of_ports: bool) -> Self {
+        Self { is_out_of_ports, ..self }
     }
 
     /// The step that failed.
@@ -94,10 +100,11 @@ impl AttemptError {
         &self.error
     }
 
-    /// Whether this process or system is out of something that every attempt needs: open files or
-    /// memory. The address is not to blame, and the next one would fare no better.
+    /// Whether this process or system is out of something that every attempt needs: open files,
+    /// local ports or memory. The address is not to blame, and the next one would fare no better.
     pub fn is_out_of_resources(&self) -> bool {
-        self.stage != AttemptStage::Hook && is_out_of_resources(&self.error)
+        self.stage != AttemptStage::Hook
+            && (self.is_out_of_ports || is_out_of_resources(&self.error))
     }
 }
 
@@ -105,21 +112,12 @@ impl AttemptError {
 /// apart.
 impl PartialEq for AttemptError {
     fn eq(&self, other: &Self) -> bool {
-        let cause = |e: &Self| (e.stage, e.error.kind(), e.error.raw_os_error());
+        let cause = |e: &Self| (e.stage, e.error.kind(), e.error.raw_os_error(), e.is_out_of_ports);
         cause(self) == cause(other)
     }
 }
 
 impl Eq for AttemptError {}
-
-impl fmt::Debug for AttemptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AttemptError")
-            .field("stage", &self.stage)
-            .field("error", &self.error)
-            .finish()
-    }
-}
 
 impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

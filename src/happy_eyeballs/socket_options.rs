@@ -36,29 +36,51 @@ pub struct SocketOptions {
     mark: Option<u32>,
     user_timeout: Option<Duration>,
     fast_open: bool,
+    before_bind: Option<Arc<Hook>>,
     before_connect: Option<Arc<Hook>>,
+}
+
+/// `TCP_KEEPIDLE` and `TCP_KEEPINTVL` of Linux take no more (`MAX_TCP_KEEPIDLE`). Less than a second
+/// is zero for it, which it refuses.
+const MAX_KEEPALIVE_SECONDS: u64 = 32_767;
+/// `TCP_KEEPCNT` of Linux takes no more (`MAX_TCP_KEEPCNT`).
+const MAX_KEEPALIVE_RETRIES: u32 = 127;
+/// The sizes of buffers are signed numbers of 32 bits for the system.
+const MAX_BUFFER_SIZE: usize = i32::MAX as usize;
+/// So is `TCP_USER_TIMEOUT`.
+#[allow(dead_code, reason = "not every system has it")]
+const MAX_USER_TIMEOUT_MS: u32 = i32::MAX as u32;
+
+fn keepalive_seconds(time: Duration) -> Duration {
+    let round_up = u64::from(time.subsec_nanos() > 0);
+    let seconds = time.as_secs().saturating_add(round_up);
+    Duration::from_secs(seconds.clamp(1, MAX_KEEPALIVE_SECONDS))
 }
 
 impl SocketOptions {
     /// Idle time before the first TCP keepalive probe. Default: keepalive is off.
+    ///
+    /// Range 1 s to 32,767 s, in whole seconds, rounded up.
     #[must_use]
     pub fn keepalive_time(mut self, time: Duration) -> Self {
-        self.keepalive_time = Some(time);
+        self.keepalive_time = Some(keepalive_seconds(time));
         self
     }
 
     /// Time between two keepalive probes. Default: the system's. Turns keepalive on by itself.
+    ///
+    /// Range 1 s to 32,767 s, in whole seconds, rounded up.
     #[must_use]
     pub fn keepalive_interval(mut self, interval: Duration) -> Self {
-        self.keepalive_interval = Some(interval);
+        self.keepalive_interval = Some(keepalive_seconds(interval));
         self
     }
 
     /// Unanswered keepalive probes until the connection counts as dead. Default: the system's.
-    /// Turns keepalive on by itself.
+    /// Turns keepalive on by itself. Range 1 to 127.
     #[must_use]
     pub fn keepalive_retries(mut self, retries: u32) -> Self {
-        self.keepalive_retries = Some(retries);
+        self.keepalive_retries = Some(retries.clamp(1, MAX_KEEPALIVE_RETRIES));
         self
     }
 
@@ -77,43 +99,58 @@ impl SocketOptions {
     }
 
     /// `SO_SNDBUF`, in bytes. Default: the system's, which adapts to the connection; a fixed size
-    /// ends that.
+    /// ends that. The system moves it into a range of its own.
     #[must_use]
     pub fn send_buffer_size(mut self, bytes: usize) -> Self {
-        self.send_buffer_size = Some(bytes);
+        self.send_buffer_size = Some(bytes.min(MAX_BUFFER_SIZE));
         self
     }
 
     /// `SO_RCVBUF`, in bytes. Default: the system's, which adapts to the connection; a fixed size
-    /// ends that.
+    /// ends that. The system moves it into a range of its own.
     #[must_use]
     pub fn recv_buffer_size(mut self, bytes: usize) -> Self {
-        self.recv_buffer_size = Some(bytes);
+        self.recv_buffer_size = Some(bytes.min(MAX_BUFFER_SIZE));
         self
     }
 
     /// The local address of IPv4 connections. Default: the system chooses.
     ///
     /// With a local address for one family and none for the other, addresses of the other family
-    /// are skipped.
+    /// are skipped. `0.0.0.0` is no local address: the system chooses.
     #[must_use]
     pub fn local_ipv4(mut self, ip: Ipv4Addr) -> Self {
-        self.local_ipv4 = Some(ip);
+        self.local_ipv4 = Some(ip).filter(|ip| !ip.is_unspecified());
         self
     }
 
     /// The local address of IPv6 connections; see [`local_ipv4`](Self::local_ipv4).
     #[must_use]
     pub fn local_ipv6(mut self, ip: Ipv6Addr) -> Self {
-        self.local_ipv6 = Some(ip);
+        self.local_ipv6 = Some(ip).filter(|ip| !ip.is_unspecified());
+        self
+    }
+
+    /// Calls `hook` with every socket and the address it will connect to, before the local address
+    /// is bound.
+    ///
+    /// For options that decide what may be bound, such as `IP_FREEBIND`, `IP_TRANSPARENT` or a range
+    /// of ports. An error fails this attempt, and no other. The hook runs on the task that connects
+    /// and must not block.
+    #[must_use]
+    pub fn before_bind<F>(mut self, hook: F) -> Self
+    where
+        F: Fn(BorrowedSocket<'_>, SocketAddr) -> io::Result<()> + Send + Sync + 'static,
+    {
+        self.before_bind = Some(Arc::new(hook));
         self
     }
 
     /// Calls `hook` with every socket and the address it is about to connect to, after all other
     /// options are set and the local address is bound.
     ///
-    /// For options that this type does not know. An error fails this attempt, and no other. The
-    /// hook runs on the task that connects and must not block.
+    /// For options that this type does not know. On Linux the port of a local address is chosen by
+    /// the connect, and is 0 here. An error fails this attempt, and no other. The hook runs on the task that connects and must not block.
     #[must_use]
     pub fn before_connect<F>(mut self, hook: F) -> Self
     where
@@ -132,10 +169,10 @@ impl SocketOptions {
         }
     }
 
-    /// Sets the options that decide which way packets take, the local address last.
+    /// Sets the options that decide which way packets take.
     ///
-    /// The socket that finds out a source address goes through the same steps, so that it finds the
-    /// one that the attempt will have.
+    /// The socket that finds out a source address goes through the same steps, and is bound like an
+    /// attempt's, so that it finds the one that the attempt will have.
     pub(super) fn route(&self, socket: &Socket, addr: SocketAddr) -> Result<(), AttemptError> {
         let failed_at = |stage| move |error| AttemptError::new(stage, error);
         if let Some(interface) = &self.interface {
@@ -145,10 +182,21 @@ impl SocketOptions {
         if let Some(mark) = self.mark {
             os::set_mark(socket, mark).map_err(failed_at(AttemptStage::Mark))?;
         }
-        if let Some(local) = self.local_addr(addr) {
-            socket.bind(&local.into()).map_err(failed_at(AttemptStage::Bind))?;
-        }
         Ok(())
+    }
+
+    /// Binds the local address for a connection to `addr`, if the caller gave one.
+    pub(super) fn bind(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+        let Some(local) = self.local_addr(addr) else { return Ok(()) };
+        // Otherwise a port of the local address is taken for all destinations at once, and there
+        // are some 28,000 of them; so it is chosen at the connect, for one destination.
+        note_refusal("bind_address_no_port", &os::bind_address_no_port(socket));
+        socket.bind(&local.into())
+    }
+
+    /// The local address that a hook may have made possible to bind.
+    pub(super) fn local_addr_by_hook(&self, addr: SocketAddr) -> Option<SocketAddr> {
+        self.before_bind.as_ref().and_then(|_| self.local_addr(addr))
     }
 
     /// The local address for a connection to `addr`, if the caller gave one.
@@ -192,8 +240,25 @@ impl SocketOptions {
         }
     }
 
-    pub(super) fn run_hook(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
-        self.before_connect.as_ref().map_or(Ok(()), |hook| hook(os::borrow(socket), addr))
+    /// Whether code of the caller has a say in the set-up.
+    pub(super) fn has_hook(&self) -> bool {
+        self.before_bind.is_some() || self.before_connect.is_some()
+    }
+
+    pub(super) fn run_before_bind(
+        &self,
+        socket: &Socket,
+        addr: SocketAddr,
+    ) -> Result<(), AttemptError> {
+        run_hook(self.before_bind.as_ref(), socket, addr)
+    }
+
+    pub(super) fn run_before_connect(
+        &self,
+        socket: &Socket,
+        addr: SocketAddr,
+    ) -> Result<(), AttemptError> {
+        run_hook(self.before_connect.as_ref(), socket, addr)
     }
 }
 
@@ -216,10 +281,12 @@ os::cfg_linux_sockets! {
         /// `TCP_USER_TIMEOUT`: how long sent data may stay unacknowledged. Default: the system's.
         ///
         /// It holds for the handshake as well, so a value below the time of one SYN retransmission
-        /// (1 s) makes a single lost packet fatal to the attempt.
+        /// (1 s) makes a single lost packet fatal to the attempt. Range 1 ms to 2^31 - 1 ms (24
+        /// days), in whole milliseconds, rounded up.
         #[must_use]
         pub fn user_timeout(mut self, timeout: Duration) -> Self {
-            self.user_timeout = Some(timeout);
+            let ms = timeout.as_nanos().div_ceil(1_000_000).clamp(1, MAX_USER_TIMEOUT_MS.into());
+            self.user_timeout = Some(Duration::from_millis(ms.try_into().unwrap_or(u64::MAX)));
             self
         }
     }
@@ -267,9 +334,19 @@ impl fmt::Debug for SocketOptions {
             .field("mark", &self.mark)
             .field("user_timeout", &self.user_timeout)
             .field("fast_open", &self.fast_open);
-        s.field("before_connect", &self.before_connect.as_ref().map(|_| ".."))
+        s.field("before_bind", &self.before_bind.as_ref().map(|_| ".."))
+            .field("before_connect", &self.before_connect.as_ref().map(|_| ".."))
             .finish_non_exhaustive()
     }
+}
+
+fn run_hook(
+    hook: Option<&Arc<Hook>>,
+    socket: &Socket,
+    addr: SocketAddr,
+) -> Result<(), AttemptError> {
+    let outcome = hook.map_or(Ok(()), |hook| hook(os::borrow(socket), addr));
+    outcome.map_err(|error| AttemptError::new(AttemptStage::Hook, error))
 }
 
 /// Reports an option that the system refused.

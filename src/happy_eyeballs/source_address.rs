@@ -142,8 +142,16 @@ fn local_addr_towards(
 ) -> io::Result<SocketAddr> {
     let socket = Socket::new(Domain::for_address(destination), Type::DGRAM, Some(Protocol::UDP))?;
     options.route(&socket, destination).map_err(io::Error::other)?;
+    let bound = options.bind(&socket, destination);
     destination.set_port(DISCARD);
-    socket.connect(&destination.into())?;
+    match (bound, options.local_addr_by_hook(destination)) {
+        (Ok(()), _) => socket.connect(&destination.into())?,
+        (Err(_), Some(local)) => {
+            socket.connect(&destination.into())?;
+            return Ok(local);
+        }
+        (Err(error), None) => return Err(error),
+    }
     socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 

@@ -68,7 +68,7 @@ fn at10_each_cause_has_its_line_and_its_predicates() {
         (
             lost(attempt(io::ErrorKind::OutOfMemory), Ok(())),
             vec!["out of resources", "temporary"],
-            "out of open files or memory, 192.0.2.1:80 (1 attempt in 20 ms)",
+            "out of open files, local ports or memory, 192.0.2.1:80 (1 attempt in 20 ms)",
         ),
         (
             lost(attempt(io::ErrorKind::ConnectionReset), Ok(())),

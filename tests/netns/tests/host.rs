@@ -1,4 +1,4 @@
-//! A resolver on a host that is itself in the way of its queries.
+//! A resolver and races on a host that is itself in their way.
 #![cfg(target_os = "linux")]
 
 #[path = "../../support/mod.rs"]
@@ -7,11 +7,15 @@ mod support;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, stream};
+use outrace::happy_eyeballs::{ConnectErrorKind, RaceOptions, SocketOptions, connect_results};
 use outrace::resolve::AddressFamily;
-use outrace::{LookupErrorKind, LookupOptions, LookupResult, Resolver};
+use outrace::{
+    ConnectError, ConnectOptions, LookupErrorKind, LookupOptions, LookupResult, Resolver,
+};
 use socket2::SockRef;
 use support::{Journal, Nameserver};
+use tokio::net::TcpStream as TokioTcpStream;
 
 /// The firewall of `network.sh` drops two of three queries, and `send` says EPERM. With one question
 /// a lookup, the third send of each gets through.
@@ -90,5 +94,93 @@ async fn rr05_a_lookup_waits_for_a_free_port_and_does_not_blame_the_nameserver()
 
         drop(in_use);
         assert_eq!(waiting.await, LookupResult::End(Ok(())));
+    }
+}
+
+async fn connect(
+    addr: SocketAddr,
+    options: &ConnectOptions,
+) -> Result<TokioTcpStream, ConnectError> {
+    let results = stream::iter([LookupResult::Address(addr), LookupResult::End(Ok(()))]);
+    connect_results(results, options).await.map(|(stream, _)| {
+        // Reset when it is dropped: no port lingers in TIME-WAIT.
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        stream
+    })
+}
+
+/// The only port to connect from is the one that is connected to.
+#[tokio::test]
+async fn cr01_a_socket_that_is_connected_to_itself_has_reached_nobody() {
+    let addr: SocketAddr = "198.51.100.74:40000".parse().unwrap();
+    let _range = PortRange::set("40000 40000");
+    // That the system does so, and the rest of the test is about something.
+    let itself = TcpStream::connect(addr).unwrap();
+    assert_eq!(itself.local_addr().unwrap(), itself.peer_addr().unwrap());
+    SockRef::from(&itself).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(itself);
+
+    // Whom the caller wants to be connected to is not ours to judge.
+    let socket = SocketOptions::default()
+        .before_connect(move |socket, _| SockRef::from(&socket).bind(&addr.into()));
+    let stream = connect(addr, &ConnectOptions::default().socket(socket)).await.unwrap();
+    assert_eq!(stream.local_addr().unwrap(), addr);
+    drop(stream);
+
+    let error = connect(addr, &ConnectOptions::default()).await.unwrap_err();
+    assert!(error.is_refused(), "{error:#}");
+}
+
+/// One port to connect from, and two servers.
+#[tokio::test]
+async fn cr06_a_local_address_has_its_ports_for_each_destination() {
+    let listen = |port| std::net::TcpListener::bind(("198.51.100.74", port)).unwrap();
+    let servers = [listen(50_001), listen(50_002)];
+    let socket = SocketOptions::default().local_ipv4(Ipv4Addr::new(198, 51, 100, 75));
+    let options = ConnectOptions::default().socket(socket);
+    let _range = PortRange::set("40000 40000");
+    let mut streams = Vec::new();
+    for server in &servers {
+        streams.push(connect(server.local_addr().unwrap(), &options).await.unwrap());
+    }
+    for stream in streams {
+        assert_eq!(stream.local_addr().unwrap(), "198.51.100.75:40000".parse().unwrap());
+    }
+}
+
+/// One port to connect from, which is in use.
+#[tokio::test]
+async fn cr15_a_race_waits_for_a_free_port_and_does_not_blame_the_address() {
+    let server = std::net::TcpListener::bind("198.51.100.74:50003").unwrap();
+    let addr = server.local_addr().unwrap();
+    for local in [None, Some(Ipv4Addr::new(198, 51, 100, 75))] {
+        let mut socket = SocketOptions::default();
+        if let Some(local) = local {
+            socket = socket.local_ipv4(local);
+        }
+        let options = ConnectOptions::default().socket(socket);
+        let _range = PortRange::set("40000 40000");
+        let in_use = connect(addr, &options).await.unwrap();
+
+        let error = connect(addr, &options).await.unwrap_err();
+        assert_eq!(error.kind(), ConnectErrorKind::Resources, "{error:#}");
+        assert!(error.decisive().is_some_and(|attempt| attempt.addr == addr));
+
+        // Two addresses: the second is not burnt at once, and there is a port when its turn comes.
+        let other_server = std::net::TcpListener::bind("198.51.100.74:50004").unwrap();
+        let other = other_server.local_addr().unwrap();
+        let results = stream::iter([
+            LookupResult::Address(addr),
+            LookupResult::Address(other),
+            LookupResult::End(Ok(())),
+        ]);
+        let race = RaceOptions::default().connection_attempt_delay(Duration::from_millis(100));
+        let options = options.race(race);
+        let mut racing = Box::pin(connect_results(results, &options));
+        assert!((&mut racing).now_or_never().is_none());
+        drop(in_use);
+        let (stream, info) = racing.await.unwrap();
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        assert_eq!(info.addr(), other);
     }
 }
