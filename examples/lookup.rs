@@ -9,7 +9,6 @@ mod support;
 
 use std::time::Instant;
 
-use futures_util::StreamExt;
 use outrace::{LookupResult, Resolver};
 
 #[tokio::main(flavor = "current_thread")]

@@ -19,6 +19,7 @@ mod collector;
 mod connecting;
 pub(crate) mod error;
 mod gate;
+mod lookup_host;
 mod options;
 mod order;
 mod race;
@@ -37,6 +38,7 @@ use tokio::net::TcpStream;
 pub(crate) use collector::AddressCollector;
 pub use connecting::Connecting;
 pub use error::{ConnectError, ConnectErrorKind};
+pub use lookup_host::lookup_host;
 pub use options::{AddressOrder, FailFast, RaceOptions};
 pub use order::PolicyTable;
 pub use report::{

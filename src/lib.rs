@@ -7,7 +7,6 @@
 //! dropped lookup leaves that thread at once, and no exit waits for it.
 //!
 //! ```no_run
-//! use futures_util::StreamExt;
 //! use outrace::LookupResult;
 //!
 //! # async fn f() -> Result<(), outrace::ConnectError> {
@@ -52,6 +51,7 @@
 //! | [`lookup`], [`LookupStream`], [`LookupResult`] | a lookup, and its results in their order |
 //! | [`Resolver`], [`resolve`] | the stub resolver: settings, address policy, errors by cause, diagnostics, counters |
 //! | [`connect`], [`happy_eyeballs`] | the race over addresses as they stream in (RFC 8305) |
+//! | [`lookup_host`], [`LookupStream::into_addrs`] | all addresses at once |
 //! | [`Connector`], [`connector`] | the race as a `tower` service for HTTP clients |
 //! | [`futex_queue`] | the bounded queue between threads and tasks that carries the results |
 //! | [`Target`], [`HostName`], [`IntoTarget`] | targets and names that are checked once, and what converts into them |
@@ -102,7 +102,7 @@ mod zone;
 #[doc(inline)]
 pub use connector::Connector;
 #[doc(inline)]
-pub use happy_eyeballs::{ConnectError, ConnectInfo, ConnectOptions, connect};
+pub use happy_eyeballs::{ConnectError, ConnectInfo, ConnectOptions, connect, lookup_host};
 pub use host_name::{HostName, NameError};
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! [`LookupStream`]: the results of one lookup, their order, and what a drop does.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +12,7 @@ use crate::futex_queue::{self, Getter};
 
 use crate::resolve::{LookupId, Pending, ResolverInner};
 use crate::trace::LookupSpan;
-use crate::{LookupErrorKind, LookupResult};
+use crate::{LookupError, LookupErrorKind, LookupResult};
 
 /// The results of one lookup, each as soon as it is known.
 ///
@@ -41,7 +42,6 @@ use crate::{LookupErrorKind, LookupResult};
 ///
 /// ```no_run
 /// # async fn f() {
-/// use futures_util::StreamExt;
 /// use outrace::LookupResult;
 ///
 /// let mut results = outrace::lookup("example.com:443");
@@ -136,6 +136,49 @@ impl LookupStream {
             }
             StreamState::Ready(_) | StreamState::Ended => {}
         }
+    }
+
+    /// The next result; `None` after the [`End`](LookupResult::End).
+    ///
+    /// As `StreamExt::next`, with no trait to import.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no result.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it implements `Stream`, whose `next` this is"
+    )]
+    pub fn next(&mut self) -> impl Future<Output = Option<LookupResult>> + Unpin + Send + '_ {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx))
+    }
+
+    /// Waits for the end, and returns the addresses in the order in which they came.
+    ///
+    /// As with the C library's `getaddrinfo`, one family's addresses are enough: that the other
+    /// one's are missing is told by the stream alone.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), outrace::LookupError> {
+    /// let addrs = outrace::lookup("example.com:443").into_addrs().await?;
+    /// # drop(addrs);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of the end, if no address came.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the lookup.
+    pub async fn into_addrs(mut self) -> Result<Vec<SocketAddr>, LookupError> {
+        let mut addrs = Addrs::default();
+        while let Some(result) = self.next().await {
+            addrs.add(result);
+        }
+        addrs.finish()
     }
 
     /// Turns the stream into an iterator, for code without a runtime.
@@ -252,6 +295,43 @@ impl fmt::Debug for LookupStream {
 #[must_use = "a lookup starts when its first result is asked for"]
 pub struct BlockingResults {
     stream: LookupStream,
+}
+
+impl BlockingResults {
+    /// As [`LookupStream::into_addrs`].
+    ///
+    /// # Errors
+    ///
+    /// That of the end, if no address came.
+    pub fn into_addrs(self) -> Result<Vec<SocketAddr>, LookupError> {
+        let mut addrs = Addrs::default();
+        self.for_each(|result| addrs.add(result));
+        addrs.finish()
+    }
+}
+
+/// The addresses of a lookup, and its end.
+#[derive(Default)]
+struct Addrs {
+    addrs: Vec<SocketAddr>,
+    error: Option<LookupError>,
+}
+
+impl Addrs {
+    fn add(&mut self, result: LookupResult) {
+        match result {
+            LookupResult::Address(addr) => self.addrs.push(addr),
+            LookupResult::CanonicalName(_) => {}
+            LookupResult::End(end) => self.error = end.err(),
+        }
+    }
+
+    fn finish(self) -> Result<Vec<SocketAddr>, LookupError> {
+        match self.error {
+            Some(error) if self.addrs.is_empty() => Err(error),
+            _ => Ok(self.addrs),
+        }
+    }
 }
 
 impl Iterator for BlockingResults {

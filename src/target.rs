@@ -1,6 +1,7 @@
 //! [`Target`]: the host and port that a lookup or a connect is asked for.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::str::FromStr;
 
@@ -76,6 +77,10 @@ impl Target {
 
     /// Parses `host`, `host:port`, `[address]` and `[address]:port`.
     pub(crate) fn parse(text: &str, interfaces: InterfaceIndex<'_>) -> Result<Self, TargetError> {
+        Self::parse_parts(text, interfaces).map_err(|error| error.in_text(text))
+    }
+
+    fn parse_parts(text: &str, interfaces: InterfaceIndex<'_>) -> Result<Self, TargetError> {
         let (host, port) = if text.starts_with('[') {
             let end = text.find(']').ok_or(TargetError::Bracket)? + 1;
             match text[end..].strip_prefix(':') {
@@ -91,7 +96,7 @@ impl Target {
                 None => (text, None),
             }
         };
-        let host = Host::parse(host, interfaces)?;
+        let host = Host::parse_part(host, interfaces)?;
         Ok(Self { host, port: port.map(parse_port).transpose()? })
     }
 }
@@ -99,6 +104,10 @@ impl Target {
 impl Host {
     /// Parses a name or an address; an IPv6 address may be in brackets, as in a URI.
     pub(crate) fn parse(text: &str, interfaces: InterfaceIndex<'_>) -> Result<Self, TargetError> {
+        Self::parse_part(text, interfaces).map_err(|error| error.in_text(text))
+    }
+
+    fn parse_part(text: &str, interfaces: InterfaceIndex<'_>) -> Result<Self, TargetError> {
         let ipv6 = match text.strip_prefix('[') {
             Some(rest) => rest.strip_suffix(']').ok_or(TargetError::Bracket)?,
             None if text.contains(':') => text,
@@ -353,6 +362,23 @@ pub enum TargetError {
     /// The target of a connect has no port.
     #[error("the port is missing")]
     NoPort,
+    /// The text is a URL, such as `https://example.com/`.
+    #[error("a host and a port are asked for, such as example.com:443, and this is a URL")]
+    Url,
+}
+
+impl TargetError {
+    /// Why `text` is no target: for a URL, that it is one says more than what is wrong first.
+    fn in_text(self, text: &str) -> Self {
+        if text.contains("://") { Self::Url } else { self }
+    }
+}
+
+/// For code that returns `io::Result`: the kind is `InvalidInput`.
+impl From<TargetError> for io::Error {
+    fn from(error: TargetError) -> Self {
+        Self::new(io::ErrorKind::InvalidInput, error)
+    }
 }
 
 impl From<std::convert::Infallible> for TargetError {

@@ -9,7 +9,7 @@ use std::fs;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use outrace::{LookupErrorKind, LookupOptions, LookupResult, LookupStream, Resolver};
 use support::Nameserver;
 

@@ -389,6 +389,26 @@ async fn he53_a_local_address_of_one_family_rules_the_other_out() {
     assert_eq!(info.skipped()[0].reason, SkipReason::NoLocalAddress);
 }
 
+/// A race that was won with half of the addresses says so.
+#[tokio::test]
+async fn cr18_the_record_of_a_connection_has_the_outcome_of_the_lookup() {
+    let web = Web::start([(V4_1, Behaviour::Serve)]);
+    let addr = LookupResult::Address(SocketAddr::new(V4_1, web.port()));
+    let failed = LookupErrorKind::Timeout;
+    for (end, expected) in
+        [(Some(Ok(())), Some(Ok(()))), (Some(Err(failed.into())), Some(Err(failed))), (None, None)]
+    {
+        let end = end.map(LookupResult::End);
+        let open = end.is_none();
+        let results = stream::iter([Some(addr.clone()), end].into_iter().flatten());
+        let pending = stream::pending().take(usize::from(open));
+        let (_, info) =
+            connect_results(results.chain(pending), &ConnectOptions::default()).await.unwrap();
+        let outcome = info.lookup().map(|outcome| outcome.map_err(outrace::LookupError::kind));
+        assert_eq!(outcome, expected);
+    }
+}
+
 fn resolver(world: &World) -> Resolver {
     Resolver::builder().without_system_configuration().nameservers(world.nameserver_addrs()).build()
 }

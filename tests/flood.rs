@@ -6,7 +6,7 @@ use std::fs;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use outrace::{LookupErrorKind, LookupResult, Resolver};
 
 /// `OUTRACE_TIMEOUTS` sets another number.

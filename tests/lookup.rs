@@ -65,6 +65,59 @@ async fn an_address_comes_before_the_other_family_has_answered() {
     assert_eq!(results.next().await, Some(canonical("slow.example.test")));
 }
 
+/// As from getaddrinfo: the addresses, or why there are none.
+#[tokio::test]
+async fn cr20_a_failed_lookup_is_no_empty_list() {
+    let nameserver = Nameserver::start(
+        "www.example.test. A    -> answer 192.0.2.1
+         www.example.test. AAAA -> answer 2001:db8::1
+         half.example.test. A    -> answer 192.0.2.1
+         half.example.test. AAAA -> servfail
+         none.example.test. *    -> nxdomain",
+    );
+    let resolver = resolver(&nameserver);
+    let addr = |text: &str| text.parse::<SocketAddr>().unwrap();
+    for (name, expected) in [
+        ("www", Ok(vec![addr("192.0.2.1:80"), addr("[2001:db8::1]:80")])),
+        ("half", Ok(vec![addr("192.0.2.1:80")])),
+        ("none", Err(LookupErrorKind::NotFound)),
+    ] {
+        let host = format!("{name}.example.test");
+        let sorted = |addrs: Result<Vec<_>, outrace::LookupError>| {
+            let mut addrs = addrs.map_err(|error| error.kind())?;
+            addrs.sort_unstable();
+            Ok(addrs)
+        };
+        assert_eq!(sorted(resolver.lookup((&host, 80)).into_addrs().await), expected, "{name}");
+        let blocking = resolver.lookup((&host, 80)).into_blocking_iter();
+        assert_eq!(sorted(blocking.into_addrs()), expected, "{name}");
+    }
+}
+
+/// Two functions that a program has today, changed in their paths alone.
+#[tokio::test]
+async fn cr19_tokios_own_functions_become_ours_by_their_paths() {
+    async fn peer(addr: &str) -> std::io::Result<SocketAddr> {
+        let stream = outrace::connect(addr).await?;
+        stream.peer_addr()
+    }
+    async fn all(host: &str) -> std::io::Result<Vec<SocketAddr>> {
+        Ok(outrace::lookup_host(host).await?.collect())
+    }
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = server.local_addr().unwrap();
+    assert_eq!(peer(&addr.to_string()).await.unwrap(), addr);
+    assert_eq!(all("192.0.2.1:80").await.unwrap(), ["192.0.2.1:80".parse().unwrap()]);
+
+    drop(server);
+    let error = peer(&addr.to_string()).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{error}");
+    let error = all("www.invalid:80").await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+    let error = all("https://example.com/").await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+}
+
 #[tokio::test]
 async fn an_alias_chain_ends_in_the_canonical_name() {
     let nameserver = Nameserver::start(

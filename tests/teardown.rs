@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use outrace::{LookupStream, Resolver};
 use support::Nameserver;
 

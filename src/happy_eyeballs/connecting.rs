@@ -404,6 +404,7 @@ impl Log {
             ignored: self.ignored,
             winner: winner.0 as usize,
             first_address,
+            lookup: self.lookup.take(),
         })
     }
 

@@ -346,6 +346,7 @@ impl fmt::Display for ConnectError {
 impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectError")
+            .field("cause", &format_args!("{self}"))
             .field("kind", &self.kind())
             .field("attempts", &self.0.attempts)
             .field("skipped", &self.0.skipped)
@@ -365,6 +366,23 @@ impl std::error::Error for ConnectError {
                 None => self.lookup_error().map(|error| error as _),
             },
         }
+    }
+}
+
+/// For code that returns `io::Result`: the kind is that of the cause, and this error is within.
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> Self {
+        let kind = match (error.kind(), error.decisive_failure()) {
+            (ConnectErrorKind::InvalidTarget, _) => io::ErrorKind::InvalidInput,
+            (ConnectErrorKind::Dns(kind), _) => kind.to_io(),
+            (ConnectErrorKind::NoAddress, _) => io::ErrorKind::NotFound,
+            (ConnectErrorKind::Denied, _) => io::ErrorKind::PermissionDenied,
+            (ConnectErrorKind::NoLocalAddress, _) => io::ErrorKind::AddrNotAvailable,
+            (ConnectErrorKind::Timeout, _) => io::ErrorKind::TimedOut,
+            (_, Some((_, failure))) => failure.io_error().kind(),
+            (_, None) => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
     }
 }
 

@@ -205,7 +205,6 @@ impl AddressGate {
     }
 
     /// All addresses by rank, not interleaved.
-    #[allow(dead_code, reason = "the collector uses it, with feature `hyper`")]
     pub(crate) fn into_ranked(mut self) -> impl ExactSizeIterator<Item = SocketAddr> {
         self.sort();
         self.addresses.into_iter().map(|address| address.addr)

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::LookupError;
 use crate::os::is_out_of_resources;
 use crate::resolve::DenyReason;
 
@@ -192,6 +193,7 @@ pub(super) struct Info {
     pub(super) ignored: usize,
     pub(super) winner: usize,
     pub(super) first_address: Duration,
+    pub(super) lookup: Option<Result<(), LookupError>>,
 }
 
 impl ConnectInfo {
@@ -228,6 +230,11 @@ impl ConnectInfo {
     /// each family).
     pub fn ignored(&self) -> usize {
         self.0.ignored
+    }
+
+    /// The lookup's outcome, or `None` if it was still running when the race was won.
+    pub fn lookup(&self) -> Option<Result<(), &LookupError>> {
+        self.0.lookup.as_ref().map(|outcome| outcome.as_ref().copied())
     }
 
     /// How long after the start the first address arrived.

@@ -80,6 +80,23 @@ impl LookupErrorKind {
         )
     }
 
+    /// The kind of an [`io::Error`] that is nearest.
+    pub(crate) fn to_io(self) -> io::ErrorKind {
+        match self {
+            Self::InvalidTarget(_) => io::ErrorKind::InvalidInput,
+            Self::NotFound | Self::NoAddress => io::ErrorKind::NotFound,
+            Self::PolicyDenied => io::ErrorKind::PermissionDenied,
+            Self::Timeout | Self::Overloaded => io::ErrorKind::TimedOut,
+            Self::Unreachable => io::ErrorKind::HostUnreachable,
+            Self::BadResponse => io::ErrorKind::InvalidData,
+            Self::ServerFailure
+            | Self::Misconfigured
+            | Self::Resources
+            | Self::Canceled
+            | Self::ResolverGone => io::ErrorKind::Other,
+        }
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::InvalidTarget(_) => "invalid host name or port",
@@ -190,6 +207,13 @@ impl std::error::Error for LookupError {
             LookupErrorKind::InvalidTarget(cause) => Some(cause),
             _ => None,
         }
+    }
+}
+
+/// For code that returns `io::Result`: the kind is the nearest to the cause, and this error is within.
+impl From<LookupError> for io::Error {
+    fn from(error: LookupError) -> Self {
+        Self::new(error.kind().to_io(), error)
     }
 }
 

@@ -13,7 +13,6 @@
 //! while no nameserver responds. An [`AddressPolicy`] filters the addresses of every source.
 //!
 //! ```no_run
-//! use futures_util::StreamExt;
 //! use outrace::{LookupResult, Resolver};
 //!
 //! # async fn f() {

@@ -45,6 +45,22 @@ fn hosts_and_ports() {
 }
 
 #[test]
+fn cr19_a_url_is_told_from_a_target() {
+    for text in [
+        "https://example.com/",
+        "http://example.com:80",
+        "http://[::1]:80/",
+        "tcp://192.0.2.1",
+        "://",
+    ] {
+        assert_eq!(parse(text), Err(TargetError::Url), "{text}");
+        assert_eq!(Target::try_from((text, 443)), Err(TargetError::Url), "{text}");
+    }
+    let error = std::io::Error::from(TargetError::Url);
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
+
+#[test]
 fn nv08_literals_keep_their_scope() {
     for (text, host, port) in [
         ("fe80::1%2", ip("fe80::1", 2), None),

@@ -30,7 +30,7 @@ mod unix {
     use std::time::{Duration, Instant, SystemTime};
 
     use super::seeded::Random;
-    use futures_util::{FutureExt, Stream, StreamExt};
+    use futures_util::{FutureExt, Stream};
     use nix::sys::signal::{Signal, kill};
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
     use nix::unistd::{ForkResult, Pid, fork};

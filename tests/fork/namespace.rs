@@ -20,7 +20,7 @@ mod linux {
     use std::process::Command;
     use std::time::{Duration, Instant};
 
-    use futures_util::{FutureExt, StreamExt};
+    use futures_util::FutureExt;
     use nix::sched::{CloneFlags, unshare};
     use nix::sys::signal::{Signal, kill};
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};

@@ -139,6 +139,7 @@ fn at10_the_long_form_has_a_line_for_each_part_of_the_record() {
         ignored: 2,
         winner: 0,
         first_address: Duration::ZERO,
+        lookup: None,
     });
     assert_eq!((error.ignored(), won.ignored()), (3, 2));
     let lines: Vec<_> = format!("{error:#}").lines().map(str::to_owned).collect();
@@ -155,4 +156,40 @@ fn at10_the_long_form_has_a_line_for_each_part_of_the_record() {
     let error = ConnectError::invalid_target(TargetError::NoPort);
     assert_eq!(error.ignored(), 0);
     assert_eq!(format!("{error:#}"), error.to_string());
+}
+
+#[test]
+fn cr19_the_debug_form_has_the_cause() {
+    let error = ConnectError::invalid_uri(UriError::NotHttp);
+    let text = format!("{error:?}");
+    assert!(text.contains("the scheme of the URI is not http"), "{text}");
+}
+
+#[test]
+fn cr19_as_an_io_error_it_has_the_kind_of_its_cause() {
+    let attempt = |kind| lost(vec![failed("192.0.2.1:80", kind)], Ok(()));
+    let dns = |kind: LookupErrorKind| lost(Vec::new(), Err(kind.into()));
+    for (report, kind) in [
+        (attempt(io::ErrorKind::ConnectionRefused), io::ErrorKind::ConnectionRefused),
+        (attempt(io::ErrorKind::HostUnreachable), io::ErrorKind::HostUnreachable),
+        (attempt(io::ErrorKind::NetworkUnreachable), io::ErrorKind::NetworkUnreachable),
+        (attempt(io::ErrorKind::TimedOut), io::ErrorKind::TimedOut),
+        (attempt(io::ErrorKind::ConnectionReset), io::ErrorKind::ConnectionReset),
+        (attempt(io::ErrorKind::OutOfMemory), io::ErrorKind::OutOfMemory),
+        (Report { end: End::TimedOut, ..lost(Vec::new(), Ok(())) }, io::ErrorKind::TimedOut),
+        (lost(Vec::new(), Ok(())), io::ErrorKind::NotFound),
+        (dns(LookupErrorKind::NotFound), io::ErrorKind::NotFound),
+        (dns(LookupErrorKind::Timeout), io::ErrorKind::TimedOut),
+        (dns(LookupErrorKind::PolicyDenied), io::ErrorKind::PermissionDenied),
+    ] {
+        let error = ConnectError::new(report);
+        let as_io = io::Error::from(error.clone());
+        assert_eq!(as_io.kind(), kind, "{error}");
+        // It is all still there.
+        assert_eq!(as_io.to_string(), error.to_string());
+        let inner = as_io.get_ref().and_then(|inner| inner.downcast_ref::<ConnectError>());
+        assert_eq!(inner, Some(&error));
+    }
+    let invalid = io::Error::from(ConnectError::invalid_target(TargetError::NoPort));
+    assert_eq!(invalid.kind(), io::ErrorKind::InvalidInput);
 }

@@ -3,7 +3,7 @@
 
 use std::net::UdpSocket;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 
 use super::*;
 use crate::futex_queue;

@@ -1,0 +1,48 @@
+//! [`lookup_host`]: all addresses of a host at once, the best first.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::SocketOptions;
+use super::gate::AddressGate;
+use super::options::RaceOptions;
+use super::source_address::SourceCache;
+use crate::{IntoTarget, LookupError, lookup};
+
+/// Looks up `target` with the resolver of this process, and returns its addresses, the best first: in
+/// the order of RFC 6724, with the source addresses that this host has.
+///
+/// Takes the place of `tokio::net::lookup_host`. It waits for both families, as that does;
+/// [`lookup`] gives each address as it comes, and [`connect`](super::connect()) dials it then. Where
+/// one family has addresses, that the other one's are missing is no error. At most 256 addresses of
+/// each family are returned.
+///
+/// ```no_run
+/// # async fn f() -> std::io::Result<()> {
+/// for addr in outrace::lookup_host("example.com:443").await? {
+///     println!("{addr}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`LookupError`], if there is no address; it converts into an `io::Error`.
+///
+/// # Cancel safety
+///
+/// Dropping the future cancels the lookup.
+pub async fn lookup_host(
+    target: impl IntoTarget,
+) -> Result<impl ExactSizeIterator<Item = SocketAddr>, LookupError> {
+    let results = lookup(target);
+    let mut gate = AddressGate::new(&RaceOptions::default());
+    let (sources, options) = (SourceCache::default(), SocketOptions::default());
+    for addr in results.into_addrs().await? {
+        let now = Instant::now();
+        let source = sources.towards(&options, addr, now);
+        gate.handle_address(addr, source.as_ref(), now);
+    }
+    Ok(gate.into_ranked())
+}
