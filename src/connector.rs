@@ -107,7 +107,7 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> ConnectFuture {
         ConnectFuture(match uri::target(&uri, self.enforce_http) {
             Ok(target) => {
-                let results = self.resolver.lookup_with(target, &self.options.lookup);
+                let results = self.options.start_lookup(&self.resolver, target);
                 let options = Arc::clone(&self.options);
                 ConnectState::Racing(happy_eyeballs::Connecting::new(results, options))
             }

@@ -49,8 +49,10 @@ pub use socket_options::{BorrowedSocket, SocketOptions};
 use source_address::SourceCache;
 
 use crate::process::FirstUse;
-use crate::resolve::AddressPolicy;
-use crate::{IntoTarget, LookupOptions, LookupResult, Resolver, TargetError};
+use crate::resolve::{AddressFamily, AddressPolicy};
+use crate::{
+    Host, IntoTarget, LookupOptions, LookupResult, LookupStream, Resolver, Target, TargetError,
+};
 
 /// Settings of one connect, or of all connects of a [`Connector`](crate::Connector).
 ///
@@ -96,6 +98,17 @@ impl ConnectOptions {
         self
     }
 
+    /// The address family to look up and connect to. Default: `None`, both.
+    ///
+    /// As [`LookupOptions::family`] in [`lookup`](Self::lookup). Without it, a local address of one
+    /// family only ([`SocketOptions::local_ipv4`]) has the same effect: names are not asked for
+    /// addresses that could not be dialled.
+    #[must_use]
+    pub fn family(mut self, family: impl Into<Option<AddressFamily>>) -> Self {
+        self.lookup = self.lookup.family(family);
+        self
+    }
+
     /// Restricts the addresses that are dialled. Default: every address of the lookup.
     ///
     /// A resolver may have a policy of its own
@@ -110,6 +123,16 @@ impl ConnectOptions {
     pub fn policy(mut self, policy: AddressPolicy) -> Self {
         self.policy = policy;
         self
+    }
+
+    /// Looks `target` up. A name is not asked for a family that could not be dialled; an address is
+    /// passed on, so that the error says what is wrong with it.
+    pub(crate) fn start_lookup(&self, resolver: &Resolver, target: Target) -> LookupStream {
+        let is_name = matches!(target.host(), Host::Name(_));
+        match self.socket.only_family().filter(|_| is_name && self.lookup.family.is_none()) {
+            Some(family) => resolver.lookup_with(target, &self.lookup.clone().family(family)),
+            None => resolver.lookup_with(target, &self.lookup),
+        }
     }
 
     /// Whether `addr` may and can be dialled.
@@ -176,8 +199,7 @@ pub async fn connect_with(
     if target.port().is_none() {
         return Err(ConnectError::invalid_target(TargetError::NoPort));
     }
-    let results = resolver.lookup_with(target, &options.lookup);
-    connect_results(results, options).await
+    connect_results(options.start_lookup(resolver, target), options).await
 }
 
 /// Races the addresses of `results`, a stream that any resolver may make.

@@ -16,7 +16,7 @@ use outrace::happy_eyeballs::{
     AttemptOutcome, AttemptStage, BorrowedSocket, ConnectErrorKind, ConnectOptions, RaceOptions,
     SkipReason, SocketOptions, connect_results, connect_with,
 };
-use outrace::resolve::AddressPolicy;
+use outrace::resolve::{AddressFamily, AddressPolicy};
 use outrace::{LookupErrorKind, LookupResult, Resolver};
 use socket2::SockRef;
 use support::{Behaviour, Web, World};
@@ -387,6 +387,39 @@ async fn he53_a_local_address_of_one_family_rules_the_other_out() {
     let (_stream, info) = connect_results(known(addrs), &options).await.unwrap();
     assert_eq!((info.addr(), info.attempts().len()), (addrs[1], 1));
     assert_eq!(info.skipped()[0].reason, SkipReason::NoLocalAddress);
+}
+
+/// A name is not asked for what could not be dialled, and the answer is not waited for.
+#[tokio::test(start_paused = true)]
+async fn cr08_a_family_without_a_local_address_is_neither_asked_for_nor_waited_for() {
+    let web = Web::start([(V4_1, Behaviour::Serve)]);
+    let world = World::new(
+        ["www.example.test. A    -> answer 127.0.0.1
+          www.example.test. AAAA -> drop"],
+        web,
+    );
+    let local = SocketOptions::default().local_ipv4(Ipv4Addr::LOCALHOST);
+    let by_local_address = ConnectOptions::default().socket(local);
+    let by_family = ConnectOptions::default().family(AddressFamily::Ipv4);
+    let target = world.target("www.example.test");
+    for options in [&by_local_address, &by_family] {
+        // Each asks anew.
+        let resolver = resolver(&world);
+        let (_, info) = connect_with(&target, &resolver, options).await.unwrap();
+        assert_eq!(info.lookup(), Some(Ok(())), "{info:?}");
+    }
+    assert_eq!(world.journal().queries_for("www.example.test", "A").len(), 2);
+    assert!(world.journal().queries_for("www.example.test", "AAAA").is_empty());
+
+    // Results that somebody else has asked for: no Resolution Delay either.
+    let addr = LookupResult::Address(SocketAddr::new(V4_1, world.web.port()));
+    let results = stream::iter([addr]).chain(stream::pending());
+    let (_, info) = connect_results(results, &by_local_address).await.unwrap();
+    assert_eq!(info.first_attempt_after(), Duration::ZERO, "{info:?}");
+
+    // An address is told why it is not dialled.
+    let error = connect_with("[::1]:80", &resolver(&world), &by_local_address).await.unwrap_err();
+    assert_eq!(error.kind(), ConnectErrorKind::NoLocalAddress, "{error}");
 }
 
 /// A race that was won with half of the addresses says so.

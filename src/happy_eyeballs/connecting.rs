@@ -97,7 +97,11 @@ impl Dial for System {
     }
 
     fn default_source(&mut self, family: Family, now: Instant) -> Option<SourceAddress> {
-        self.options.sources.towards(&self.options.socket, somewhere(family), now)
+        let somewhere = somewhere(family);
+        if !self.options.socket.can_reach(somewhere) {
+            return None;
+        }
+        self.options.sources.towards(&self.options.socket, somewhere, now)
     }
 }
 

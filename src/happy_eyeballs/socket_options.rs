@@ -10,6 +10,7 @@ use socket2::Socket;
 
 use super::{AttemptError, AttemptStage};
 use crate::os;
+use crate::resolve::AddressFamily;
 
 pub use crate::os::BorrowedSocket;
 
@@ -160,13 +161,19 @@ impl SocketOptions {
         self
     }
 
-    /// Whether an attempt to `addr` can be made at all: not if the caller gave a local address of
-    /// the other family only.
-    pub(super) fn can_reach(&self, addr: SocketAddr) -> bool {
-        match addr {
-            SocketAddr::V4(_) => self.local_ipv4.is_some() || self.local_ipv6.is_none(),
-            SocketAddr::V6(_) => self.local_ipv6.is_some() || self.local_ipv4.is_none(),
+    /// The only family that attempts can be made to, if the caller gave a local address of that
+    /// family and none of the other.
+    pub(super) fn only_family(&self) -> Option<AddressFamily> {
+        match (self.local_ipv4, self.local_ipv6) {
+            (Some(_), None) => Some(AddressFamily::Ipv4),
+            (None, Some(_)) => Some(AddressFamily::Ipv6),
+            (None, None) | (Some(_), Some(_)) => None,
         }
+    }
+
+    /// Whether an attempt to `addr` can be made at all.
+    pub(super) fn can_reach(&self, addr: SocketAddr) -> bool {
+        self.only_family().is_none_or(|only| only == AddressFamily::of(addr.ip()))
     }
 
     /// Sets the options that decide which way packets take.
