@@ -171,3 +171,67 @@ async fn a_stale_answer_comes_at_once_and_the_new_one_behind_it() {
     assert_eq!(questions(&nameserver), 3);
     assert_eq!(resolver.stats().cache_refreshes, 1);
 }
+
+const FOUR: [&str; 4] = ["192.0.2.1:80", "192.0.2.2:80", "192.0.2.3:80", "192.0.2.4:80"];
+
+const CROWD: &str = "
+    four.example.test.  A    -> answer 192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4 ttl 300
+    four.example.test.  AAAA -> answer nodata soa 30
+    half.example.test.  A    -> answer 192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4 ttl 300
+    half.example.test.  AAAA -> answer nodata
+    late.example.test.  A    -> delay 50ms, answer 192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4 ttl 0
+    late.example.test.  AAAA -> delay 50ms, answer nodata soa 30
+";
+
+/// How often each of the four addresses came first.
+fn firsts(lookups: &[Vec<LookupResult>]) -> [usize; 4] {
+    FOUR.map(|addr| {
+        let first = LookupResult::Address(addr.parse().unwrap());
+        lookups.iter().filter(|results| results[0] == first).count()
+    })
+}
+
+/// Callers dial the first address: each lookup that is given an answer starts one further.
+#[tokio::test]
+async fn cr12_lookups_are_spread_over_the_addresses_of_an_answer() {
+    let nameserver = Nameserver::start(CROWD);
+    let resolver = builder(&nameserver).build();
+    // The answers to both questions are cached; one is, and the other is asked each time.
+    for name in ["four.example.test", "half.example.test"] {
+        let mut lookups = Vec::new();
+        for _ in 0..22 {
+            lookups.push(all(resolver.lookup((name, 80))).await);
+        }
+        let mut counts = firsts(&lookups);
+        counts.sort_unstable();
+        assert_eq!(counts, [5, 5, 6, 6], "{name}");
+        assert_eq!(lookups[0][..4], FOUR.map(|addr| LookupResult::Address(addr.parse().unwrap())));
+        assert!(lookups.iter().all(|results| results.len() == lookups[0].len()));
+    }
+}
+
+#[tokio::test]
+async fn cr12_so_are_lookups_that_wait_for_the_same_response() {
+    let nameserver = Nameserver::start(CROWD);
+    let resolver = builder(&nameserver).cache(None).build();
+    let mut lookups = Vec::new();
+    for _ in 0..2 {
+        let waiting: FuturesUnordered<_> =
+            (0..10).map(|_| all(resolver.lookup(("late.example.test", 80)))).collect();
+        lookups.extend(waiting.collect::<Vec<_>>().await);
+    }
+    let mut counts = firsts(&lookups);
+    counts.sort_unstable();
+    assert_eq!(counts, [4, 4, 6, 6], "ten of each response");
+}
+
+#[tokio::test]
+async fn cr12_an_order_that_is_kept_is_that_of_the_response() {
+    let nameserver = Nameserver::start(CROWD);
+    let resolver = builder(&nameserver).cache(CacheOptions::new().keep_order(true)).build();
+    let mut lookups = Vec::new();
+    for _ in 0..4 {
+        lookups.push(all(resolver.lookup(("four.example.test", 80))).await);
+    }
+    assert_eq!(firsts(&lookups), [4, 0, 0, 0]);
+}

@@ -422,6 +422,26 @@ async fn cr08_a_family_without_a_local_address_is_neither_asked_for_nor_waited_f
     assert_eq!(error.kind(), ConnectErrorKind::NoLocalAddress, "{error}");
 }
 
+#[tokio::test]
+async fn cr12_connects_are_spread_over_addresses_of_equal_rank() {
+    const CONNECTS: usize = 32;
+    let ips = [V4_1, V4_2, V4_3];
+    let world = World::new(
+        ["www.example.test. A    -> answer 127.0.0.1 127.0.0.2 127.0.0.3 ttl 300
+          www.example.test. AAAA -> answer nodata soa 30"],
+        Web::start(ips.map(|ip| (ip, Behaviour::Serve))),
+    );
+    let (resolver, target) = (resolver(&world), world.target("www.example.test"));
+    let mut counts = [0; 3];
+    for _ in 0..CONNECTS {
+        let options = ConnectOptions::default();
+        let (_, info) = connect_with(&target, &resolver, &options).await.unwrap();
+        counts[ips.iter().position(|&ip| ip == info.addr().ip()).unwrap()] += 1;
+    }
+    counts.sort_unstable();
+    assert_eq!(counts, [10, 11, 11]);
+}
+
 /// A race that was won with half of the addresses says so.
 #[tokio::test]
 async fn cr18_the_record_of_a_connection_has_the_outcome_of_the_lookup() {

@@ -38,6 +38,7 @@ pub struct CacheOptions {
     pub(super) serve_stale: Option<Duration>,
     pub(super) prefetch: bool,
     pub(super) finish_dropped: bool,
+    pub(super) keep_order: bool,
 }
 
 impl Default for CacheOptions {
@@ -51,6 +52,7 @@ impl Default for CacheOptions {
             serve_stale: None,
             prefetch: false,
             finish_dropped: false,
+            keep_order: false,
         }
     }
 }
@@ -120,6 +122,23 @@ impl CacheOptions {
     pub fn finish_dropped(mut self, finish_dropped: bool) -> Self {
         self.finish_dropped = finish_dropped;
         self
+    }
+
+    /// Whether the addresses of an answer keep the order in which its nameserver gave them. Default:
+    /// no, each lookup that is given the answer starts one address further, so that the connects of a
+    /// program are spread over the addresses of a name as its packets say, and not all made to the
+    /// first one for as long as the answer is cached. The order of RFC 6724 goes before: only
+    /// addresses of equal rank take turns.
+    ///
+    /// For names whose nameserver steers by the order of the addresses.
+    pub fn keep_order(mut self, keep_order: bool) -> Self {
+        self.keep_order = keep_order;
+        self
+    }
+
+    /// Whether [`keep_order`](Self::keep_order) is set.
+    pub(crate) fn keeps_order(&self) -> bool {
+        self.keep_order
     }
 
     /// The setting [`serve_stale`](Self::serve_stale).

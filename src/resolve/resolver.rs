@@ -336,7 +336,8 @@ impl ResolverInner {
     }
 
     fn new_lookup(&self, ask: Ask) -> Lookup {
-        Lookup::new(ask).with_policy(self.address_policy.clone())
+        let keeps_order = self.driver.cache().is_some_and(|cache| cache.options().keeps_order());
+        Lookup::new(ask).with_policy(self.address_policy.clone()).keep_order(keeps_order)
     }
 }
 

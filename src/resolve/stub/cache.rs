@@ -18,7 +18,7 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -103,13 +103,15 @@ pub(crate) struct Entry {
     /// By how many nanoseconds after that the next refresh is due. Each refresh that is started
     /// postpones the next, so that one that gets lost is repeated.
     refresh_delay: AtomicU64,
+    /// How many lookups were given it.
+    turns: AtomicU32,
 }
 
 impl Entry {
-    fn new(settled: Settled, generation: u64, times: Times) -> Self {
+    fn new(settled: Settled, generation: u64, times: Times, turns: u32) -> Self {
         let Times { expires, stale_until, refresh_from } = times;
-        let refresh_delay = AtomicU64::default();
-        Self { settled, generation, expires, stale_until, refresh_from, refresh_delay }
+        let (refresh_delay, turns) = (AtomicU64::default(), AtomicU32::new(turns));
+        Self { settled, generation, expires, stale_until, refresh_from, refresh_delay, turns }
     }
 
     /// Whether a refresh is due. Returns `true` to one caller for each.
@@ -139,6 +141,8 @@ fn nanos(duration: Duration) -> u64 {
 pub(crate) struct Hit {
     entry: Arc<Entry>,
     is_stale: bool,
+    /// How many lookups were given it before.
+    pub(crate) turn: u32,
     /// Whether the caller of this hit has to start a refresh.
     pub(crate) wants_refresh: bool,
 }
@@ -146,6 +150,11 @@ pub(crate) struct Hit {
 impl Hit {
     pub(crate) fn settled(&self) -> &Settled {
         &self.entry.settled
+    }
+
+    /// The lookup was not given it after all.
+    pub(crate) fn give_back_turn(&self) {
+        self.entry.turns.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -245,6 +254,7 @@ impl Cache {
         is_wanted(entry).then(|| Hit {
             entry: Arc::clone(entry),
             is_stale: now >= entry.expires,
+            turn: entry.turns.fetch_add(1, Ordering::Relaxed),
             wants_refresh: entry.take_refresh(now),
         })
     }
@@ -260,12 +270,14 @@ impl Cache {
         add(if hit.is_stale { &self.stale_hits } else { &self.hits });
     }
 
-    /// Caches the outcome of a question whose query was started in `generation`.
+    /// Caches the outcome of a question whose query was started in `generation`, and which so many
+    /// lookups were `given`.
     pub(crate) fn insert(
         &self,
         name: &QueryName,
         record_type: RecordType,
         settled: &Settled,
+        given: u32,
         generation: u64,
         now: Instant,
     ) {
@@ -274,7 +286,8 @@ impl Cache {
         }
         let key = self.key(name.clone(), record_type);
         let mut shard = self.shard(&key).write().unwrap_or_else(PoisonError::into_inner);
-        match self.entry(settled, shard.peek(&key).map(|entry| &**entry), generation, now) {
+        let old = shard.peek(&key).map(|entry| &**entry);
+        match self.entry(settled, given, old, generation, now) {
             Some(entry) => shard.insert(key, Arc::new(entry)),
             None => drop(shard.remove(&key)),
         }
@@ -284,11 +297,14 @@ impl Cache {
     fn entry(
         &self,
         settled: &Settled,
+        given: u32,
         old: Option<&Entry>,
         generation: u64,
         now: Instant,
     ) -> Option<Entry> {
         let options = &self.options;
+        // A refreshed answer goes on where the last one was.
+        let turns = old.map_or(0, |old| old.turns.load(Ordering::Relaxed)).wrapping_add(given);
         let times = match settled {
             Settled::Answer { answer, asked_at } => {
                 // An answer with a TTL of 0 is only for the lookups that wait for it (RFC 1035
@@ -313,7 +329,7 @@ impl Cache {
                     // A failed refresh leaves the answer as it is.
                     let (expires, stale_until) = (*expires, *stale_until);
                     let times = Times { expires, stale_until, refresh_from: now + REFRESH_PAUSE };
-                    return Some(Entry::new(settled.clone(), generation, times));
+                    return Some(Entry::new(settled.clone(), generation, times, turns));
                 }
                 let kind = failure.kind();
                 if matches!(kind, LookupErrorKind::Resources | LookupErrorKind::Overloaded) {
@@ -324,7 +340,7 @@ impl Cache {
             }
         };
         let is_over = now >= times.stale_until;
-        (!is_over).then(|| Entry::new(settled.clone(), generation, times))
+        (!is_over).then(|| Entry::new(settled.clone(), generation, times, turns))
     }
 
     /// Removes every entry; the answers to queries in flight are not cached either.

@@ -20,6 +20,14 @@ use crate::resolve::wire::query_name::QueryName;
 /// is the time for which RFC 9520 section 3.2 has failures cached.
 const TOGETHER: Duration = Duration::from_secs(1);
 
+/// The outcome of a question that is known.
+struct Known {
+    settled: Settled,
+    /// How many lookups were given it before.
+    turn: u32,
+    wants_refresh: bool,
+}
+
 impl Stub {
     /// Answers the questions of a lookup that are known, and asks the others.
     pub(super) fn advance_lookup(&mut self, id: LookupId, now: Instant) {
@@ -42,10 +50,11 @@ impl Stub {
                 break;
             }
             let Some((record_type, name)) = entry.lookup.poll_question(order) else { break };
-            if let Some((settled, wants_refresh)) = self.known(&name, record_type, now) {
+            if let Some(known) = self.known(&name, record_type, now) {
                 let is_proven = self.has_proven_nameserver();
                 let entry = self.lookups.get_mut(&id).expect("seen above");
-                entry.lookup.handle_settled(record_type, &name, &settled, is_proven);
+                let Known { settled, turn, wants_refresh } = known;
+                entry.lookup.handle_settled(record_type, &name, &settled, turn, is_proven);
                 if wants_refresh {
                     refreshes.push((name, record_type));
                 }
@@ -71,35 +80,33 @@ impl Stub {
         self.mark_ready(id);
     }
 
-    /// The outcome of a question that is known, and whether it should be refreshed.
-    fn known(
-        &self,
-        name: &QueryName,
-        record_type: RecordType,
-        now: Instant,
-    ) -> Option<(Settled, bool)> {
+    /// The outcome of a question, if it is known.
+    fn known(&mut self, name: &QueryName, record_type: RecordType, now: Instant) -> Option<Known> {
         if let Some(cache) = &self.cache {
             if let Some(hit) = cache.get(name, record_type, now) {
                 cache.count(&hit);
-                return Some((hit.settled().clone(), hit.wants_refresh));
+                let settled = hit.settled().clone();
+                return Some(Known { settled, turn: hit.turn, wants_refresh: hit.wants_refresh });
             }
             add(&self.counters.cache_misses);
         }
         // The question about the other family may be in flight, and this one answered meanwhile.
         let (query, question) = *self.in_flight.get(&(name.clone(), record_type.other()))?;
-        let entry = self.queries.get(&query)?;
+        let entry = self.queries.get_mut(&query)?;
         // `forget` and `clear_cache` hold for such an answer too.
         if self.cache.as_ref().is_some_and(|cache| entry.generation != Some(cache.generation())) {
             return None;
         }
-        let settled = entry.answered[1 - question].as_deref()?;
-        let Settled::Answer { answer, asked_at } = settled else { return None };
+        let (settled, turns) = entry.answered[1 - question].as_deref_mut()?;
+        let Settled::Answer { answer, asked_at } = &*settled else { return None };
         let holds = Duration::from_secs(answer.ttl.unwrap_or(0).into()).max(TOGETHER);
         if now >= *asked_at + holds {
             return None;
         }
         add(&self.counters.coalesced);
-        Some((settled.clone(), false))
+        let turn = *turns;
+        *turns = turns.wrapping_add(1);
+        Some(Known { settled: settled.clone(), turn, wants_refresh: false })
     }
 
     /// Subscribes the lookup to a question in flight. Returns `false` if there is none.
@@ -283,17 +290,19 @@ impl Stub {
         let Some(entry) = self.queries.get_mut(&id) else { return };
         let record_type = entry.query.record_type(question);
         let name = entry.name.clone();
+        let waiting = entry.subscribers[question].len();
         let subscribers = entry.subscribers[question].take();
         let started_for = entry.started_for;
         self.in_flight.remove(&(name.clone(), record_type));
         if let (Some(cache), Some(generation)) = (&self.cache, entry.generation) {
-            cache.insert(&name, record_type, settled, generation, now);
+            cache.insert(&name, record_type, settled, waiting, generation, now);
         }
         if !has_failed && !entry.query.is_done() {
-            entry.answered[question] = Some(Box::new(settled.clone()));
+            entry.answered[question] = Some(Box::new((settled.clone(), waiting)));
         }
         let is_overdue = matches!(settled, Settled::Failed(failure) if failure.kind() == LookupErrorKind::Timeout);
         let is_proven = self.has_proven_nameserver();
+        let mut turns = 0..;
         for lookup in subscribers {
             let Some(entry) = self.lookups.get_mut(&lookup) else { continue };
             let waits_for = &mut entry.waits_for[record_type.index()];
@@ -307,7 +316,8 @@ impl Stub {
                 // before RFC 9520 section 3.2 allows it.
                 self.pause(lookup, (name.clone(), record_type), now + pause, now);
             } else {
-                entry.lookup.handle_settled(record_type, &name, settled, is_proven);
+                let turn = turns.next().expect("fewer lookups than numbers");
+                entry.lookup.handle_settled(record_type, &name, settled, turn, is_proven);
                 self.advance_lookup(lookup, now);
             }
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cache::Cache;
+use super::cache::{Cache, Hit};
 use super::query::{Failure, Settled};
 use crate::resolve::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
 use crate::resolve::names::local::Ask;
@@ -22,11 +22,14 @@ use crate::{HostName, LookupResult};
 /// [`handle_settled`](Self::handle_settled) for each question that was polled, and again. Results
 /// gather in [`results`](Self::results), the last one in [`end`](Self::end).
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
 pub(crate) struct Lookup {
     /// As the caller gave it, for the error.
     name: Option<HostName>,
     port: u16,
     policy: AddressPolicy,
+    /// See [`keep_order`](Self::keep_order).
+    keeps_order: bool,
     /// The addresses that the policy denied, for the error.
     denied: Option<DeniedAddresses>,
     candidates: Option<Candidates<Arc<[HostName]>>>,
@@ -86,6 +89,7 @@ impl Lookup {
             name: Some(name),
             port,
             policy: AddressPolicy::default(),
+            keeps_order: false,
             denied: None,
             candidates: Some(candidates),
             candidate: None,
@@ -113,6 +117,13 @@ impl Lookup {
         self
     }
 
+    /// Whether the addresses of an answer keep the order in which they came, for each lookup that is
+    /// given it.
+    pub(crate) fn keep_order(mut self, keeps_order: bool) -> Self {
+        self.keeps_order = keeps_order;
+        self
+    }
+
     /// A lookup whose results are known. The last of them is the `End`.
     pub(crate) fn answered(results: Vec<LookupResult>) -> Self {
         let mut results = VecDeque::from(results);
@@ -121,6 +132,7 @@ impl Lookup {
             name: None,
             port: 0,
             policy: AddressPolicy::default(),
+            keeps_order: false,
             denied: None,
             candidates: None,
             candidate: None,
@@ -177,16 +189,22 @@ impl Lookup {
     ) -> bool {
         let mut reader = cache.reader(now);
         let mut has_any = false;
+        let mut hits = [None, None];
         while let Some((record_type, name)) = self.poll_question(RECORD_TYPES) {
             let Some(hit) = reader.fresh_answer(&name, record_type) else {
                 self.ask_again(record_type, &name);
                 break;
             };
             has_any = true;
-            self.handle_settled(record_type, &name, hit.settled(), false);
+            self.handle_settled(record_type, &name, hit.settled(), hit.turn, false);
             if hit.wants_refresh {
                 refresh.push((name, record_type));
             }
+            hits[record_type.index()] = Some(hit);
+        }
+        if !self.has_ended {
+            // It is begun anew, and takes its turns then.
+            hits.iter().flatten().for_each(Hit::give_back_turn);
         }
         has_any
     }
@@ -240,25 +258,30 @@ impl Lookup {
         self.decide(nameserver_is_proven);
     }
 
-    /// A question that was polled is settled. `nameserver_is_proven` is whether any nameserver is
-    /// known to work.
+    /// A question that was polled is settled. `turn` is how many lookups were given the same answer
+    /// before; `nameserver_is_proven` is whether any nameserver is known to work.
     pub(crate) fn handle_settled(
         &mut self,
         record_type: RecordType,
         question: &QueryName,
         settled: &Settled,
+        turn: u32,
         nameserver_is_proven: bool,
     ) {
         if self.has_ended {
             return;
         }
         let family = match settled {
-            Settled::Answer { answer, .. } => self.handle_answer(record_type, question, answer),
+            Settled::Answer { answer, .. } => {
+                self.handle_answer(record_type, question, answer, turn)
+            }
             Settled::Failed(failure) => {
                 self.record(record_type, question, failure);
                 let kind = failure.kind();
                 let last_resort = failure.last_resort.as_deref();
-                match last_resort.map(|answer| self.handle_answer(record_type, question, answer)) {
+                let given = last_resort
+                    .map(|answer| self.handle_answer(record_type, question, answer, turn));
+                match given {
                     Some(FamilyState::Addresses) => FamilyState::SomeAddresses(kind),
                     Some(FamilyState::Denied) => FamilyState::Denied,
                     _ => FamilyState::Failed(kind),
@@ -292,6 +315,7 @@ impl Lookup {
         record_type: RecordType,
         question: &QueryName,
         answer: &Answer,
+        turn: u32,
     ) -> FamilyState {
         match &answer.outcome {
             Outcome::Addresses(addresses) => {
@@ -301,7 +325,14 @@ impl Lookup {
                 let usable = allowed.filter(|&&ip| !is_link_local(ip));
                 self.results
                     .extend(usable.map(|&ip| LookupResult::Address(SocketAddr::new(ip, port))));
-                if self.results.len() == before {
+                let given = self.results.len() - before;
+                if given > 1 && !self.keeps_order {
+                    // Each lookup starts one address further: callers dial the first, and would all
+                    // dial the same one for as long as the answer holds.
+                    let start = turn as usize % given;
+                    self.results.make_contiguous()[before..].rotate_left(start);
+                }
+                if given == 0 {
                     let is_denied = self.denied != denied_before;
                     return if is_denied { FamilyState::Denied } else { FamilyState::NoData };
                 }

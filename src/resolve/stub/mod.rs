@@ -181,9 +181,9 @@ struct QueryEntry {
     started_for: Option<LookupId>,
     /// Whether a question is asked to refresh the cache, besides its subscribers or without any.
     for_cache: [bool; MAX_QUESTIONS],
-    /// Answers that came while the other question is still in flight: a lookup that asks meanwhile
-    /// is given them, even with a TTL of 0.
-    answered: [Option<Box<Settled>>; MAX_QUESTIONS],
+    /// Answers that came while the other question is still in flight, and how many lookups were
+    /// given each: a lookup that asks meanwhile is given them, even with a TTL of 0.
+    answered: [Option<Box<(Settled, u32)>>; MAX_QUESTIONS],
     /// The cache's generation when the query was started; `None` if its outcome must not be cached.
     generation: Option<u64>,
     awaited: Vec<AwaitedResponse>,

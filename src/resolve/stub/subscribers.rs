@@ -31,6 +31,11 @@ impl Subscribers {
         self.waiting == 0
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.waiting).unwrap_or(u32::MAX)
+    }
+
     /// Takes all places: those of lookups that have left are to be skipped.
     pub(super) fn take(&mut self) -> Vec<LookupId> {
         self.waiting = 0;

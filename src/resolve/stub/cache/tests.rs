@@ -52,7 +52,7 @@ impl Story {
     /// An outcome that is settled at the moment at which it was asked for.
     fn insert(&self, at: f64, settled: impl FnOnce(Instant) -> Settled) {
         let now = self.at(at);
-        self.cache.insert(&name("www.example"), A, &settled(now), self.cache.generation(), now);
+        self.cache.insert(&name("www.example"), A, &settled(now), 1, self.cache.generation(), now);
     }
 
     fn at(&self, seconds: f64) -> Instant {
@@ -114,10 +114,10 @@ fn cc04_the_time_counts_from_when_it_was_asked_for() {
     let story = Story::new(CacheOptions::new());
     let (asked_at, answered_at) = (story.at(0.0), story.at(4.0));
     let settled = address(10, asked_at);
-    story.cache.insert(&name("www.example"), A, &settled, story.cache.generation(), answered_at);
+    story.cache.insert(&name("www.example"), A, &settled, 1, story.cache.generation(), answered_at);
     story.holds_until(10.0);
     let late = address(3, asked_at);
-    story.cache.insert(&name("www.example"), A, &late, story.cache.generation(), answered_at);
+    story.cache.insert(&name("www.example"), A, &late, 1, story.cache.generation(), answered_at);
     assert!(story.get(4.0).is_none(), "over when it came, and the one before is replaced");
 }
 
@@ -129,7 +129,7 @@ fn cc05_nothing_of_an_earlier_epoch_is_found_or_kept() {
     story.cache.clear();
     assert!(story.get(1.0).is_none());
     let settled = address(60, story.at(0.0));
-    story.cache.insert(&name("www.example"), A, &settled, before, story.at(1.0));
+    story.cache.insert(&name("www.example"), A, &settled, 1, before, story.at(1.0));
     assert!(story.get(1.0).is_none(), "it was asked for before");
     story.insert(2.0, |now| address(60, now));
     story.cache.start_generation();
@@ -152,7 +152,7 @@ fn cc07_neither_limit_is_passed_by_a_million_names() {
     ] {
         let cache = Cache::new(options);
         for n in 0..names {
-            cache.insert(&numbered(n), A, &address(300, start), cache.generation(), start);
+            cache.insert(&numbered(n), A, &address(300, start), 1, cache.generation(), start);
             if n % 10_000 == 0 {
                 let CacheFigures { entries, bytes, .. } = cache.figures();
                 assert!(entries <= most, "{entries} entries after {n}");
@@ -169,7 +169,7 @@ fn cc07_a_name_in_use_outlives_names_that_are_seen_once() {
     let cache = Cache::new(CacheOptions::new().entries(800));
     let start = Instant::now();
     for n in 0..50_000 {
-        cache.insert(&numbered(n), A, &address(300, start), cache.generation(), start);
+        cache.insert(&numbered(n), A, &address(300, start), 1, cache.generation(), start);
         for used in 0..n.min(3) {
             assert!(cache.get(&numbered(used), A, start).is_some(), "n{used} after {n}");
         }
@@ -286,7 +286,7 @@ fn what_is_forgotten_is_gone_in_both_families_and_nothing_else_is() {
     let story = Story::new(CacheOptions::new());
     let (now, generation) = (story.at(0.0), story.cache.generation());
     for (text, record_type) in [("www.example", A), ("www.example", RecordType::Aaaa), ("b", A)] {
-        story.cache.insert(&name(text), record_type, &address(60, now), generation, now);
+        story.cache.insert(&name(text), record_type, &address(60, now), 1, generation, now);
     }
     story.cache.remove(&name("WWW.example"));
     assert_eq!(story.cache.figures().entries, 1);
