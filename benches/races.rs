@@ -65,7 +65,7 @@ impl Course {
                     }
                     started += 1;
                 }
-                Some(Output::Cancel { .. }) => {}
+                Some(Output::Cancel { .. } | Output::Expire { .. }) => {}
                 Some(Output::Won { .. } | Output::Lost | Output::TimedOut) => return started,
                 None => {
                     if let Some(timer) = race.poll_timeout() {

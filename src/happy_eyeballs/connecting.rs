@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::order::{Family, SourceAddress};
 use super::race::{AttemptId, Output, Race};
 use super::report::{AttemptError, AttemptOutcome, ConnectionAttempt, Info};
 use super::source_address::somewhere;
-use super::{ConnectError, ConnectInfo, ConnectOptions, SkipReason, SkippedAddress};
+use super::{AttemptStage, ConnectError, ConnectInfo, ConnectOptions, SkipReason, SkippedAddress};
 use crate::trace::ConnectSpan;
 use crate::{LookupError, LookupResult};
 
@@ -292,6 +293,12 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
                 Output::Cancel { id } => {
                     this.live.retain(|live| live.id != id);
                     this.log.ended(id, AttemptOutcome::Canceled, now);
+                }
+                Output::Expire { id } => {
+                    this.live.retain(|live| live.id != id);
+                    let timed_out = io::ErrorKind::TimedOut.into();
+                    let error = AttemptError::new(AttemptStage::Connect, timed_out);
+                    this.log.ended(id, AttemptOutcome::Failed(error), now);
                 }
                 Output::Won { id } => {
                     let place = this.live.iter().position(|live| live.id == id);

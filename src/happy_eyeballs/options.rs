@@ -29,6 +29,7 @@ pub struct RaceOptions {
     pub(crate) max_connection_attempts_alive: usize,
     pub(crate) max_connection_attempts: u32,
     pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) fail_fast: FailFast,
     pub(crate) order: AddressOrder,
     pub(crate) policy_table: PolicyTable,
@@ -130,7 +131,8 @@ impl RaceOptions {
     }
 
     /// How many attempts may be alive at a time. At this limit the next one waits until an older
-    /// one has failed; none is given up for it.
+    /// one has failed, or has been silent for 3 s, in which its SYN was sent three times: that one
+    /// goes on, and counts no more.
     ///
     /// Default 6. Range 1 and up. RFC 8305 has no limit; 6 of them take 1.25 s to come alive, and
     /// each is a socket here and a half-open connection at some server.
@@ -161,6 +163,19 @@ impl RaceOptions {
     #[must_use]
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.connect_timeout = timeout.into();
+        self
+    }
+
+    /// How long one attempt may take. Then it has failed, with an error of kind
+    /// [`TimedOut`](std::io::ErrorKind::TimedOut).
+    ///
+    /// Default `None`: as long as the system keeps trying. Range 10 ms and up. A race does not need
+    /// it: other attempts start beside a silent one. It is for a caller who knows how far its servers
+    /// are, and wants an answer instead of silence.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        self.attempt_timeout = timeout.map(|timeout| timeout.max(MIN_CONNECTION_ATTEMPT_DELAY));
         self
     }
 
@@ -197,6 +212,7 @@ impl Default for RaceOptions {
             max_connection_attempts_alive: 6,
             max_connection_attempts: 64,
             connect_timeout: None,
+            attempt_timeout: None,
             fail_fast: FailFast::default(),
             order: AddressOrder::default(),
             policy_table: PolicyTable::default(),
@@ -226,7 +242,9 @@ mod tests {
             .connection_attempt_delay_growth(0)
             .first_address_family_count(0)
             .max_connection_attempts_alive(0)
-            .max_connection_attempts(0);
+            .max_connection_attempts(0)
+            .attempt_timeout(Duration::ZERO);
+        assert_eq!(least.attempt_timeout, Some(10 * MS));
         assert_eq!(least.resolution_delay, Duration::ZERO);
         assert_eq!(least.connection_attempt_delay, 10 * MS);
         assert_eq!(least.connection_attempt_delay_growth, 1);

@@ -22,6 +22,8 @@ pub(crate) enum Output {
     Start { id: AttemptId, addr: SocketAddr },
     /// Give this attempt up: its socket is closed.
     Cancel { id: AttemptId },
+    /// Give this attempt up as failed: [`RaceOptions::attempt_timeout`] has passed.
+    Expire { id: AttemptId },
     /// The race is over: this attempt's connection is the result.
     Won { id: AttemptId },
     /// The race is over: every attempt has failed, or there was no address to try.
@@ -44,8 +46,8 @@ pub(crate) enum Output {
 ///
 /// # Outputs
 ///
-/// Each `Start` ends in exactly one way: the caller hands in its failure, or a `Cancel` or `Won`
-/// names it. Exactly one of `Won`, `Lost` and `TimedOut` is the last output; `Cancel` of every
+/// Each `Start` ends in exactly one way: the caller hands in its failure, or a `Cancel`, `Expire` or
+/// `Won` names it. Exactly one of `Won`, `Lost` and `TimedOut` is the last output; `Cancel` of every
 /// other attempt alive comes before it, and nothing after it. What is handed in later is ignored,
 /// and so is anything about an attempt that is not alive.
 ///
@@ -62,10 +64,23 @@ pub(crate) struct Race {
     attempted: PerFamily<u32>,
     started: u32,
     /// Attempts alive, in order of start.
-    alive: Vec<AttemptId>,
+    alive: Vec<Alive>,
     pacing: Pacing,
     conclusion: Option<Conclusion>,
 }
+
+/// An attempt that has neither failed nor connected.
+#[derive(Clone, Copy, Debug)]
+struct Alive {
+    id: AttemptId,
+    started: Instant,
+}
+
+/// An attempt that is silent for so long counts no more against
+/// [`RaceOptions::max_connection_attempts_alive`]: its SYN was sent three times, at 0, 1 and 3 s (RFC
+/// 6298 section 2: a second, doubled each time). It may still win, and most likely never will; a
+/// healthy address behind six such must have its turn.
+const SILENT_AFTER: Duration = Duration::from_secs(3);
 
 /// When the next attempt may start.
 #[derive(Clone, Copy, Debug)]
@@ -154,14 +169,9 @@ impl Race {
     /// cost time. If a later one is alive, its delay goes on.
     pub(crate) fn handle_failed(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
-        if !self.remove_alive(id) || self.pacing.latest != Some(id) {
-            return;
+        if self.remove_alive(id) {
+            self.hurry_after(id);
         }
-        let earliest = match self.options.fail_fast {
-            FailFast::Immediately => self.now,
-            FailFast::AfterMinimum => self.pacing.latest_start + MIN_CONNECTION_ATTEMPT_DELAY,
-        };
-        self.hurry(earliest);
     }
 
     /// An attempt has failed before anything was sent: no socket of this family, no such local
@@ -194,6 +204,9 @@ impl Race {
         if self.conclusion.is_none() {
             self.gate.update(self.now);
             self.reserve();
+            if let Some(id) = self.take_expired() {
+                return Some(Output::Expire { id });
+            }
             if self.is_exhausted() {
                 self.conclusion = Some(Conclusion::Reached(Output::Lost));
             } else if self.deadline.is_some_and(|deadline| self.now >= deadline) {
@@ -204,7 +217,7 @@ impl Race {
         }
         let Conclusion::Reached(last) = self.conclusion? else { return None };
         if !self.alive.is_empty() {
-            return Some(Output::Cancel { id: self.alive.remove(0) });
+            return Some(Output::Cancel { id: self.alive.remove(0).id });
         }
         self.conclusion = Some(Conclusion::Reported);
         Some(last)
@@ -218,9 +231,10 @@ impl Race {
         }
         let start = match self.gate.resolution_delay_ends() {
             Some(delay_ends) if !self.gate.is_open() => Some(delay_ends),
-            _ => self.can_start().then_some(self.pacing.due),
+            _ => self.starts_at(),
         };
-        [start, self.deadline].into_iter().flatten().min()
+        let expires = self.alive.first().and_then(|oldest| self.expires_at(oldest));
+        [start, expires, self.deadline].into_iter().flatten().min()
     }
 
     /// How many addresses were ignored because their family has too many.
@@ -235,8 +249,33 @@ impl Race {
 
     /// Removes an attempt from those alive. Returns `false` if it was not there.
     fn remove_alive(&mut self, id: AttemptId) -> bool {
-        let place = self.alive.iter().position(|&alive| alive == id);
+        let place = self.alive.iter().position(|alive| alive.id == id);
         place.map(|place| self.alive.remove(place)).is_some()
+    }
+
+    /// Removes the oldest attempt if its time is over. All have the same time, so it is the first.
+    fn take_expired(&mut self) -> Option<AttemptId> {
+        let oldest = *self.alive.first()?;
+        if self.now < self.expires_at(&oldest)? {
+            return None;
+        }
+        self.alive.remove(0);
+        self.hurry_after(oldest.id);
+        Some(oldest.id)
+    }
+
+    fn expires_at(&self, alive: &Alive) -> Option<Instant> {
+        alive.started.checked_add(self.options.attempt_timeout?)
+    }
+
+    /// An attempt has failed. If it was the latest, the next need not wait.
+    fn hurry_after(&mut self, id: AttemptId) {
+        if self.pacing.latest == Some(id) {
+            self.hurry(match self.options.fail_fast {
+                FailFast::Immediately => self.now,
+                FailFast::AfterMinimum => self.pacing.latest_start + MIN_CONNECTION_ATTEMPT_DELAY,
+            });
+        }
     }
 
     fn hurry(&mut self, due: Instant) {
@@ -246,15 +285,20 @@ impl Race {
 
     /// Makes room for every attempt that can be alive, so that nothing is allocated from here on.
     fn reserve(&mut self) {
-        let most = self.gate.len().min(self.options.max_connection_attempts_alive);
+        let most = self.gate.len().min(self.options.max_connection_attempts as usize);
         self.alive.reserve(most.saturating_sub(self.alive.len()));
     }
 
-    /// Whether only time keeps the next address from being attempted. If not, there is no timer:
-    /// "in the case of the end of the list being reached", it is canceled, and the last attempt
-    /// lives as long as any other.
-    fn can_start(&self) -> bool {
-        self.alive.len() < self.options.max_connection_attempts_alive && self.may_attempt_next()
+    /// When the next address is attempted, if only time keeps it from that. If not, there is no timer:
+    /// "in the case of the end of the list being reached", it is canceled, and the last attempt lives
+    /// as long as any other.
+    fn starts_at(&self) -> Option<Instant> {
+        let most = self.options.max_connection_attempts_alive;
+        // Attempts alive are in order of start: of more than that, these are the first to be silent
+        // for too long.
+        let free =
+            self.alive.len().checked_sub(most).map(|at| self.alive[at].started + SILENT_AFTER);
+        self.may_attempt_next().then(|| free.map_or(self.pacing.due, |at| at.max(self.pacing.due)))
     }
 
     /// Whether [`RaceOptions::max_connection_attempts`] leaves one for the next address. Half of
@@ -280,14 +324,14 @@ impl Race {
     /// connection attempt to a single address is started first, followed by the others in the list,
     /// one at a time. Starting a new connection attempt does not affect previous attempts".
     fn start_next(&mut self) -> Option<Output> {
-        if !self.gate.is_open() || self.now < self.pacing.due || !self.can_start() {
+        if !self.gate.is_open() || self.starts_at().is_none_or(|at| self.now < at) {
             return None;
         }
         let addr = self.gate.take_next()?;
         let id = AttemptId(self.started);
         self.started += 1;
         *self.attempted.of_mut(Family::of(addr)) += 1;
-        self.alive.push(id);
+        self.alive.push(Alive { id, started: self.now });
         self.pacing.begin(id, &self.options, self.now);
         Some(Output::Start { id, addr })
     }

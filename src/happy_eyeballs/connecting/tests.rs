@@ -44,6 +44,22 @@ fn check_with(config: &RaceOptions, rows: &[(&str, &str, &str, &str)]) {
 }
 
 #[test]
+fn cr05_an_attempt_whose_time_is_over_is_closed_and_has_failed() {
+    check_with(
+        &RaceOptions::default().attempt_timeout(Duration::from_millis(100)),
+        &[
+            (
+                "the next",
+                "6a@0 4a@0 end@0",
+                "6a=hang 4a=ok+10",
+                "6a@0+100:timeout 4a@100+10:won = 4a@110",
+            ),
+            ("none is left", "6a@0 end@0", "6a=hang", "6a@0+100:timeout = noanswer@100"),
+        ],
+    );
+}
+
+#[test]
 fn results_reach_the_race_as_they_come() {
     check(&[
         ("he03_first_answer", "6a@30", "6a=ok+10", "6a@30+10:won = 6a@40"),
@@ -506,6 +522,7 @@ fn tell(result: &Result<(SocketAddr, ConnectInfo), ConnectError>) -> String {
             AttemptOutcome::Failed(error) => match error.io_error().kind() {
                 io::ErrorKind::ConnectionRefused => "refused",
                 io::ErrorKind::NetworkUnreachable => "noroute",
+                io::ErrorKind::TimedOut => "timeout",
                 kind => panic!("no such plan: {kind:?}"),
             },
         };

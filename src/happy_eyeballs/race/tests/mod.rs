@@ -336,8 +336,23 @@ fn limits() {
             .with(|config| config.connection_attempt_delay(20 * MS)),
         scenario("he48: four alive", "0 6a 6b 6c 4a end", "6a fail 400; 6b fail 400; 6c fail 400; 4a fail 400",
             "0 6a; 50 4a; 100 6b; 150 6c; 550 lost").with(|config| config.connection_attempt_delay(50 * MS)),
-        scenario("one alive is one after the other", "0 6a 4a end", "6a fail 9000; 4a fail 1", "0 6a; 9000 4a; 9001 lost")
+        scenario("one alive is one after the other", "0 6a 4a end", "6a fail 2900; 4a fail 1", "0 6a; 2900 4a; 2901 lost")
             .with(|config| config.max_connection_attempts_alive(1)),
+        scenario("cr05: six silent addresses before a healthy one", "0 6a 6b 6c 6d 6e 6f 6g end", "6g ok 10",
+            "0 6a; 250 6b; 500 6c; 750 6d; 1000 6e; 1250 6f; 3000 6g; 3010 cancel 6a; 3010 cancel 6b; \
+             3010 cancel 6c; 3010 cancel 6d; 3010 cancel 6e; 3010 cancel 6f; 3010 won 6g"),
+        scenario("cr05: what counts no more may still win", "0 6a 4a end", "6a ok 3500", "0 6a; 3000 4a; 3500 cancel 4a; 3500 won 6a")
+            .with(|config| config.max_connection_attempts_alive(1)),
+        scenario("cr05: slots come back in the order in which they were taken", "0 6a 6b 6c 6d end", "6b fail 1000",
+            "0 6a; 250 6b; 1250 6c; 3000 6d; pending").with(|config| config.max_connection_attempts_alive(2)),
+        scenario("cr05: an attempt has its time, and the next need not wait", "0 6a 4a 6b end", "6b ok 5",
+            "0 6a; 100 expire 6a; 100 4a; 200 expire 4a; 200 6b; 205 won 6b")
+            .with(|config| config.attempt_timeout(100 * MS)),
+        scenario("cr05: a later attempt keeps its delay", "0 6a 4a 6b end", "",
+            "0 6a; 250 4a; 300 expire 6a; 500 6b; 550 expire 4a; 800 expire 6b; 800 lost")
+            .with(|config| config.attempt_timeout(300 * MS)),
+        scenario("cr05: a connection in the last instant counts", "0 6a end", "6a ok 100", "0 6a; 100 won 6a")
+            .with(|config| config.attempt_timeout(100 * MS)),
         scenario("co01: no more than allowed in total", "0 6a 6b 6c 4a end", "6a fail 1; 4a fail 1; 6b fail 1",
             "0 6a; 1 4a; 2 6b; 3 lost").with(|config| config.max_connection_attempts(3)),
         scenario("co01: half is kept for the family to come", "0 6a 6b 6c 6d; 100 4a 4b end",

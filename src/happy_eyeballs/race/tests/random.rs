@@ -52,7 +52,9 @@ impl Ends {
             Output::Won { .. } => self.won += 1,
             Output::Lost => self.lost += 1,
             Output::TimedOut => self.timed_out += 1,
-            Output::Start { .. } | Output::Cancel { .. } => panic!("{end:?} is no end"),
+            Output::Start { .. } | Output::Cancel { .. } | Output::Expire { .. } => {
+                panic!("{end:?} is no end")
+            }
         }
     }
 }
@@ -81,6 +83,7 @@ enum Fate {
 
 struct Attempt {
     family: Family,
+    started: Instant,
     fate: Fate,
     /// From when on its failure lets the next one start before the delay is over.
     room_from: Option<Instant>,
@@ -117,6 +120,7 @@ impl Game {
             .max_connection_attempts_alive(random.below(8) as usize)
             .max_connection_attempts(random.below(24))
             .connect_timeout(timeout)
+            .attempt_timeout(random.one_in(4).then(|| random.below(2000) * MS))
             .order(if random.one_in(4) { AddressOrder::AsResolved } else { AddressOrder::Rfc6724 })
             .fail_fast(if random.one_in(3) {
                 FailFast::AfterMinimum
@@ -230,6 +234,20 @@ impl Game {
         self.first_address.get_or_insert(self.now);
     }
 
+    fn fail(&mut self, id: AttemptId, room_from: Option<Instant>) {
+        let attempt = &mut self.attempts[id.0 as usize];
+        (attempt.fate, attempt.room_from) = (Fate::Failed, room_from);
+    }
+
+    /// When the next attempt may start if the latest fails now.
+    fn fails_fast_from(&self) -> Instant {
+        let latest = self.latest_start.expect("an attempt has started");
+        match self.config.fail_fast {
+            FailFast::Immediately => self.now,
+            FailFast::AfterMinimum => latest + 10 * MS,
+        }
+    }
+
     fn settle(&mut self, id: AttemptId, connected: bool) {
         let local = self.random.below(6);
         if connected {
@@ -251,12 +269,12 @@ impl Game {
                 attempt.fate = Fate::Connected;
             }
         } else {
-            attempt.fate = Fate::Failed;
-            attempt.room_from = match (local, self.config.fail_fast) {
-                (1, _) => None,
-                (0, _) | (_, FailFast::Immediately) => Some(self.now),
-                (_, FailFast::AfterMinimum) => self.latest_start.map(|start| start + 10 * MS),
+            let room_from = match local {
+                1 => None,
+                0 => Some(self.now),
+                _ => Some(self.fails_fast_from()),
             };
+            self.fail(id, room_from);
         }
     }
 
@@ -272,11 +290,17 @@ impl Game {
                     assert_eq!(*fate, Fate::Alive, "a cancel of what is over");
                     *fate = Fate::Canceled;
                 }
+                Output::Expire { id } => self.check_expiry(id),
                 Output::Won { .. } | Output::Lost | Output::TimedOut => self.check_end(output),
             }
         }
         if self.end.is_none() {
             let timer = self.race.poll_timeout();
+            if let Some(timeout) = self.config.attempt_timeout {
+                let is_over =
+                    |id: AttemptId| self.now >= self.attempts[id.0 as usize].started + timeout;
+                assert!(!self.alive().any(is_over), "an attempt outlives its time");
+            }
             assert!(timer.is_none_or(|timer| timer > self.now), "a busy loop");
             let waits = timer.is_some() || self.alive().next().is_some() || !self.ended;
             assert!(waits, "idle, and not at its end");
@@ -290,7 +314,7 @@ impl Game {
         assert_eq!(id.0 as usize, self.attempts.len(), "ids count starts");
         assert_eq!(Some(addr), self.next(), "the first not attempted of the complete sorted list");
         assert!(self.started.insert(addr), "an endpoint attempted twice");
-        assert!(self.alive().count() < self.config.max_connection_attempts_alive, "too many alive");
+        assert!(self.counted() < self.config.max_connection_attempts_alive, "too many alive");
         assert!(self.started.len() <= self.config.max_connection_attempts as usize, "too many");
         assert!(self.gate_may_be_open(), "{addr} did not wait for the other family");
         if let (Some(before), Some(latest)) = (self.latest_start, self.attempts.last()) {
@@ -301,7 +325,17 @@ impl Game {
         }
         self.latest_start = Some(self.now);
         let family = Family::of(addr);
-        self.attempts.push(Attempt { family, fate: Fate::Alive, room_from: None });
+        let (started, fate) = (self.now, Fate::Alive);
+        self.attempts.push(Attempt { family, started, fate, room_from: None });
+    }
+
+    fn check_expiry(&mut self, id: AttemptId) {
+        let timeout = self.config.attempt_timeout.expect("only with a timeout");
+        let attempt = &self.attempts[id.0 as usize];
+        assert_eq!(attempt.fate, Fate::Alive, "an end of what is over");
+        assert!(self.now >= attempt.started + timeout, "ended too early");
+        assert_eq!(self.connected, None);
+        self.fail(id, Some(self.fails_fast_from()));
     }
 
     fn check_end(&mut self, end: Output) {
@@ -317,7 +351,9 @@ impl Game {
                 assert!(self.now >= self.start + timeout, "timed out too early");
                 assert_eq!(self.connected, None);
             }
-            Output::Start { .. } | Output::Cancel { .. } => panic!("{end:?} is no end"),
+            Output::Start { .. } | Output::Cancel { .. } | Output::Expire { .. } => {
+                panic!("{end:?} is no end")
+            }
         }
         assert_eq!(self.alive().count(), 0, "the end comes after the cancels");
         self.end = Some(end);
@@ -330,7 +366,7 @@ impl Game {
         let total = self.config.max_connection_attempts;
         let alone = !self.ended && self.known.iter().all(|&(_, addr)| Family::of(addr) == family);
         let of_family = self.attempts.iter().filter(|attempt| attempt.family == family).count();
-        let waits = self.alive().count() >= self.config.max_connection_attempts_alive
+        let waits = self.counted() >= self.config.max_connection_attempts_alive
             || self.attempts.len() >= total as usize
             || (alone && of_family >= total.div_ceil(2) as usize);
         let room = latest.room_from.is_some_and(|from| self.now >= from);
@@ -378,6 +414,14 @@ impl Game {
             }
         }
         None
+    }
+
+    /// The attempts that count against the limit: alive, and not silent for three seconds.
+    fn counted(&self) -> usize {
+        let is_counted = |id: AttemptId| {
+            self.now < self.attempts[id.0 as usize].started + Duration::from_secs(3)
+        };
+        self.alive().filter(|&id| is_counted(id)).count()
     }
 
     fn alive(&self) -> impl Iterator<Item = AttemptId> + '_ {

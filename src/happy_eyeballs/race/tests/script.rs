@@ -160,6 +160,7 @@ impl<'a> Player<'a> {
             let text = match output {
                 Output::Start { id, addr } => self.begin(id, addr),
                 Output::Cancel { id } => format!("cancel {}", name(self.addr(id))),
+                Output::Expire { id } => format!("expire {}", name(self.addr(id))),
                 Output::Won { id } => format!("won {}", name(self.addr(id))),
                 Output::Lost => "lost".into(),
                 Output::TimedOut => "timed out".into(),

@@ -218,7 +218,7 @@ fn nothing_is_allocated_once_the_list_stands() {
             now = next;
             race.handle_timeout(now);
         } else {
-            let oldest = race.alive[0];
+            let oldest = race.alive[0].id;
             race.handle_failed(oldest, now);
         }
         output = race.poll_output();
