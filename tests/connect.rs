@@ -176,7 +176,7 @@ async fn refused_everywhere_says_so_and_names_one() {
     assert!(error.is_refused() && !error.is_timeout() && !error.is_unreachable());
     assert_eq!(error.decisive().unwrap().addr, addrs[0]);
     let line = error.to_string();
-    let start = format!("connection refused, {} (2 attempts in ", addrs[0]);
+    let start = format!("refused by {} (2 attempts in ", addrs[0]);
     assert!(line.starts_with(&start), "{line}");
     let source = std::error::Error::source(&error).unwrap();
     assert!(source.to_string().starts_with("Connection refused"), "{source}");

@@ -9,15 +9,17 @@ use super::report::Millis;
 use super::{
     AttemptError, AttemptOutcome, ConnectionAttempt, SkipReason, SkippedAddress, UriError,
 };
+use crate::process::FirstUse;
 use crate::{LookupError, LookupErrorKind, TargetError};
 
 /// Why a race has no connection.
 ///
 /// Keeps every connection attempt in the order in which they started, and the lookup's outcome.
-/// `{}` gives one line for a log; `{:#}` adds a line for each attempt, each skipped address and the
-/// lookup. [`source`](std::error::Error::source) is the decisive error: the one failure of all
-/// that says most about the cause (see [`decisive`](Self::decisive)), or the lookup's. Cheap to
-/// clone.
+/// `{}` gives one line for a log, with the cause; `{:#}` adds a line for each attempt, each skipped
+/// address and the lookup. [`source`](std::error::Error::source) has what the line has not: the
+/// `io::Error` of the operating system behind the [`decisive`](Self::decisive) failure, or one of
+/// kind [`TimedOut`](io::ErrorKind::TimedOut) wherever [`is_timeout`](Self::is_timeout) holds. Cheap
+/// to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectError(Arc<Report>);
 
@@ -165,8 +167,9 @@ impl ConnectError {
     /// The attempt whose failure says most about the cause.
     ///
     /// That this process is out of resources comes first: no address is to blame for it. Then what
-    /// the host itself answered, then what happened on the way, then what this host could not do.
-    /// Among equals, the first that started.
+    /// the host itself answered, then what happened on the way, then what this host could not do: an
+    /// address that it does not have, an option that it refuses. Among equals, the first that
+    /// started.
     pub fn decisive(&self) -> Option<&ConnectionAttempt> {
         self.decisive_failure().map(|(attempt, _)| attempt)
     }
@@ -180,6 +183,7 @@ impl ConnectError {
             ConnectErrorKind::Resources => 0,
             ConnectErrorKind::Refused | ConnectErrorKind::Io(io::ErrorKind::ConnectionReset) => 1,
             ConnectErrorKind::NoAnswer => 2,
+            ConnectErrorKind::Io(io::ErrorKind::AddrNotAvailable) => 5,
             ConnectErrorKind::Io(_) if error.stage() == super::AttemptStage::Connect => 3,
             ConnectErrorKind::Unreachable => 4,
             _ => 5,
@@ -284,15 +288,15 @@ impl ConnectError {
                     Some(_) => Ok(()),
                 };
             }
-            ConnectErrorKind::Resources => "out of open files, local ports or memory",
-            ConnectErrorKind::Refused => "connection refused",
-            ConnectErrorKind::Unreachable => "unreachable",
-            ConnectErrorKind::NoAnswer => "no answer",
-            ConnectErrorKind::Io(_) => "connect failed",
+            ConnectErrorKind::Resources => "out of open files, local ports or memory,",
+            ConnectErrorKind::Refused => "refused by",
+            ConnectErrorKind::Unreachable => "unreachable,",
+            ConnectErrorKind::NoAnswer => "no answer from",
+            ConnectErrorKind::Io(_) => "connect failed,",
         };
         f.write_str(verb)?;
         if let Some(attempt) = self.decisive() {
-            write!(f, ", {}", attempt.addr)?;
+            write!(f, " {}", attempt.addr)?;
         }
         write!(f, " ({attempts} attempt{s} in {elapsed})")
     }
@@ -358,13 +362,13 @@ impl fmt::Debug for ConnectError {
 
 impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0.end {
-            End::InvalidTarget(cause) => Some(cause),
-            End::InvalidUri(cause) => Some(cause),
-            End::Lost | End::TimedOut => match self.decisive_failure() {
-                Some((_, error)) => Some(error),
-                None => self.lookup_error().map(|error| error as _),
-            },
+        static TIMED_OUT: FirstUse<io::Error> = FirstUse::new();
+        let timed_out = || TIMED_OUT.get_or_make(|| io::ErrorKind::TimedOut.into());
+        match self.kind() {
+            ConnectErrorKind::Timeout | ConnectErrorKind::Dns(LookupErrorKind::Timeout) => {
+                Some(timed_out())
+            }
+            _ => self.decisive_failure().map(|(_, failure)| failure.io_error() as _),
         }
     }
 }

@@ -135,9 +135,11 @@ impl fmt::Display for AttemptError {
     }
 }
 
+/// What the operating system said stands in the text, and so does not come again as the source: see
+/// [`io_error`](AttemptError::io_error).
 impl std::error::Error for AttemptError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.error)
+        self.error.source()
     }
 }
 

@@ -53,7 +53,7 @@ fn at10_each_cause_has_its_line_and_its_predicates() {
         (
             lost(attempt(io::ErrorKind::ConnectionRefused), Ok(())),
             vec!["refused", "temporary"],
-            "connection refused, 192.0.2.1:80 (1 attempt in 20 ms)",
+            "refused by 192.0.2.1:80 (1 attempt in 20 ms)",
         ),
         (
             lost(attempt(io::ErrorKind::NetworkUnreachable), Ok(())),
@@ -63,7 +63,7 @@ fn at10_each_cause_has_its_line_and_its_predicates() {
         (
             lost(attempt(io::ErrorKind::TimedOut), Ok(())),
             vec!["timeout", "temporary"],
-            "no answer, 192.0.2.1:80 (1 attempt in 20 ms)",
+            "no answer from 192.0.2.1:80 (1 attempt in 20 ms)",
         ),
         (
             lost(attempt(io::ErrorKind::OutOfMemory), Ok(())),
@@ -146,7 +146,7 @@ fn at10_the_long_form_has_a_line_for_each_part_of_the_record() {
     assert_eq!(
         lines,
         [
-            "connection refused, 192.0.2.1:80 (1 attempt in 20 ms)",
+            "refused by 192.0.2.1:80 (1 attempt in 20 ms)",
             "  192.0.2.1:80: connection refused after 5 ms, started at 0 ms",
             "  3 more addresses: too many to keep",
             "  lookup: complete",
@@ -192,4 +192,88 @@ fn cr19_as_an_io_error_it_has_the_kind_of_its_cause() {
     }
     let invalid = io::Error::from(ConnectError::invalid_target(TargetError::NoPort));
     assert_eq!(invalid.kind(), io::ErrorKind::InvalidInput);
+}
+
+/// The error and its sources, as a log prints them.
+fn chain(error: &ConnectError) -> Vec<String> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| error.source()).map(ToString::to_string).collect()
+}
+
+fn system_error(stage: AttemptStage, kind: io::ErrorKind, text: &'static str) -> ConnectionAttempt {
+    let error = AttemptError::new(stage, io::Error::new(kind, text));
+    let outcome = AttemptOutcome::Failed(error);
+    ConnectionAttempt { outcome, ..failed("192.0.2.1:80", kind) }
+}
+
+#[test]
+fn cr10_no_cause_is_told_twice() {
+    let refused =
+        system_error(AttemptStage::Connect, io::ErrorKind::ConnectionRefused, "(os error 111)");
+    let unreachable =
+        system_error(AttemptStage::Connect, io::ErrorKind::NetworkUnreachable, "(os error 101)");
+    for (report, expected) in [
+        (
+            lost(vec![refused], Ok(())),
+            &["refused by 192.0.2.1:80 (1 attempt in 20 ms)", "(os error 111)"][..],
+        ),
+        // What decides is the deadline, whatever an attempt before it came to.
+        (
+            Report { end: End::TimedOut, ..lost(vec![unreachable], Ok(())) },
+            &["no connection within 20 ms (1 attempt)", "timed out"],
+        ),
+        (
+            lost(Vec::new(), Err(LookupErrorKind::NotFound.into())),
+            &["lookup failed: the name does not exist"],
+        ),
+        (
+            lost(Vec::new(), Err(LookupErrorKind::Timeout.into())),
+            &["lookup failed: no nameserver answered in time", "timed out"],
+        ),
+        (
+            Report { end: End::InvalidTarget(TargetError::NoPort), ..lost(Vec::new(), Ok(())) },
+            &["no target to connect to: the port is missing"],
+        ),
+    ] {
+        assert_eq!(chain(&ConnectError::new(report)), expected);
+    }
+}
+
+/// hyper's and other retry layers look for it by walking the sources.
+#[test]
+fn cr10_a_timeout_has_an_io_error_of_its_kind_among_its_sources() {
+    let attempt = |kind| lost(vec![failed("192.0.2.1:80", kind)], Ok(()));
+    let timeouts = [
+        Report { end: End::TimedOut, ..lost(Vec::new(), Ok(())) },
+        Report { end: End::TimedOut, ..attempt(io::ErrorKind::NetworkUnreachable) },
+        attempt(io::ErrorKind::TimedOut),
+        lost(Vec::new(), Err(LookupErrorKind::Timeout.into())),
+    ];
+    for error in timeouts.map(ConnectError::new) {
+        assert!(error.is_timeout());
+        let source = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<io::Error>());
+        assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::TimedOut), "{error}");
+    }
+}
+
+#[test]
+fn cr10_what_this_host_could_not_do_decides_last() {
+    use io::ErrorKind::{
+        AddrNotAvailable, ConnectionAborted, NetworkUnreachable, PermissionDenied,
+    };
+    let at = |stage, kind| system_error(stage, kind, "");
+    let (bind, connect) = (AttemptStage::Bind, AttemptStage::Connect);
+    for (attempts, decisive) in [
+        (vec![at(connect, AddrNotAvailable), at(connect, NetworkUnreachable)], NetworkUnreachable),
+        (vec![at(bind, AddrNotAvailable), at(connect, NetworkUnreachable)], NetworkUnreachable),
+        (
+            vec![at(AttemptStage::Mark, PermissionDenied), at(connect, ConnectionAborted)],
+            ConnectionAborted,
+        ),
+        (vec![at(connect, NetworkUnreachable), at(connect, ConnectionAborted)], ConnectionAborted),
+    ] {
+        let error = ConnectError::new(lost(attempts, Ok(())));
+        let AttemptOutcome::Failed(failure) = &error.decisive().unwrap().outcome else { panic!() };
+        assert_eq!(failure.io_error().kind(), decisive);
+    }
 }
