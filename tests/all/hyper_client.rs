@@ -1,12 +1,10 @@
 //! hyper-util's `Client` over `Connector`, and `HttpConnector` over `Resolver`.
-#![cfg(feature = "hyper")]
-
-mod support;
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use crate::support::{Behaviour, Web, World};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::StatusCode;
@@ -16,7 +14,6 @@ use hyper_util::rt::TokioExecutor;
 use outrace::happy_eyeballs::{ConnectErrorKind, ConnectInfo, ConnectOptions};
 use outrace::resolve::AddressPolicy;
 use outrace::{ConnectError, Connector, LookupErrorKind, Resolver};
-use support::{Behaviour, Web, World};
 
 const V4_1: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V4_2: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -43,7 +40,7 @@ async fn a_page_comes_from_an_ip_literal() {
     let world = World::demo();
     let client = client(Connector::with_resolver(resolver(&world)));
     for host in ["127.0.0.1", "[::1]"] {
-        if host == "[::1]" && !support::has_ipv6() {
+        if host == "[::1]" && !crate::support::has_ipv6() {
             continue;
         }
         let response = client.get(uri(&world, host)).await.unwrap();

@@ -1,15 +1,13 @@
 //! Answers that are remembered and shared, on real sockets: what the nameserver was asked is the
 //! proof.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::Nameserver;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use outrace::resolve::CacheOptions;
 use outrace::{HostName, LookupResult, LookupStream, Resolver, ResolverBuilder};
-use support::Nameserver;
 
 const SCRIPT: &str = "
     www.example.test.   A    -> answer 192.0.2.1 ttl 300

@@ -1,16 +1,14 @@
 //! What a lookup promises to its user: what comes, in which order, and that it ends.
 
-mod support;
-
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::Nameserver;
 use futures_util::{FutureExt, StreamExt};
 use outrace::resolve::AddressFamily;
 use outrace::{LookupErrorKind, LookupOptions, LookupResult, LookupStream, Resolver, futex_queue};
-use support::Nameserver;
 
 fn resolver(nameserver: &Nameserver) -> Resolver {
     Resolver::builder().without_system_configuration().nameservers([nameserver.addr()]).build()

@@ -1,12 +1,11 @@
 //! Address policies: no lookup returns a denied address, whatever its source, and no race connects
 //! to one.
 
-mod support;
-
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use crate::support::{Behaviour, Nameserver, Web, World};
 use futures_util::StreamExt;
 use outrace::happy_eyeballs::{ConnectErrorKind, ConnectOptions, connect_with};
 use outrace::resolve::AddressPolicy;
@@ -14,7 +13,6 @@ use outrace::{
     LookupError, LookupErrorKind, LookupOptions, LookupResult, Resolver, ResolverBuilder,
     futex_queue,
 };
-use support::{Behaviour, Nameserver, Web, World};
 
 const V4_1: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V4_2: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));

@@ -1,12 +1,10 @@
 //! The embedded world does what its script says, as seen by a client that has nothing but `std`.
 
-mod support;
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use support::{
+use crate::support::{
     Behaviour, FORGED_V4, Journal, Message, Nameserver, Rule, Script, Step, Web, World, has_ipv6,
 };
 

@@ -1,8 +1,6 @@
 //! What a connect promises to its user, on real sockets: who wins, what becomes of the others, and
 //! what is told of it.
 
-mod support;
-
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -11,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use crate::support::{Behaviour, Web, World};
 use futures_util::{Stream, StreamExt, stream};
 use outrace::happy_eyeballs::{
     AttemptOutcome, AttemptStage, BorrowedSocket, ConnectErrorKind, ConnectOptions, RaceOptions,
@@ -19,7 +18,6 @@ use outrace::happy_eyeballs::{
 use outrace::resolve::{AddressFamily, AddressPolicy};
 use outrace::{LookupErrorKind, LookupResult, Resolver};
 use socket2::SockRef;
-use support::{Behaviour, Web, World};
 use tokio::io::AsyncReadExt;
 
 const V4_1: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

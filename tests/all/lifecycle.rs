@@ -1,15 +1,13 @@
 //! The life of a lookup beside others: dropped, canceled, flooded, and on a runtime that dies.
 
-mod support;
-
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::support::Nameserver;
 use futures_util::{FutureExt, Stream, StreamExt};
 use outrace::{LookupOptions, LookupResult, LookupStream, Resolver, futex_queue};
-use support::Nameserver;
 
 const SCRIPT: &str = "
     www.example.test.     A    -> answer 192.0.2.1
