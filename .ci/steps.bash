@@ -29,15 +29,26 @@ tests() {
   [[ $passed -gt 0 ]] || fail "no test ran: $*"
 }
 
+# alone COMMAND..: runs what must not run twice at a time, since two steps may install something.
+install_lock=$PWD/target/.install-lock
+alone() {
+  mkdir -p "${install_lock%/*}"
+  (flock 9 && "$@" 9>&-) 9>"$install_lock"
+}
+
 # install COMMAND=PACKAGE..: installs the Debian packages whose commands, or files by their path, are
 # missing. None of them may start a service: `policy-rc.d` is what Debian's packages ask, and 101 is "do not".
 install() {
-  local pair packages=() policy=/usr/sbin/policy-rc.d policy_is_ours=
+  local pair packages=()
   for pair; do
     PATH="$PATH:/usr/sbin" command -v "${pair%%=*}" >/dev/null || [[ -e ${pair%%=*} ]] ||
       packages+=("${pair#*=}")
   done
-  [[ ${#packages[@]} -gt 0 ]] || return 0
+  [[ ${#packages[@]} -eq 0 ]] || alone install_packages "${packages[@]}"
+}
+
+install_packages() {
+  local policy=/usr/sbin/policy-rc.d policy_is_ours=
   export DEBIAN_FRONTEND=noninteractive
   # Another installation may be under way: wait for its lock instead of failing.
   apt-get -o DPkg::Lock::Timeout=500 update -q
@@ -47,7 +58,7 @@ install() {
     chmod +x "$policy"
   fi
   local outcome=0
-  apt-get -o DPkg::Lock::Timeout=500 install -q -y --no-install-recommends "${packages[@]}" || outcome=$?
+  apt-get -o DPkg::Lock::Timeout=500 install -q -y --no-install-recommends "$@" || outcome=$?
   if [[ -n $policy_is_ours ]]; then rm "$policy"; fi
   return "$outcome"
 }
@@ -71,6 +82,6 @@ python_tool() {
 # nightly: the nightly toolchain is there, or is installed.
 nightly() {
   cargo +nightly --version >/dev/null 2>&1 ||
-    timeout 300 rustup toolchain install nightly --profile minimal --no-self-update ||
+    alone timeout 300 rustup toolchain install nightly --profile minimal --no-self-update ||
     not_checked "the nightly toolchain cannot be installed"
 }
