@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use options::RaceOptions;
-use order::SourceAddress;
+use order::{Learnt, SourceAddress};
 use race::{Output, Race};
 
 #[allow(dead_code, reason = "of the core, a race needs a part")]
@@ -53,7 +53,7 @@ impl Course {
         let mut now = self.start;
         let mut race = Race::new(&self.config, now);
         for &(addr, source) in &self.addresses {
-            race.handle_address(addr, Some(source), now);
+            race.handle_address(addr, Some(source), Learnt::default(), now);
         }
         race.handle_end(now);
         let (mut oldest, mut started) = (0, 0);

@@ -18,18 +18,22 @@ mod attempt;
 mod collector;
 mod connecting;
 pub(crate) mod error;
+mod experience;
+mod gai_conf;
 mod gate;
 mod lookup_host;
 mod options;
 mod order;
+mod own_addresses;
 mod race;
 pub(crate) mod report;
 mod socket_options;
 mod source_address;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_core::Stream;
 use tokio::net::TcpStream;
@@ -38,6 +42,7 @@ use tokio::net::TcpStream;
 pub(crate) use collector::AddressCollector;
 pub use connecting::Connecting;
 pub use error::{ConnectError, ConnectErrorKind};
+use experience::Experience;
 pub use lookup_host::lookup_host;
 pub use options::{AddressOrder, FailFast, RaceOptions};
 pub use order::PolicyTable;
@@ -65,7 +70,7 @@ use crate::{
 ///     .socket(SocketOptions::default().nodelay(true));
 /// # let _ = options;
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ConnectOptions {
     pub(crate) race: RaceOptions,
     pub(crate) socket: SocketOptions,
@@ -73,13 +78,34 @@ pub struct ConnectOptions {
     pub(crate) policy: AddressPolicy,
     /// This host's own addresses, shared by all connects with these options.
     pub(crate) sources: Arc<SourceCache>,
+    /// What their races have taught, shared likewise.
+    pub(crate) experience: Arc<Experience>,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            race: on_this_machine(RaceOptions::default()),
+            socket: SocketOptions::default(),
+            lookup: LookupOptions::default(),
+            policy: AddressPolicy::default(),
+            sources: Arc::default(),
+            experience: Arc::default(),
+        }
+    }
+}
+
+/// The options of a race, with the policy table of this machine if they have none.
+fn on_this_machine(mut options: RaceOptions) -> RaceOptions {
+    options.policy_table.get_or_insert_with(PolicyTable::system);
+    options
 }
 
 impl ConnectOptions {
     /// The delays, limits and timeout of the race. Default: those of RFC 8305, and no timeout.
     #[must_use]
     pub fn race(mut self, config: RaceOptions) -> Self {
-        self.race = config;
+        self.race = on_this_machine(config);
         self
     }
 
@@ -88,6 +114,7 @@ impl ConnectOptions {
     pub fn socket(mut self, options: SocketOptions) -> Self {
         self.socket = options;
         self.sources = Arc::default();
+        self.experience = Arc::default();
         self
     }
 
@@ -133,6 +160,17 @@ impl ConnectOptions {
             Some(family) => resolver.lookup_with(target, &self.lookup.clone().family(family)),
             None => resolver.lookup_with(target, &self.lookup),
         }
+    }
+
+    /// Remembers that a connection to `addr` was of no use.
+    fn report_useless(&self, addr: SocketAddr) {
+        let now = connecting::now();
+        self.experience.report(addr, self.source_ip(addr, now), now);
+    }
+
+    /// What this host sends from towards `addr`.
+    fn source_ip(&self, addr: SocketAddr, now: Instant) -> Option<IpAddr> {
+        self.sources.towards(&self.socket, addr, now).map(|source| source.addr)
     }
 
     /// Whether `addr` may and can be dialled.
@@ -271,7 +309,7 @@ mod tests {
             .policy(AddressPolicy::public_only());
         let told = |options: &dyn fmt::Debug| format!("{options:?}");
         let race = RaceOptions::default().connect_timeout(timeout);
-        assert_eq!(told(&options.race), told(&race));
+        assert_eq!(told(&options.race), told(&on_this_machine(race)));
         assert_eq!(told(&options.socket), told(&SocketOptions::default().nodelay(true)));
         assert_eq!(told(&options.lookup), told(&LookupOptions::default().timeout(timeout)));
         assert_eq!(told(&options.policy), told(&AddressPolicy::public_only()));

@@ -10,10 +10,11 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::SocketOptions;
 use super::gate::AddressGate;
 use super::options::RaceOptions;
+use super::order::Learnt;
 use super::source_address::SourceCache;
+use super::{SocketOptions, on_this_machine};
 use crate::{LookupError, LookupErrorKind, LookupResult, LookupStream};
 
 pin_project! {
@@ -39,7 +40,7 @@ pin_project! {
 
 impl<S: Stream<Item = LookupResult>> AddressCollector<S> {
     pub(crate) fn new(results: S) -> Self {
-        let gate = Some(AddressGate::new(&RaceOptions::default()));
+        let gate = Some(AddressGate::new(&on_this_machine(RaceOptions::default())));
         Self { results, gate, sources: SourceCache::default(), delay: None }
     }
 }
@@ -55,7 +56,7 @@ impl<S: Stream<Item = LookupResult>> Future for AddressCollector<S> {
                 Poll::Ready(Some(LookupResult::Address(addr))) => {
                     let now = Instant::now().into_std();
                     let source = this.sources.towards(&SocketOptions::default(), addr, now);
-                    gate.handle_address(addr, source.as_ref(), now);
+                    gate.handle_address(addr, source.as_ref(), Learnt::default(), now);
                 }
                 Poll::Ready(Some(LookupResult::CanonicalName(_))) => {}
                 Poll::Ready(Some(LookupResult::End(outcome))) => break outcome,

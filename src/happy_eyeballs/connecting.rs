@@ -18,9 +18,9 @@ use tokio::time::{Sleep, sleep_until};
 use super::attempt::Attempt;
 use super::error::{End, Report};
 use super::gate::canonical;
-use super::order::{Family, SourceAddress};
+use super::order::{Family, Learnt, SourceAddress};
 use super::race::{AttemptId, Output, Race};
-use super::report::{AttemptError, AttemptOutcome, ConnectionAttempt, Info};
+use super::report::{AttemptError, AttemptOutcome, ConnectionAttempt, Info, Reporter};
 use super::source_address::somewhere;
 use super::{AttemptStage, ConnectError, ConnectInfo, ConnectOptions, SkipReason, SkippedAddress};
 use crate::trace::ConnectSpan;
@@ -73,6 +73,12 @@ pub(super) trait Dial: fmt::Debug {
     fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<SourceAddress>;
     /// The address this host would send from to the Internet.
     fn default_source(&mut self, family: Family, now: Instant) -> Option<SourceAddress>;
+    /// What earlier races have taught about `addr`.
+    fn learnt(&self, addr: SocketAddr, source: Option<SourceAddress>, now: Instant) -> Learnt;
+    /// A race is over: its attempts are a lesson for the next.
+    fn learn(&mut self, attempts: &[ConnectionAttempt], now: Instant);
+    /// The way back to that, for the record of a connection.
+    fn reporter(&self) -> Reporter;
 }
 
 /// The operating system's TCP.
@@ -103,6 +109,20 @@ impl Dial for System {
             return None;
         }
         self.options.sources.towards(&self.options.socket, somewhere, now)
+    }
+
+    fn learnt(&self, addr: SocketAddr, source: Option<SourceAddress>, now: Instant) -> Learnt {
+        self.options.experience.of(addr, source.map(|source| source.addr), now)
+    }
+
+    fn learn(&mut self, attempts: &[ConnectionAttempt], now: Instant) {
+        let options = &self.options;
+        let patience = options.race.connection_attempt_delay;
+        options.experience.learn(attempts, patience, |addr| options.source_ip(addr, now), now);
+    }
+
+    fn reporter(&self) -> Reporter {
+        Reporter(Some(Arc::clone(&self.options)))
     }
 }
 
@@ -254,8 +274,13 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
         let mut missing = Some(Family::of(this.arrived[0]).other());
         for addr in this.arrived.drain(..) {
             missing = missing.filter(|&missing| missing != Family::of(addr));
-            let source = if alone { None } else { this.dial.source(addr, now) };
-            this.race.handle_address(addr, source, now);
+            let (source, learnt) = if alone {
+                (None, Learnt::default())
+            } else {
+                let source = this.dial.source(addr, now);
+                (source, this.dial.learnt(addr, source, now))
+            };
+            this.race.handle_address(addr, source, learnt, now);
         }
         // Whether the family that has not arrived is worth the Resolution Delay.
         if let Some(missing) = missing.filter(|_| first && !complete) {
@@ -308,11 +333,17 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
                     };
                     this.log.ended(id, AttemptOutcome::Won, now);
                     this.log.ignored = this.race.ignored();
-                    return Next::Done(Ok((stream, this.log.info(id))));
+                    if this.race.knows_others() {
+                        this.dial.learn(&this.log.attempts, now);
+                    }
+                    return Next::Done(Ok((stream, this.log.info(id, this.dial.reporter()))));
                 }
                 Output::Lost | Output::TimedOut => {
                     let end = if output == Output::Lost { End::Lost } else { End::TimedOut };
                     this.log.ignored = this.race.ignored();
+                    if this.race.knows_others() {
+                        this.dial.learn(&this.log.attempts, now);
+                    }
                     return Next::Done(Err(this.log.error(end, now)));
                 }
             }
@@ -333,7 +364,7 @@ enum Next<T> {
 const RESULTS_PER_POLL: usize = 128;
 
 /// The time by Tokio's clock, which tests can pause.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
@@ -407,7 +438,7 @@ impl Log {
         }
     }
 
-    fn info(&mut self, winner: AttemptId) -> ConnectInfo {
+    fn info(&mut self, winner: AttemptId, reporter: Reporter) -> ConnectInfo {
         let first_address = self.first_address.map_or(Duration::ZERO, |at| self.since_begin(at));
         ConnectInfo::new(Info {
             attempts: std::mem::take(&mut self.attempts),
@@ -416,6 +447,7 @@ impl Log {
             winner: winner.0 as usize,
             first_address,
             lookup: self.lookup.take(),
+            reporter,
         })
     }
 

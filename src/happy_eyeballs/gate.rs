@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::time::{Duration, Instant};
 
 use super::options::{AddressOrder, RaceOptions};
-use super::order::{Family, PolicyTable, Rank, SourceAddress, interleave};
+use super::order::{Family, Learnt, PolicyTable, Rank, SourceAddress, interleave};
 
 /// How many addresses of one family are kept; the rest are counted and ignored. Well above
 /// [`RaceOptions::max_connection_attempts`], so that the best addresses are still chosen among
@@ -81,7 +81,8 @@ impl<T> PerFamily<T> {
 
 impl AddressGate {
     pub(crate) fn new(options: &RaceOptions) -> Self {
-        let ranking = Ranking { order: options.order, table: options.policy_table.clone() };
+        let table = options.policy_table.clone().unwrap_or_default();
+        let ranking = Ranking { order: options.order, table };
         let expected = |addr: IpAddr| ranking.expected(addr, Some(&SourceAddress::new(addr)));
         let expected =
             PerFamily { v4: expected(TYPICAL_V4.into()), v6: expected(TYPICAL_V6.into()) };
@@ -119,11 +120,12 @@ impl AddressGate {
     }
 
     /// An address arrived. `source` is the address that the system would send from towards it;
-    /// `None` if it has no route there.
+    /// `None` if it has no route there. `learnt` is what earlier connects have taught about it.
     pub(crate) fn handle_address(
         &mut self,
         addr: SocketAddr,
         source: Option<&SourceAddress>,
+        learnt: Learnt,
         now: Instant,
     ) {
         let addr = canonical(addr);
@@ -141,7 +143,7 @@ impl AddressGate {
         self.first_address.get_or_insert(now);
         let late_family = *self.first_family.get_or_insert(family) != family;
         let arrival = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
-        let rank = self.ranking.rank(addr.ip(), source, late_family, arrival);
+        let rank = self.ranking.rank(addr.ip(), source, learnt, late_family, arrival);
         self.addresses.push(Address { addr, rank, is_taken: false });
         self.unsorted = true;
     }
@@ -270,18 +272,22 @@ impl Ranking {
         &self,
         ip: IpAddr,
         source: Option<&SourceAddress>,
+        learnt: Learnt,
         late_family: bool,
         arrival: u32,
     ) -> Rank {
         match self.order {
-            AddressOrder::Rfc6724 => Rank::rfc6724(&self.table, ip, source, late_family, arrival),
+            AddressOrder::Rfc6724 => {
+                let rank = Rank::rfc6724(&self.table, ip, source, late_family, arrival);
+                rank.with_learnt(learnt)
+            }
             AddressOrder::AsResolved => Rank::as_resolved(arrival),
         }
     }
 
     /// The rank of an address that has not arrived; if all else is equal, it comes last.
     fn expected(&self, ip: IpAddr, source: Option<&SourceAddress>) -> Rank {
-        self.rank(ip, source, true, u32::MAX)
+        self.rank(ip, source, Learnt::default(), true, u32::MAX)
     }
 }
 

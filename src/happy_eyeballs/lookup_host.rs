@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::SocketOptions;
 use super::gate::AddressGate;
 use super::options::RaceOptions;
+use super::order::Learnt;
 use super::source_address::SourceCache;
+use super::{SocketOptions, on_this_machine};
 use crate::{IntoTarget, LookupError, lookup};
 
 /// Looks up `target` with the resolver of this process, and returns its addresses, the best first: in
@@ -37,12 +38,12 @@ pub async fn lookup_host(
     target: impl IntoTarget,
 ) -> Result<impl ExactSizeIterator<Item = SocketAddr>, LookupError> {
     let results = lookup(target);
-    let mut gate = AddressGate::new(&RaceOptions::default());
+    let mut gate = AddressGate::new(&on_this_machine(RaceOptions::default()));
     let (sources, options) = (SourceCache::default(), SocketOptions::default());
     for addr in results.into_addrs().await? {
         let now = Instant::now();
         let source = sources.towards(&options, addr, now);
-        gate.handle_address(addr, source.as_ref(), now);
+        gate.handle_address(addr, source.as_ref(), Learnt::default(), now);
     }
     Ok(gate.into_ranked())
 }

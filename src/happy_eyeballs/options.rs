@@ -32,7 +32,8 @@ pub struct RaceOptions {
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) fail_fast: FailFast,
     pub(crate) order: AddressOrder,
-    pub(crate) policy_table: PolicyTable,
+    /// `None`: that of this machine.
+    pub(crate) policy_table: Option<PolicyTable>,
 }
 
 /// In which order addresses are attempted.
@@ -42,6 +43,10 @@ pub enum AddressOrder {
     /// Destination address selection of RFC 6724 section 6, with the source addresses this host
     /// really has, then interleaving of the families. A host without usable IPv6 thereby starts
     /// with IPv4 by itself.
+    ///
+    /// Rules 1, 2, 5, 6, 8, 9 and 10 act on every system; rules 3 (deprecated source addresses) and
+    /// 7 (IPv6 in IPv4) where `/proc/net/if_inet6` tells of them, on Linux; rule 4, about mobile
+    /// nodes, nowhere. An address that is deprecated while a program runs counts so within a second.
     #[default]
     Rfc6724,
     /// As the addresses came out of the lookup, then interleaving of the families. For a resolver
@@ -194,10 +199,11 @@ impl RaceOptions {
         self
     }
 
-    /// The policy table of [`AddressOrder::Rfc6724`]. Default [`PolicyTable::rfc6724`].
+    /// The policy table of [`AddressOrder::Rfc6724`]. Default: that of this machine
+    /// ([`PolicyTable::system`]).
     #[must_use]
     pub fn policy_table(mut self, table: PolicyTable) -> Self {
-        self.policy_table = table;
+        self.policy_table = Some(table);
         self
     }
 }
@@ -215,7 +221,7 @@ impl Default for RaceOptions {
             attempt_timeout: None,
             fail_fast: FailFast::default(),
             order: AddressOrder::default(),
-            policy_table: PolicyTable::default(),
+            policy_table: None,
         }
     }
 }

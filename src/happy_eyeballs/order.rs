@@ -52,6 +52,15 @@ impl SourceAddress {
     }
 }
 
+/// What earlier connects have taught about a destination; nothing, by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Learnt {
+    /// It did not answer lately, or refused.
+    pub(crate) is_failing: bool,
+    /// How long a handshake takes, in steps that differ by more than chance.
+    pub(crate) slowness: u8,
+}
+
 /// The place of an address among the others, the smallest first. The fields are RFC 6724's rules in
 /// their order, so that the derived comparison *is* section 6: "If a rule determines a result, then
 /// the remaining rules are not relevant and MUST be ignored."
@@ -60,10 +69,8 @@ impl SourceAddress {
 /// whatever the policy table says.
 ///
 /// Rule 4, about home and care-of addresses, is for mobile nodes (RFC 6275), which no system that
-/// this crate knows tells of. Two places are free on purpose. A group of addresses that must go
-/// first as a whole (a service binding's priority) is a field before rule 1; what is remembered of
-/// a destination (round-trip time, used before: RFC 8305 section 4) is a field between rules 8 and
-/// 9.
+/// this crate knows tells of. A place is free on purpose: a group of addresses that must go first as a
+/// whole (a service binding's priority) is a field before rule 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one rule, and false goes first")]
 pub(crate) struct Rank {
@@ -90,6 +97,10 @@ pub(crate) struct Rank {
     /// to here (no table of the RFC makes them) are therefore ordered first: the one whose address
     /// arrived first leads.
     late_family: bool,
+    /// "If the client is stateful and has a history of expected round-trip times (RTTs) for the routes
+    /// to access each address, it SHOULD add a Destination Address Selection rule between rules 8 and
+    /// 9 that prefers addresses with lower RTTs" (RFC 8305 section 4).
+    slowness: u8,
     /// Rule 9: use longest matching prefix. "If CommonPrefixLen(SourceAddress(DA), DA) >
     /// CommonPrefixLen(SourceAddress(DB), DB), then prefer DA." Always 0 for IPv4: there it would
     /// let the numeric nearness of unrelated networks undo the rotation by which a name spreads its
@@ -122,6 +133,7 @@ impl Rank {
             encapsulated: false,
             scope,
             late_family,
+            slowness: 0,
             common_prefix: Reverse(0),
             arrival,
         };
@@ -138,6 +150,14 @@ impl Rank {
         }
     }
 
+    /// Ranks with what earlier connects have taught. A destination that did not answer lately is
+    /// "known to be unreachable", and rule 1 is about it: otherwise one whose family goes first would
+    /// cost its delay on each connect.
+    pub(crate) fn with_learnt(self, learnt: Learnt) -> Self {
+        let unusable = self.unusable || learnt.is_failing;
+        Self { unusable, slowness: learnt.slowness, ..self }
+    }
+
     /// Ranks by arrival alone: the order of the resolver.
     pub(crate) fn as_resolved(arrival: u32) -> Self {
         Self {
@@ -149,6 +169,7 @@ impl Rank {
             encapsulated: false,
             scope: 0,
             late_family: false,
+            slowness: 0,
             common_prefix: Reverse(0),
             arrival,
         }
@@ -157,8 +178,8 @@ impl Rank {
 
 /// The policy table of RFC 6724 section 2.1: which precedence and which label an address has.
 ///
-/// The default is the table of the RFC. A host whose operator wants otherwise (what `gai.conf` is
-/// for with glibc) changes rows:
+/// The default of a race is [`system`](Self::system): what `gai.conf` says, or the table of the RFC. A
+/// program that wants otherwise changes rows:
 ///
 /// ```
 /// use outrace::happy_eyeballs::PolicyTable;
@@ -253,6 +274,62 @@ impl PolicyTable {
         let place = rows.partition_point(|other| other.length > length);
         rows.insert(place, row);
         self
+    }
+
+    /// A table of two, each matched by itself: rows of a prefix, its length and its number. What has no
+    /// rows is as in RFC 6724; numbers of labels only differ or not.
+    #[allow(dead_code, reason = "the benches, which build this file too, read no gai.conf")]
+    pub(super) fn of_tables(
+        precedences: &[(Ipv6Addr, u8, u32)],
+        labels: &[(Ipv6Addr, u8, u32)],
+    ) -> Self {
+        let default = Self::rfc6724();
+        if precedences.is_empty() && labels.is_empty() {
+            return default;
+        }
+        let whole = |rows: &[(Ipv6Addr, u8, u32)], number: fn(&Policy) -> u8, otherwise: u32| {
+            if rows.is_empty() {
+                let row = |row: &Policy| (row.prefix, row.length, u32::from(number(row)));
+                return default.rows.iter().map(row).collect();
+            }
+            // The first of several about one prefix comes first, and is found.
+            let mut rows: Vec<_> =
+                rows.iter().map(|(ip, length, number)| (ip.to_bits(), *length, *number)).collect();
+            rows.push((0, 0, otherwise));
+            rows
+        };
+        let precedences = whole(precedences, |row| row.precedence, 40);
+        let labels = whole(labels, |row| row.label, 1);
+        let numbers: Vec<u32> = labels.iter().map(|&(_, _, label)| label).collect();
+        let are_small = numbers.iter().all(|&number| number <= u8::MAX.into());
+        let mut table = Self { rows: Cow::Owned(Vec::new()) };
+        for &(prefix, length, _) in precedences.iter().chain(&labels) {
+            let longest = |rows: &[(u128, u8, u32)]| {
+                let covers = |&&(other, other_length, _): &&(u128, u8, u32)| {
+                    let other =
+                        Policy { prefix: other, length: other_length, precedence: 0, label: 0 };
+                    other_length <= length && other.matches(prefix)
+                };
+                let best = rows.iter().filter(covers).rev().max_by_key(|row| row.1);
+                best.expect("::/0 covers every prefix").2
+            };
+            let precedence = u8::try_from(longest(&precedences)).unwrap_or(u8::MAX);
+            let mut label = longest(&labels) as usize;
+            if !are_small {
+                let is_it = |&number: &u32| number as usize == label;
+                label = numbers.iter().position(is_it).unwrap_or_default();
+            }
+            let label = u8::try_from(label).unwrap_or(u8::MAX);
+            table = table.row(Ipv6Addr::from_bits(prefix), length, precedence, label);
+        }
+        table
+    }
+
+    /// The precedence and the label of `addr`.
+    #[cfg(test)]
+    pub(super) fn of(&self, addr: IpAddr) -> (u8, u8) {
+        let Policy { precedence, label, .. } = self.policy(addr);
+        (precedence, label)
     }
 
     /// The row of `addr`. "The policy table is a longest-matching-prefix lookup table", in which

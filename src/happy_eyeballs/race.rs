@@ -9,7 +9,7 @@ use super::gate::{AddressGate, PerFamily};
 use super::options::{
     FailFast, MAX_CONNECTION_ATTEMPT_DELAY, MIN_CONNECTION_ATTEMPT_DELAY, RaceOptions,
 };
-use super::order::{Family, SourceAddress};
+use super::order::{Family, Learnt, SourceAddress};
 
 /// One connection attempt of a race, numbered in order of start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,15 +134,17 @@ impl Race {
     }
 
     /// An address came out of the lookup. `source` is the address that the system would send from
-    /// towards it; `None` if it has no route there.
+    /// towards it; `None` if it has no route there. `learnt` is what earlier races have taught about
+    /// it.
     pub(crate) fn handle_address(
         &mut self,
         addr: SocketAddr,
         source: Option<SourceAddress>,
+        learnt: Learnt,
         now: Instant,
     ) {
         self.advance(now);
-        self.gate.handle_address(addr, source.as_ref(), self.now);
+        self.gate.handle_address(addr, source.as_ref(), learnt, self.now);
     }
 
     /// The lookup has ended: every family has answered, or never will.
@@ -235,6 +237,11 @@ impl Race {
         };
         let expires = self.alive.first().and_then(|oldest| self.expires_at(oldest));
         [start, expires, self.deadline].into_iter().flatten().min()
+    }
+
+    /// Whether it has had more than one address to choose from.
+    pub(crate) fn knows_others(&self) -> bool {
+        self.gate.len() > 1
     }
 
     /// How many addresses were ignored because their family has too many.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ConnectOptions;
 use crate::LookupError;
 use crate::os::is_out_of_resources;
 use crate::resolve::DenyReason;
@@ -196,6 +197,26 @@ pub(super) struct Info {
     pub(super) winner: usize,
     pub(super) first_address: Duration,
     pub(super) lookup: Option<Result<(), LookupError>>,
+    pub(super) reporter: Reporter,
+}
+
+/// The way back to what the races with some options have learnt. It is no part of the record: all are
+/// equal.
+#[derive(Clone, Default)]
+pub(super) struct Reporter(pub(super) Option<Arc<ConnectOptions>>);
+
+impl PartialEq for Reporter {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Reporter {}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
 }
 
 impl ConnectInfo {
@@ -237,6 +258,15 @@ impl ConnectInfo {
     /// The lookup's outcome, or `None` if it was still running when the race was won.
     pub fn lookup(&self) -> Option<Result<(), &LookupError>> {
         self.0.lookup.as_ref().map(|outcome| outcome.as_ref().copied())
+    }
+
+    /// Says that the connection was of no use, as when the peer accepted it and never answered: for
+    /// some minutes the next races with the same [`ConnectOptions`] (or by the same
+    /// [`Connector`](crate::Connector)) try this address last, unless the network has changed.
+    pub fn report_useless(&self) {
+        if let Some(options) = &self.0.reporter.0 {
+            options.report_useless(self.addr());
+        }
     }
 
     /// How long after the start the first address arrived.

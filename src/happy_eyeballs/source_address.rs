@@ -11,13 +11,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::SocketOptions;
 use super::order::{Family, SourceAddress};
+use super::own_addresses::OwnAddresses;
 
 /// The sources that are known for one set of socket options.
 ///
@@ -25,7 +26,14 @@ use super::order::{Family, SourceAddress};
 /// asked. A child that was forked off with the lock held asks the system each time.
 #[derive(Debug, Default)]
 pub(crate) struct SourceCache {
-    known: Mutex<HashMap<DestinationNetwork, CachedSource>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    sources: HashMap<DestinationNetwork, CachedSource>,
+    /// This host's own addresses, and when they were read.
+    own: Option<(Arc<OwnAddresses>, Instant)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,37 +63,55 @@ impl SourceCache {
         destination: SocketAddr,
         now: Instant,
     ) -> Option<SourceAddress> {
-        self.towards_by(destination, now, || local_addr_towards(options, destination))
+        self.towards_by(destination, now, || {
+            let ip = local_addr_towards(options, destination)?.ip();
+            Ok(if ip.is_ipv6() { self.own(now).describe(ip) } else { SourceAddress::new(ip) })
+        })
+    }
+
+    /// This host's own addresses, read once in a while.
+    fn own(&self, now: Instant) -> Arc<OwnAddresses> {
+        let known = self.table().and_then(|table| table.own.clone());
+        match known.filter(|(_, learnt)| !is_over(*learnt, now)) {
+            Some((own, _)) => own,
+            None => {
+                let own = Arc::new(OwnAddresses::read());
+                if let Some(mut table) = self.table() {
+                    table.own = Some((Arc::clone(&own), now));
+                }
+                own
+            }
+        }
     }
 
     fn towards_by(
         &self,
         destination: SocketAddr,
         now: Instant,
-        ask: impl FnOnce() -> io::Result<SocketAddr>,
+        ask: impl FnOnce() -> io::Result<SourceAddress>,
     ) -> Option<SourceAddress> {
         let network = DestinationNetwork::of(destination);
-        let known = self.table().and_then(|table| table.get(&network).copied());
-        if let Some(known) = known.filter(|known| !known.is_over(now)) {
+        let known = self.table().and_then(|table| table.sources.get(&network).copied());
+        if let Some(known) = known.filter(|known| !is_over(known.learnt, now)) {
             return known.source;
         }
         let source = match ask() {
-            Ok(addr) => Some(SourceAddress::new(addr.ip())),
+            Ok(source) => Some(source),
             // That there is no socket to ask with says nothing about the network.
             Err(error) if crate::os::is_out_of_resources(&error) => return None,
             Err(_) => None,
         };
         if let Some(mut table) = self.table() {
-            if table.len() >= MAX_KNOWN {
-                table.clear();
+            if table.sources.len() >= MAX_KNOWN {
+                table.sources.clear();
             }
-            table.insert(network, CachedSource { source, learnt: now });
+            table.sources.insert(network, CachedSource { source, learnt: now });
         }
         source
     }
 
     /// The table, unless another thread has it at this moment.
-    fn table(&self) -> Option<MutexGuard<'_, HashMap<DestinationNetwork, CachedSource>>> {
+    fn table(&self) -> Option<MutexGuard<'_, Known>> {
         match self.known.try_lock() {
             Ok(table) => Some(table),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -94,10 +120,8 @@ impl SourceCache {
     }
 }
 
-impl CachedSource {
-    fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.learnt) >= LIFETIME
-    }
+fn is_over(learnt: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(learnt) >= LIFETIME
 }
 
 /// Destinations that share a source: those of one /24 or /64. Routes of the Internet are no finer;
@@ -219,7 +243,7 @@ mod tests {
                 begin + Duration::from_millis(at),
                 || {
                     was_asked.set(true);
-                    answer
+                    answer.map(|addr| SourceAddress::new(addr.ip()))
                 },
             );
             let expected = expected.map(|addr| SourceAddress::new(addr.ip()));
@@ -234,8 +258,9 @@ mod tests {
         for scope in [1, 2] {
             let answer: SocketAddr = (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, scope), 1).into();
             let destination = format!("[fe80::9%{scope}]:80").parse().unwrap();
+            let answer = SourceAddress::new(answer.ip());
             let source = sources.towards_by(destination, Instant::now(), || Ok(answer));
-            assert_eq!(source, Some(SourceAddress::new(answer.ip())), "zone {scope}");
+            assert_eq!(source, Some(answer), "zone {scope}");
         }
     }
 
@@ -246,9 +271,10 @@ mod tests {
         let _held = sources.known.lock().unwrap();
         let destination = (Ipv4Addr::LOCALHOST, 80).into();
         for last in [1, 2] {
-            let answer = (Ipv4Addr::new(192, 0, 2, last), 1).into();
+            let answer: SocketAddr = (Ipv4Addr::new(192, 0, 2, last), 1).into();
+            let answer = SourceAddress::new(answer.ip());
             let source = sources.towards_by(destination, Instant::now(), || Ok(answer));
-            assert_eq!(source, Some(SourceAddress::new(answer.ip())));
+            assert_eq!(source, Some(answer));
         }
     }
 
@@ -258,7 +284,7 @@ mod tests {
         let destination = (Ipv4Addr::LOCALHOST, 80).into();
         let source = sources.towards_by(destination, Instant::now(), || {
             assert!(sources.known.try_lock().is_ok());
-            Ok((Ipv4Addr::LOCALHOST, 1).into())
+            Ok(SourceAddress::new(Ipv4Addr::LOCALHOST.into()))
         });
         assert!(source.is_some());
     }
@@ -269,9 +295,9 @@ mod tests {
         let now = Instant::now();
         for network in 0..3000_u32 {
             let destination = Ipv4Addr::from(0x0a00_0000 | network << 8);
-            let answer = "192.0.2.1:1".parse().unwrap();
+            let answer = SourceAddress::new("192.0.2.1".parse().unwrap());
             sources.towards_by((destination, 80).into(), now, || Ok(answer)).unwrap();
-            assert!(sources.known.lock().unwrap().len() <= MAX_KNOWN);
+            assert!(sources.known.lock().unwrap().sources.len() <= MAX_KNOWN);
         }
     }
 }

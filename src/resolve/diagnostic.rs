@@ -31,6 +31,8 @@ pub enum ConfigSource {
     LocalDomain,
     /// The hosts file.
     Hosts,
+    /// The file gai.conf, which [`PolicyTable`](crate::happy_eyeballs::PolicyTable) is read from.
+    GaiConf,
 }
 
 /// Why a part of the configuration could not be used, and what holds instead.
@@ -127,6 +129,7 @@ impl fmt::Display for ConfigSource {
             Self::ResOptions => "RES_OPTIONS",
             Self::LocalDomain => "LOCALDOMAIN",
             Self::Hosts => "hosts",
+            Self::GaiConf => "gai.conf",
         })
     }
 }

@@ -84,6 +84,7 @@ pub use options::{AddressFamily, LookupOptions, NameserverStrategy};
 pub use resolver::{LookupHandle, Resolver, lookup};
 pub use stats::{IgnoredMessages, NameserverStats, Stats};
 
+pub(crate) use diagnostic::Diagnostics;
 pub(crate) use resolver::{Pending, ResolverInner};
 pub(crate) use stub::ids::LookupId;
 #[cfg(feature = "tracing")]

@@ -440,6 +440,22 @@ async fn cr12_connects_are_spread_over_addresses_of_equal_rank() {
     assert_eq!(counts, [10, 11, 11]);
 }
 
+/// A peer that accepts and never answers wins every race, until its user says so.
+#[tokio::test]
+async fn cr13_a_connection_that_was_useless_can_be_reported() {
+    let web = Web::start([(V4_1, Behaviour::Serve), (V4_2, Behaviour::Serve)]);
+    let addrs = [V4_1, V4_2].map(|ip| SocketAddr::new(ip, web.port()));
+    let options = ConnectOptions::default();
+    let (_, info) = connect_results(known(addrs), &options).await.unwrap();
+    assert_eq!(info.addr(), addrs[0]);
+    info.report_useless();
+    let (_, info) = connect_results(known(addrs), &options).await.unwrap();
+    assert_eq!(info.addr(), addrs[1]);
+    // Other options are other callers.
+    let (_, info) = connect_results(known(addrs), &ConnectOptions::default()).await.unwrap();
+    assert_eq!(info.addr(), addrs[0]);
+}
+
 /// A race that was won with half of the addresses says so.
 #[tokio::test]
 async fn cr18_the_record_of_a_connection_has_the_outcome_of_the_lookup() {

@@ -59,6 +59,61 @@ fn cr05_an_attempt_whose_time_is_over_is_closed_and_has_failed() {
     );
 }
 
+/// Each row: the races of one program, one after the other, with the time between two.
+#[test]
+fn cr13_what_a_race_learns_orders_the_next() {
+    let minutes = |n| Duration::from_secs(60) * n;
+    for (rule, pause, rows) in [
+        (
+            "a dead first address costs its delay once",
+            Duration::ZERO,
+            vec![
+                ("4a=hang 4b=ok+10", "4a@0+260:canceled 4b@250+10:won = 4b@260"),
+                ("4a=hang 4b=ok+10", "4b@0+10:won = 4b@10"),
+                ("4a=hang 4b=ok+10", "4b@0+10:won = 4b@10"),
+            ],
+        ),
+        (
+            "it is tried again after five minutes",
+            minutes(5),
+            vec![
+                ("4a=hang 4b=ok+10", "4a@0+260:canceled 4b@250+10:won = 4b@260"),
+                ("4a=ok+10 4b=ok+10", "4a@0+10:won = 4a@10"),
+            ],
+        ),
+        (
+            "it is tried when the others fail, and is as good as before then",
+            minutes(1),
+            vec![
+                ("4a=refused+10 4b=ok+10", "4a@0+10:refused 4b@10+10:won = 4b@20"),
+                ("4a=ok+10 4b=refused+10", "4b@0+10:refused 4a@10+10:won = 4a@20"),
+                ("4a=ok+10 4b=ok+10", "4a@0+10:won = 4a@10"),
+            ],
+        ),
+        (
+            "the slow one gives way",
+            Duration::ZERO,
+            vec![
+                ("4a=ok+200 4b=ok+10", "4a@0+200:won = 4a@200"),
+                ("4a=ok+200 4b=ok+10", "4b@0+10:won = 4b@10"),
+                ("4a=ok+200 4b=ok+10", "4b@0+10:won = 4b@10"),
+            ],
+        ),
+    ] {
+        let options = ConnectOptions::default();
+        virtual_time(async {
+            for (network, expected) in rows {
+                let script = Script::new(network, options.clone());
+                let lookup = results("4a@0 4b@0 end@0");
+                let result = drive(Driver::new(lookup, script)).await;
+                let told = tell(&result.map(|(stream, info)| (stream.addr, info)));
+                assert_eq!(told, expected, "{rule}");
+                tokio::time::sleep(pause).await;
+            }
+        });
+    }
+}
+
 #[test]
 fn results_reach_the_race_as_they_come() {
     check(&[
@@ -391,6 +446,23 @@ impl Dial for Script {
         self.asked.set(self.asked.get() + 1);
         let addr = if family == Family::V4 { address("4z") } else { address("6z") };
         Some(SourceAddress::new(addr.ip()))
+    }
+
+    fn learnt(&self, addr: SocketAddr, source: Option<SourceAddress>, now: Instant) -> Learnt {
+        self.options.experience.of(addr, source.map(|source| source.addr), now)
+    }
+
+    fn learn(&mut self, attempts: &[ConnectionAttempt], now: Instant) {
+        let source = |addr| {
+            let host = if Family::of(addr) == Family::V4 { "4z" } else { "6z" };
+            Some(address(host).ip())
+        };
+        let patience = self.options.race.connection_attempt_delay;
+        self.options.experience.learn(attempts, patience, source, now);
+    }
+
+    fn reporter(&self) -> Reporter {
+        Reporter::default()
     }
 }
 

@@ -22,7 +22,12 @@ impl Story {
     fn arrives(&mut self, millis: u32, addr: &str) {
         let addr: SocketAddr = addr.parse().unwrap();
         let now = self.at(millis);
-        self.gate.handle_address(addr, Some(&SourceAddress::new(addr.ip())), now);
+        self.gate.handle_address(
+            addr,
+            Some(&SourceAddress::new(addr.ip())),
+            Learnt::default(),
+            now,
+        );
         self.gate.update(now);
     }
 

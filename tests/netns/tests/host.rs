@@ -184,3 +184,28 @@ async fn cr15_a_race_waits_for_a_free_port_and_does_not_blame_the_address() {
         assert_eq!(info.addr(), other);
     }
 }
+
+/// The provider has taken its prefix back: connections from it will not last.
+#[tokio::test]
+async fn cr04_a_host_whose_ipv6_address_is_deprecated_starts_with_ipv4() {
+    let preferred_for = |lifetime| {
+        let change = ["-6", "addr", "change", "2001:db8:0:1::1/64", "dev", "v0", "preferred_lft"];
+        let status = std::process::Command::new("ip").args(change).arg(lifetime).status();
+        assert!(status.unwrap().success());
+    };
+    // Nobody answers there.
+    let addrs = ["[2001:db8:99::1]:80", "203.0.113.1:80"].map(|addr| addr.parse().unwrap());
+    let race = RaceOptions::default().connect_timeout(Duration::from_millis(20));
+    let mut first = Vec::new();
+    for lifetime in ["forever", "0"] {
+        preferred_for(lifetime);
+        let results = addrs.map(LookupResult::Address).into_iter();
+        let results = stream::iter(results.chain([LookupResult::End(Ok(()))]));
+        // What is remembered of the sources is of these options.
+        let options = ConnectOptions::default().race(race.clone());
+        let error = connect_results(results, &options).await.unwrap_err();
+        first.push(error.attempts()[0].addr);
+    }
+    preferred_for("forever");
+    assert_eq!(first, addrs);
+}

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::super::super::options::AddressOrder;
-use super::super::super::order::Rank;
+use super::super::super::order::{PolicyTable, Rank};
 use super::super::*;
 use super::{MS, script};
 
@@ -216,7 +216,7 @@ impl Game {
         let host = char::from(b'a' + u8::try_from(self.random.below(12)).expect("below 12"));
         let addr = script::addr(&format!("{family}{host}"));
         let source = (!self.random.one_in(6)).then(|| script::source(addr));
-        self.race.handle_address(addr, source, self.now);
+        self.race.handle_address(addr, source, Learnt::default(), self.now);
         if self.end.is_some() || self.known.iter().any(|&(_, known)| known == addr) {
             return;
         }
@@ -226,7 +226,7 @@ impl Game {
             AddressOrder::Rfc6724 => {
                 let late =
                     self.known.first().is_some_and(|(_, first)| first.is_ipv4() != addr.is_ipv4());
-                let table = &self.config.policy_table;
+                let table = &PolicyTable::rfc6724();
                 Rank::rfc6724(table, addr.ip(), source.as_ref(), late, arrival)
             }
         };

@@ -143,7 +143,9 @@ impl<'a> Player<'a> {
         }
         for event in ready {
             match event {
-                Event::Address(addr, source) => self.race.handle_address(addr, source, now),
+                Event::Address(addr, source) => {
+                    self.race.handle_address(addr, source, Learnt::default(), now);
+                }
                 Event::End => self.race.handle_end(now),
                 Event::Connected(id) => self.race.handle_connected(id, now),
                 Event::Failed(id) => self.race.handle_failed(id, now),

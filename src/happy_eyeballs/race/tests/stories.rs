@@ -9,7 +9,7 @@ use super::script::{addr, source};
 fn he09_the_delay_counts_from_the_first_address() {
     let start = Instant::now();
     let mut race = Race::new(&RaceOptions::default(), start);
-    race.handle_address(addr("4a"), Some(source(addr("4a"))), start + 10 * MS);
+    race.handle_address(addr("4a"), Some(source(addr("4a"))), Learnt::default(), start + 10 * MS);
     race.handle_timeout(start + 50 * MS);
     assert_eq!(race.poll_output(), None);
     assert_eq!(race.poll_timeout(), Some(start + 60 * MS), "10 ms from now, and not 50");
@@ -21,7 +21,7 @@ fn he24_twenty_silent_addresses() {
     let mut race = Race::new(&RaceOptions::default().max_connection_attempts_alive(20), start);
     for host in (0..10).map(|host| char::from(b'a' + host)) {
         for addr in [addr(&format!("4{host}")), addr(&format!("6{host}"))] {
-            race.handle_address(addr, Some(source(addr)), start);
+            race.handle_address(addr, Some(source(addr)), Learnt::default(), start);
         }
     }
     race.handle_end(start);
@@ -50,7 +50,7 @@ fn he36_co02_twenty_instant_failures() {
     let mut race = Race::new(&RaceOptions::default(), start);
     for host in 'a'..='t' {
         let addr = addr(&format!("6{host}"));
-        race.handle_address(addr, Some(source(addr)), start);
+        race.handle_address(addr, Some(source(addr)), Learnt::default(), start);
     }
     race.handle_end(start);
     for id in (0..20).map(AttemptId) {
@@ -67,7 +67,7 @@ fn he42_the_deadline_is_absolute() {
     let start = Instant::now();
     let mut race = Race::new(&RaceOptions::default().connection_attempt_delay(100 * MS), start);
     for addr in [addr("6a"), addr("6b")] {
-        race.handle_address(addr, Some(source(addr)), start);
+        race.handle_address(addr, Some(source(addr)), Learnt::default(), start);
     }
     assert!(race.poll_output().is_some());
     assert_eq!(race.poll_timeout(), Some(start + 100 * MS));
@@ -80,9 +80,9 @@ fn he42_the_deadline_is_absolute() {
 fn time_does_not_run_backwards() {
     let start = Instant::now();
     let mut race = Race::new(&RaceOptions::default(), start);
-    race.handle_address(addr("4a"), Some(source(addr("4a"))), start);
+    race.handle_address(addr("4a"), Some(source(addr("4a"))), Learnt::default(), start);
     race.handle_timeout(start + 50 * MS);
-    race.handle_address(addr("4b"), Some(source(addr("4b"))), start + 40 * MS);
+    race.handle_address(addr("4b"), Some(source(addr("4b"))), Learnt::default(), start + 40 * MS);
     let first = Output::Start { id: AttemptId(0), addr: addr("4a") };
     assert_eq!(race.poll_output(), Some(first), "the delay was over, and still is");
 }
@@ -92,11 +92,11 @@ fn an_open_gate_stays_open() {
     let start = Instant::now();
     let mut race = Race::new(&RaceOptions::default(), start);
     race.handle_default_source(Family::V6, None, start);
-    race.handle_address(addr("4a"), Some(source(addr("4a"))), start);
+    race.handle_address(addr("4a"), Some(source(addr("4a"))), Learnt::default(), start);
     assert!(race.poll_output().is_some(), "there is no IPv6 to wait for");
     race.handle_default_source(Family::V6, Some(source(addr("6a"))), start);
     race.handle_failed(AttemptId(0), start);
-    race.handle_address(addr("4b"), Some(source(addr("4b"))), start);
+    race.handle_address(addr("4b"), Some(source(addr("4b"))), Learnt::default(), start);
     let second = Output::Start { id: AttemptId(1), addr: addr("4b") };
     assert_eq!(race.poll_output(), Some(second));
 }
@@ -106,7 +106,7 @@ fn what_fails_beside_the_winner_is_not_canceled() {
     let start = Instant::now();
     let mut race = Race::new(&RaceOptions::default(), start);
     for addr in ["6a", "4a", "6b"].map(addr) {
-        race.handle_address(addr, Some(source(addr)), start);
+        race.handle_address(addr, Some(source(addr)), Learnt::default(), start);
     }
     for turn in 0..3 {
         race.handle_timeout(start + turn * 250 * MS);
@@ -131,7 +131,7 @@ fn he50_a_thousand_copies_are_one_address() {
     let mut race = Race::new(&RaceOptions::default(), start);
     let addr = addr("6a");
     for _ in 0..1000 {
-        race.handle_address(addr, Some(source(addr)), start);
+        race.handle_address(addr, Some(source(addr)), Learnt::default(), start);
     }
     race.handle_end(start);
     assert_eq!(race.poll_output(), Some(Output::Start { id: AttemptId(0), addr }));
@@ -145,8 +145,13 @@ fn an_ipv4_mapped_address_is_that_ipv4_address() {
     let start = Instant::now();
     let mut race = Race::new(&RaceOptions::default(), start);
     let ipv4 = addr("4a");
-    race.handle_address("[::ffff:192.0.2.1]:443".parse().unwrap(), Some(source(ipv4)), start);
-    race.handle_address(ipv4, Some(source(ipv4)), start);
+    race.handle_address(
+        "[::ffff:192.0.2.1]:443".parse().unwrap(),
+        Some(source(ipv4)),
+        Learnt::default(),
+        start,
+    );
+    race.handle_address(ipv4, Some(source(ipv4)), Learnt::default(), start);
     race.handle_end(start);
     assert_eq!(race.poll_output(), Some(Output::Start { id: AttemptId(0), addr: ipv4 }));
     race.handle_failed(AttemptId(0), start);
@@ -159,8 +164,8 @@ fn link_local_addresses_of_two_interfaces_are_two_endpoints() {
     let mut race = Race::new(&RaceOptions::default(), start);
     let here = Some(SourceAddress::new("fe80::9".parse().unwrap()));
     let [eth0, eth1] = ["[fe80::1%2]:80", "[fe80::1%3]:80"].map(|addr| addr.parse().unwrap());
-    race.handle_address(eth0, here, start);
-    race.handle_address(eth1, here, start);
+    race.handle_address(eth0, here, Learnt::default(), start);
+    race.handle_address(eth1, here, Learnt::default(), start);
     race.handle_end(start);
     assert_eq!(race.poll_output(), Some(Output::Start { id: AttemptId(0), addr: eth0 }));
     race.handle_failed(AttemptId(0), start);
@@ -172,7 +177,7 @@ fn co01_a_flood_of_ipv4_does_not_starve_ipv6() {
     let start = Instant::now();
     let mut race = Race::new(&RaceOptions::default(), start);
     for addr in (0..4096).map(flood) {
-        race.handle_address(addr, Some(source(addr)), start);
+        race.handle_address(addr, Some(source(addr)), Learnt::default(), start);
     }
     assert_eq!(race.ignored(), 4096 - MAX_ADDRESSES_PER_FAMILY);
     let mut now = start + 50 * MS;
@@ -188,7 +193,7 @@ fn co01_a_flood_of_ipv4_does_not_starve_ipv6() {
     };
     assert_eq!(refuse_all(&mut race, now).len(), 32, "half of what one race may attempt");
     now += 20 * MS;
-    race.handle_address(addr("6a"), Some(source(addr("6a"))), now);
+    race.handle_address(addr("6a"), Some(source(addr("6a"))), Learnt::default(), now);
     let Some(Output::Start { id, addr: next }) = race.poll_output() else { panic!("no start") };
     assert_eq!(next, addr("6a"));
     race.handle_connected(id, now);
@@ -200,7 +205,7 @@ fn nothing_is_allocated_once_the_list_stands() {
     let start = Instant::now();
     let mut race = Race::new(&RaceOptions::default(), start);
     for addr in (0..100).map(flood).chain([addr("6a")]) {
-        race.handle_address(addr, Some(source(addr)), start);
+        race.handle_address(addr, Some(source(addr)), Learnt::default(), start);
     }
     race.handle_end(start);
     let mut output = race.poll_output();
