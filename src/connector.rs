@@ -51,8 +51,8 @@ use crate::{ConnectError, LookupStream, Resolver};
 ///
 /// # Common issues
 ///
-/// *`the scheme of the URI is not http`*: a TLS connector on top takes `https` URIs and passes them
-/// on as they are. Give it a connector with `enforce_http(false)`.
+/// *`the scheme of the URI is not http`*: a TLS layer on top (hyper-rustls, hyper-tls, tonic) takes
+/// `https` URIs and passes them on as they are. Give it [`Connector::for_tls`].
 #[derive(Clone, Debug)]
 pub struct Connector {
     resolver: Resolver,
@@ -64,6 +64,16 @@ impl Connector {
     /// A connector over the resolver of this process.
     pub fn new() -> Self {
         Self::with_resolver(Resolver::system())
+    }
+
+    /// A connector for a TLS layer on top, over the resolver of this process: [`new`](Self::new) with
+    /// [`enforce_http(false)`](Self::enforce_http).
+    ///
+    /// It makes the TCP connection for `https` (port 443) and other schemes; the layer on top does the
+    /// rest, as with `hyper_rustls::HttpsConnectorBuilder::wrap_connector`. Without a layer, requests
+    /// to `https` would go out in the clear.
+    pub fn for_tls() -> Self {
+        Self::new().enforce_http(false)
     }
 
     /// A connector over `resolver`.

@@ -286,7 +286,7 @@ pub enum UriError {
     #[error("the URI has no scheme")]
     NoScheme,
     /// The scheme is not `http`, and the connector asks for it.
-    #[error("the scheme of the URI is not http")]
+    #[error("the scheme of the URI is not http; under a TLS layer, take Connector::for_tls()")]
     NotHttp,
     /// The host is missing.
     #[error("the URI has no host")]

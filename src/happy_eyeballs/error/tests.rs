@@ -113,7 +113,8 @@ fn at10_each_cause_has_its_line_and_its_predicates() {
                 ..lost(vec![], Ok(()))
             },
             vec!["invalid target"],
-            "no target to connect to: the scheme of the URI is not http",
+            "no target to connect to: the scheme of the URI is not http; \
+             under a TLS layer, take Connector::for_tls()",
         ),
         (
             lost(Vec::new(), Err(LookupErrorKind::InvalidTarget(invalid).into())),
