@@ -257,6 +257,10 @@ impl Query {
         servers: &mut [Nameserver],
         now: Instant,
     ) -> Option<QuerySend> {
+        if now >= self.deadline {
+            // After a suspend a refusal may be read first. No lookup would wait for another's word.
+            return None;
+        }
         let open = self.open();
         for server in 0..self.server_count {
             for transport in TRANSPORTS {
