@@ -5,7 +5,7 @@
 mod support;
 
 use std::net::{SocketAddr, UdpSocket};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -13,10 +13,18 @@ use nix::unistd::Pid;
 use outrace::resolve::AddressFamily;
 use outrace::{LookupOptions, LookupResult, Resolver};
 
+const PROCESSES: usize = 5;
 const LOOKUPS: usize = 60;
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Tells the process that is stopped where its nameserver is.
 const NAMESERVER: &str = "OUTRACE_STOPPED_NAMESERVER";
+
+/// A process that is stopped, and the queries that it has sent by then.
+struct Stopped {
+    process: Child,
+    nameserver: UdpSocket,
+    queries: Vec<(Vec<u8>, SocketAddr)>,
+}
 
 #[test]
 fn rr22_answers_that_came_while_the_process_was_stopped_count() {
@@ -25,33 +33,59 @@ fn rr22_answers_that_came_while_the_process_was_stopped_count() {
     }
     let test = "rr22_answers_that_came_while_the_process_was_stopped_count";
     let Some(mut copy) = support::copy_of_this_process(test) else { return };
-    let nameserver = UdpSocket::bind("127.0.0.1:0").unwrap();
-    nameserver.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let child = copy
-        .env(NAMESERVER, nameserver.local_addr().unwrap().to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (mut query, mut queries) = ([0; 512], Vec::new());
-    for _ in 0..LOOKUPS {
-        let (len, client) = nameserver.recv_from(&mut query).expect("a query");
-        queries.push((query[..len].to_vec(), client));
-    }
-    let pid = Pid::from_raw(child.id().try_into().unwrap());
-    kill(pid, Signal::SIGSTOP).unwrap();
+    // Where a stop finds the resolver thread is chance.
+    let processes: Vec<_> = (0..PROCESSES).map(|_| Stopped::start(&mut copy)).collect();
     let stopped = Instant::now();
-    while !is_stopped(pid) {
-        std::thread::yield_now();
-    }
-    for (query, client) in &queries {
-        nameserver.send_to(&answer(query), client).unwrap();
+    for process in &processes {
+        process.answer();
     }
     std::thread::sleep((TIMEOUT + Duration::from_millis(100)).saturating_sub(stopped.elapsed()));
-    kill(pid, Signal::SIGCONT).unwrap();
+    for process in &processes {
+        process.signal(Signal::SIGCONT);
+    }
+    for stopped in processes {
+        let output = stopped.process.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(&format!("answered: {LOOKUPS}\n")), "{text}");
+    }
+}
 
-    let output = child.wait_with_output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains(&format!("answered: {LOOKUPS}\n")), "{text}");
+impl Stopped {
+    /// Starts it, and stops it when all of its lookups wait.
+    fn start(copy: &mut Command) -> Self {
+        let nameserver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        nameserver.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let process = copy
+            .env(NAMESERVER, nameserver.local_addr().unwrap().to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut query, mut queries) = ([0; 512], Vec::new());
+        for _ in 0..LOOKUPS {
+            let (len, client) = nameserver.recv_from(&mut query).expect("a query");
+            queries.push((query[..len].to_vec(), client));
+        }
+        let stopped = Self { process, nameserver, queries };
+        stopped.signal(Signal::SIGSTOP);
+        while !is_stopped(stopped.pid()) {
+            std::thread::yield_now();
+        }
+        stopped
+    }
+
+    fn answer(&self) {
+        for (query, client) in &self.queries {
+            self.nameserver.send_to(&answer(query), client).unwrap();
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.process.id().try_into().unwrap())
+    }
 }
 
 /// The process that is stopped.
