@@ -145,7 +145,7 @@ mod tests {
             Address, MissingValue, OptionValue, UnknownKeyword, UnsupportedKeyword,
         };
 
-        let text = b"precedense ::/0 1\nprecedence\nprecedence ::/0\nprecedence 10.0.0.0/8 1\n\
+        let text = b"preference ::/0 1\nprecedence\nprecedence ::/0\nprecedence 10.0.0.0/8 1\n\
                     precedence ::/129 1\nprecedence ::/0 many\nscopev4 ::ffff:169.254.0.0/112 2\n\
                     precedence ::ffff:0:0/96 1000\n\xff\xfe\n";
         let (table, diagnostics) = PolicyTable::from_gai_conf(text);
@@ -164,7 +164,7 @@ mod tests {
             ]
         );
         assert_eq!(table.of([192, 0, 2, 1].into()).0, 255, "the nearest in range");
-        assert_eq!(diagnostics[0].to_string(), "gai.conf line 1: \"precedense\": unknown keyword");
+        assert_eq!(diagnostics[0].to_string(), "gai.conf line 1: \"preference\": unknown keyword");
         assert_eq!(table.of(v6("::1").into()).0, 40);
     }
 }
