@@ -8,7 +8,7 @@ use super::faults::timeless;
 use super::message::Query;
 use super::reference::Reference;
 use crate::resolve::CacheOptions;
-use crate::resolve::error::{RecordType, Transport};
+use crate::resolve::error::{QueryFailure, RecordType, Transport};
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::ids::SocketId;
@@ -26,8 +26,6 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// No response takes longer: [`Faults`](super::faults::Faults) has the slowness, and the pieces of
 /// a stream.
 const SLOWEST: Duration = Duration::from_millis(2500);
-/// Timeout times attempts at the most.
-const LONGEST_QUERY: Duration = Duration::from_secs(30);
 /// The tables are compared every so many turns at least, and less often when they are long.
 const TURNS_BETWEEN_AUDITS: usize = 64;
 
@@ -160,10 +158,10 @@ impl Checks {
                     // Those who come within a second share an answer whatever its TTL, and no
                     // response travels for longer than the slowest of paths.
                     let longest = (ttl + self.stale).max(TOGETHER) + SLOWEST;
-                    // The addresses of a truncated response, whose rest is not to be had, come at the
-                    // end of the query and before its error: they are all there is.
+                    // The addresses of a truncated response, whose rest is not to be had over TCP, come
+                    // at the end of the query and before its error: they are all there is.
                     watched.was_outdated |= started > made + longest;
-                    let in_time = started <= made + longest + LONGEST_QUERY;
+                    let in_time = started <= made + longest + self.timeout;
                     assert!(in_time, "{id:?}: {addr} was over at {started:?}");
                     // It tells whole milliseconds.
                     let made = made + Duration::from_millis(1);
@@ -191,6 +189,13 @@ impl Checks {
                     );
                 }
                 if let Err(error) = outcome {
+                    let over_tcp = |failure: &QueryFailure| failure.transport == Transport::Tcp;
+                    let has_failed_over_tcp = error.failures().iter().any(over_tcp);
+                    let is_canceled = error.kind() == LookupErrorKind::Canceled;
+                    assert!(
+                        !watched.was_outdated || has_failed_over_tcp || is_canceled,
+                        "{id:?}: an address was over, and it was no last resort: {error:?}"
+                    );
                     // Canceled results are gone, whether or not there were any.
                     let is_canceled = error.kind() == LookupErrorKind::Canceled;
                     let all_were_denied = error.denied().is_some() && watched.addresses.is_empty();
