@@ -258,7 +258,8 @@ impl Query {
         now: Instant,
     ) -> Option<QuerySend> {
         if now >= self.deadline {
-            // After a suspend a refusal may be read first. No lookup would wait for another's word.
+            // After a stop a failure may be read before the timers. No lookup would wait for what
+            // another nameserver says.
             return None;
         }
         let open = self.open();
@@ -386,3 +387,6 @@ impl Query {
         state.settled = Some(settled);
     }
 }
+
+#[cfg(test)]
+mod tests;
