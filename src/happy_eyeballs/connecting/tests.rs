@@ -1,20 +1,21 @@
 //! The driver between a scripted lookup and a scripted network, under a clock that stands still
 //! unless every task waits.
 
+mod script;
+
 use std::cell::Cell;
-use std::collections::HashMap;
-use std::fmt::Write;
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use futures_util::{StreamExt, stream};
 
+use script::{Script, address, drive, results, tell, virtual_time};
+
 use super::*;
 use crate::LookupErrorKind;
 use crate::happy_eyeballs::{AttemptStage, ConnectErrorKind, RaceOptions, SocketOptions};
-use crate::os::OUT_OF_DESCRIPTORS as EMFILE;
 use crate::resolve::AddressPolicy;
 
 /// Each row: what the lookup gives, what the network does, what comes of it.
@@ -370,135 +371,6 @@ fn sources_are_asked_for_when_there_is_an_order_to_find() {
     }
 }
 
-/// A network of which everything is known beforehand.
-#[derive(Debug)]
-struct Script {
-    plans: HashMap<SocketAddr, Plan>,
-    open: Rc<Cell<usize>>,
-    /// How often the source address was asked for.
-    asked: Rc<Cell<usize>>,
-    options: ConnectOptions,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Plan {
-    Connect(Duration),
-    Refuse(Duration),
-    Hang,
-    NoRoute,
-    OutOfFiles,
-}
-
-impl Script {
-    fn new(text: &str, options: ConnectOptions) -> Self {
-        let plans = text.split_whitespace().map(|word| {
-            let (addr, plan) = word.split_once('=').expect("address=plan");
-            let (what, ms) = plan.split_once('+').unwrap_or((plan, "0"));
-            let after = millis(ms);
-            let plan = match what {
-                "ok" => Plan::Connect(after),
-                "refused" => Plan::Refuse(after),
-                "hang" => Plan::Hang,
-                "noroute" => Plan::NoRoute,
-                "emfile" => Plan::OutOfFiles,
-                _ => panic!("no plan: {word}"),
-            };
-            (address(addr), plan)
-        });
-        Self { plans: plans.collect(), open: Rc::default(), asked: Rc::default(), options }
-    }
-}
-
-impl Dial for Script {
-    type Stream = Open;
-    type Attempt = Pin<Box<Dialling>>;
-
-    fn options(&self) -> &ConnectOptions {
-        &self.options
-    }
-
-    fn dial(&mut self, addr: SocketAddr) -> Result<Self::Attempt, AttemptError> {
-        let (after, kind) = match self.plans.get(&addr) {
-            Some(Plan::Connect(after)) => (*after, None),
-            Some(Plan::Refuse(after)) => (*after, Some(io::ErrorKind::ConnectionRefused)),
-            Some(Plan::Hang) => (Duration::from_secs(3600), Some(io::ErrorKind::TimedOut)),
-            Some(Plan::NoRoute) => {
-                let error = io::ErrorKind::NetworkUnreachable.into();
-                return Err(AttemptError::new(AttemptStage::Connect, error));
-            }
-            Some(Plan::OutOfFiles) => {
-                let error = io::Error::from_raw_os_error(EMFILE);
-                return Err(AttemptError::new(AttemptStage::Socket, error));
-            }
-            None => panic!("{addr} was not expected to be dialled"),
-        };
-        self.open.set(self.open.get() + 1);
-        let socket = Some(Open { addr, open: Rc::clone(&self.open) });
-        let until = Box::pin(sleep_until(tokio::time::Instant::now() + after));
-        Ok(Box::pin(Dialling { socket, until, kind }))
-    }
-
-    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<SourceAddress> {
-        self.default_source(Family::of(addr), now)
-    }
-
-    fn default_source(&mut self, family: Family, _: Instant) -> Option<SourceAddress> {
-        self.asked.set(self.asked.get() + 1);
-        let addr = if family == Family::V4 { address("4z") } else { address("6z") };
-        Some(SourceAddress::new(addr.ip()))
-    }
-
-    fn learnt(&self, addr: SocketAddr, source: Option<SourceAddress>, now: Instant) -> Learnt {
-        self.options.experience.of(addr, source.map(|source| source.addr), now)
-    }
-
-    fn learn(&mut self, attempts: &[ConnectionAttempt], now: Instant) {
-        let source = |addr| {
-            let host = if Family::of(addr) == Family::V4 { "4z" } else { "6z" };
-            Some(address(host).ip())
-        };
-        let patience = self.options.race.connection_attempt_delay;
-        self.options.experience.learn(attempts, patience, source, now);
-    }
-
-    fn reporter(&self) -> Reporter {
-        Reporter::default()
-    }
-}
-
-/// A socket, connected or not yet; counted while it is open.
-#[derive(Debug)]
-struct Open {
-    addr: SocketAddr,
-    open: Rc<Cell<usize>>,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.open.set(self.open.get() - 1);
-    }
-}
-
-#[derive(Debug)]
-struct Dialling {
-    socket: Option<Open>,
-    until: Pin<Box<Sleep>>,
-    kind: Option<io::ErrorKind>,
-}
-
-impl Future for Dialling {
-    type Output = Result<Open, AttemptError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(self.until.as_mut().poll(cx));
-        let socket = self.socket.take().expect("polled once after it was ready");
-        Poll::Ready(match self.kind {
-            None => Ok(socket),
-            Some(kind) => Err(AttemptError::new(AttemptStage::Connect, kind.into())),
-        })
-    }
-}
-
 #[test]
 fn at10_an_error_tells_what_was_not_dialled_and_why() {
     let policy = AddressPolicy::default().deny(address("4a").ip().into());
@@ -513,94 +385,4 @@ fn at10_an_error_tells_what_was_not_dialled_and_why() {
     assert!(!line.contains('\n') && lines.starts_with(&line) && lines.contains("\n  192.0.2.10"));
     let skipped: Vec<_> = error.skipped().iter().map(ToString::to_string).collect();
     assert_eq!(skipped, ["192.0.2.10:443: not dialled, denied by a rule of the caller's"]);
-}
-
-async fn drive<S: Stream<Item = LookupResult>, D: Dial>(
-    driver: Driver<S, D>,
-) -> Result<(D::Stream, ConnectInfo), ConnectError> {
-    let mut driver = std::pin::pin!(driver);
-    std::future::poll_fn(|cx| driver.as_mut().poll(cx)).await
-}
-
-fn virtual_time<T>(test: impl Future<Output = T>) -> T {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_time().start_paused(true).build().unwrap().block_on(test)
-}
-
-/// The lookup that `text` describes. It stays open unless it says `end` or `close`.
-fn results(text: &str) -> impl Stream<Item = LookupResult> + use<> {
-    let begin = tokio::time::Instant::now();
-    let words: Vec<String> = text.split_whitespace().map(String::from).collect();
-    let closes = words.iter().any(|word| word.starts_with("close"));
-    let items = stream::iter(words).filter_map(move |word| async move {
-        let (what, ms) = word.split_once('@').expect("what@ms");
-        sleep_until(begin + millis(ms)).await;
-        Some(match what {
-            "close" => return None,
-            "end" => LookupResult::End(Ok(())),
-            "end:timeout" => LookupResult::End(Err(LookupErrorKind::Timeout.into())),
-            "end:notfound" => LookupResult::End(Err(LookupErrorKind::NotFound.into())),
-            _ => LookupResult::Address(address(what)),
-        })
-    });
-    let forever = (!closes).then(stream::pending);
-    Box::pin(items.chain(stream::iter(forever).flatten()))
-}
-
-/// `4a` is `192.0.2.10`, `6a` is `2001:db8::a`, `mapped4a` is `::ffff:192.0.2.10`.
-fn address(name: &str) -> SocketAddr {
-    let (family, letter) = name.split_at(name.len() - 1);
-    let number = letter.bytes().next().unwrap() - b'a' + 10;
-    let v4 = Ipv4Addr::new(192, 0, 2, number);
-    match family {
-        "4" => (v4, 443).into(),
-        "6" => (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()), 443).into(),
-        "mapped4" => (v4.to_ipv6_mapped(), 443).into(),
-        _ => panic!("no address: {name}"),
-    }
-}
-
-fn name_of(addr: SocketAddr) -> String {
-    let names = ('a'..='z').flat_map(|letter| [format!("4{letter}"), format!("6{letter}")]);
-    names.into_iter().find(|name| address(name) == addr).expect("an address of the script")
-}
-
-fn millis(text: &str) -> Duration {
-    Duration::from_millis(text.parse().unwrap())
-}
-
-/// The outcome in the words of the table.
-fn tell(result: &Result<(SocketAddr, ConnectInfo), ConnectError>) -> String {
-    let (attempts, end) = match result {
-        Ok((addr, info)) => {
-            assert_eq!(*addr, info.addr());
-            (info.attempts(), format!("{}@{}", name_of(*addr), info.connected_after().as_millis()))
-        }
-        Err(error) => {
-            let kind = match error.kind() {
-                ConnectErrorKind::Dns(kind) => format!("dns:{kind:?}"),
-                ConnectErrorKind::NoLocalAddress => "nolocal".into(),
-                kind => format!("{kind:?}").to_lowercase(),
-            };
-            (error.attempts(), format!("{kind}@{}", error.elapsed().as_millis()))
-        }
-    };
-    let mut outcome_text = String::new();
-    for attempt in attempts {
-        let outcome = match &attempt.outcome {
-            AttemptOutcome::Won => "won",
-            AttemptOutcome::Canceled => "canceled",
-            AttemptOutcome::Failed(error) if error.is_out_of_resources() => "emfile",
-            AttemptOutcome::Failed(error) => match error.io_error().kind() {
-                io::ErrorKind::ConnectionRefused => "refused",
-                io::ErrorKind::NetworkUnreachable => "noroute",
-                io::ErrorKind::TimedOut => "timeout",
-                kind => panic!("no such plan: {kind:?}"),
-            },
-        };
-        let (start, life) = (attempt.started.as_millis(), attempt.lived.as_millis());
-        let name = name_of(attempt.addr);
-        write!(outcome_text, "{name}@{start}+{life}:{outcome} ").expect("a String takes all");
-    }
-    outcome_text + "= " + &end
 }
