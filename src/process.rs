@@ -1,8 +1,8 @@
 //! Values across forks: [`PerProcess`], of which each process has its own, and [`FirstUse`], made when
 //! it is first needed.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 
 use crate::os;
 
@@ -41,6 +41,16 @@ impl ProcessId {
     fn is_in_current_namespace(self) -> bool {
         let namespaces = self.namespace.zip(os::pid_namespace());
         namespaces.is_none_or(|(own, current)| own == current)
+    }
+}
+
+/// What the lock is about, unless another thread has it at this moment: in a forked child that may be
+/// a thread of its parent, which never gives it back.
+pub(crate) fn without_waiting<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 

@@ -184,9 +184,17 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
             self.as_mut().project().race.handle_timeout(now);
             match self.as_mut().follow(now) {
                 Next::Done(result) => {
+                    let mut this = self.project();
+                    let attempts = match &result {
+                        Ok((_, info)) => info.attempts(),
+                        Err(error) => error.attempts(),
+                    };
+                    // One address alone has no order to learn.
+                    if this.race.knows_others() {
+                        this.dial.learn(attempts, now);
+                    }
                     // By the time the caller has the result, every loser is closed and the lookup
                     // is canceled.
-                    let mut this = self.project();
                     this.live.clear();
                     this.results.set(None);
                     return Poll::Ready(result);
@@ -333,17 +341,11 @@ impl<S: Stream<Item = LookupResult>, D: Dial> Driver<S, D> {
                     };
                     this.log.ended(id, AttemptOutcome::Won, now);
                     this.log.ignored = this.race.ignored();
-                    if this.race.knows_others() {
-                        this.dial.learn(&this.log.attempts, now);
-                    }
                     return Next::Done(Ok((stream, this.log.info(id, this.dial.reporter()))));
                 }
                 Output::Lost | Output::TimedOut => {
                     let end = if output == Output::Lost { End::Lost } else { End::TimedOut };
                     this.log.ignored = this.race.ignored();
-                    if this.race.knows_others() {
-                        this.dial.learn(&this.log.attempts, now);
-                    }
                     return Next::Done(Err(this.log.error(end, now)));
                 }
             }

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::order::Learnt;
 use super::report::{AttemptOutcome, AttemptStage, ConnectionAttempt};
+use crate::process::without_waiting;
 
 /// The addresses that earlier races with one set of options have tried.
 ///
@@ -47,7 +48,7 @@ const QUICK: Duration = Duration::from_millis(16);
 impl Experience {
     /// What is known of `addr` from this source.
     pub(super) fn of(&self, addr: SocketAddr, source: Option<IpAddr>, now: Instant) -> Learnt {
-        let record = self.table().and_then(|table| table.get(&addr).copied());
+        let record = without_waiting(&self.known).and_then(|table| table.get(&addr).copied());
         let is_fresh = |record: &Record| {
             now.saturating_duration_since(record.learnt) < MEMORY && Some(record.source) == source
         };
@@ -95,20 +96,11 @@ impl Experience {
     }
 
     fn insert(&self, addr: SocketAddr, record: Record) {
-        let Some(mut table) = self.table() else { return };
+        let Some(mut table) = without_waiting(&self.known) else { return };
         if table.len() >= MAX_KNOWN && !table.contains_key(&addr) {
             table.clear();
         }
         table.insert(addr, record);
-    }
-
-    /// The table, unless another thread has it at this moment.
-    fn table(&self) -> Option<MutexGuard<'_, HashMap<SocketAddr, Record>>> {
-        match self.known.try_lock() {
-            Ok(table) => Some(table),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
     }
 }
 

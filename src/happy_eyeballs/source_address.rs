@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -19,6 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::SocketOptions;
 use super::order::{Family, SourceAddress};
 use super::own_addresses::OwnAddresses;
+use crate::process::without_waiting;
 
 /// The sources that are known for one set of socket options.
 ///
@@ -71,12 +72,12 @@ impl SourceCache {
 
     /// This host's own addresses, read once in a while.
     fn own(&self, now: Instant) -> Arc<OwnAddresses> {
-        let known = self.table().and_then(|table| table.own.clone());
+        let known = without_waiting(&self.known).and_then(|table| table.own.clone());
         match known.filter(|(_, learnt)| !is_over(*learnt, now)) {
             Some((own, _)) => own,
             None => {
                 let own = Arc::new(OwnAddresses::read());
-                if let Some(mut table) = self.table() {
+                if let Some(mut table) = without_waiting(&self.known) {
                     table.own = Some((Arc::clone(&own), now));
                 }
                 own
@@ -91,7 +92,8 @@ impl SourceCache {
         ask: impl FnOnce() -> io::Result<SourceAddress>,
     ) -> Option<SourceAddress> {
         let network = DestinationNetwork::of(destination);
-        let known = self.table().and_then(|table| table.sources.get(&network).copied());
+        let known =
+            without_waiting(&self.known).and_then(|table| table.sources.get(&network).copied());
         if let Some(known) = known.filter(|known| !is_over(known.learnt, now)) {
             return known.source;
         }
@@ -101,22 +103,13 @@ impl SourceCache {
             Err(error) if crate::os::is_out_of_resources(&error) => return None,
             Err(_) => None,
         };
-        if let Some(mut table) = self.table() {
+        if let Some(mut table) = without_waiting(&self.known) {
             if table.sources.len() >= MAX_KNOWN {
                 table.sources.clear();
             }
             table.sources.insert(network, CachedSource { source, learnt: now });
         }
         source
-    }
-
-    /// The table, unless another thread has it at this moment.
-    fn table(&self) -> Option<MutexGuard<'_, Known>> {
-        match self.known.try_lock() {
-            Ok(table) => Some(table),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
     }
 }
 
