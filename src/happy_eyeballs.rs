@@ -61,6 +61,10 @@ use crate::{
 
 /// Settings of one connect, or of all connects of a [`Connector`](crate::Connector).
 ///
+/// Connects with the same options, or with clones of them, share what their races learn: for five
+/// minutes an address that failed or was silent goes last, and a slow one behind quicker ones. At most
+/// 1,024 addresses are remembered. Options that are made anew for each connect learn nothing.
+///
 /// ```
 /// use std::time::Duration;
 /// use outrace::happy_eyeballs::{RaceOptions, ConnectOptions, SocketOptions};

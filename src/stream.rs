@@ -155,8 +155,8 @@ impl LookupStream {
 
     /// Waits for the end, and returns the addresses in the order in which they came.
     ///
-    /// As with the C library's `getaddrinfo`, one family's addresses are enough: that the other
-    /// one's are missing is told by the stream alone.
+    /// As with the C library's `getaddrinfo`, the addresses of one family are enough. The stream
+    /// itself tells that the other family failed, in its `End`.
     ///
     /// ```no_run
     /// # async fn f() -> Result<(), outrace::LookupError> {

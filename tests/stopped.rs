@@ -39,6 +39,8 @@ fn rr22_answers_that_came_while_the_process_was_stopped_count() {
     for process in &processes {
         process.answer();
     }
+    // The system's clock runs on for a stopped process, and its deadline must be over: this waits for
+    // that time and for nothing else.
     std::thread::sleep((TIMEOUT + Duration::from_millis(100)).saturating_sub(stopped.elapsed()));
     for process in &processes {
         process.signal(Signal::SIGCONT);

@@ -17,8 +17,8 @@ use crate::os::{is_in_progress, is_out_of_ports};
 #[derive(Debug)]
 pub(super) struct Attempt {
     stream: Option<TcpStream>,
-    /// Where a connection from would be one of the socket with itself; `None` where the caller has
-    /// asked for that.
+    /// The address that is dialled: a socket that is bound to it is connected to itself. `None` if
+    /// the caller's hook has bound it so.
     itself: Option<SocketAddr>,
 }
 
@@ -60,9 +60,9 @@ impl Future for Attempt {
         // writing"; whether it was established or failed, SO_ERROR tells.
         let ready = ready!(stream.poll_write_ready(cx));
         let result = match ready.and_then(|()| stream.take_error()) {
-            // A port of this host that nobody listens on may be the one that the kernel picks to
-            // connect from: then the socket is connected to itself (RFC 9293 section 3.5, a
-            // simultaneous open). Nobody is there, as if the attempt had been refused.
+            // A port of this host without a listener may be the one that the kernel picks to connect
+            // from: then the socket is connected to itself (RFC 9293 section 3.5, a simultaneous
+            // open). There is no peer, as if the attempt had been refused.
             Ok(None) if self.itself.is_some() && stream.local_addr().ok() == self.itself => {
                 Err(io::ErrorKind::ConnectionRefused.into())
             }

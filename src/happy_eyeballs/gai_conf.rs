@@ -20,8 +20,11 @@ type Row = (Ipv6Addr, u8, u32);
 
 impl PolicyTable {
     /// The table of this machine: what `/etc/gai.conf` says on Linux, and where it says nothing that
-    /// of RFC 6724. Read once, when it is first needed; what cannot be used is reported by the `tracing`
-    /// feature.
+    /// of RFC 6724. Lines that cannot be used are events of the feature `tracing`.
+    ///
+    /// # Blocking
+    ///
+    /// The first call reads the file, and no other does.
     pub fn system() -> Self {
         static SYSTEM: FirstUse<PolicyTable> = FirstUse::new();
         SYSTEM.get_or_make(read).clone()

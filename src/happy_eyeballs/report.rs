@@ -261,7 +261,7 @@ impl ConnectInfo {
     }
 
     /// Says that the connection was of no use, as when the peer accepted it and never answered: for
-    /// some minutes the next races with the same [`ConnectOptions`] (or by the same
+    /// five minutes the next races with the same [`ConnectOptions`] (or by the same
     /// [`Connector`](crate::Connector)) try this address last, unless the network has changed.
     pub fn report_useless(&self) {
         if let Some(options) = &self.0.reporter.0 {

@@ -111,7 +111,7 @@ async fn connect(
 
 /// The only port to connect from is the one that is connected to.
 #[tokio::test]
-async fn cr01_a_socket_that_is_connected_to_itself_has_reached_nobody() {
+async fn cr01_a_socket_that_is_connected_to_itself_counts_as_refused() {
     let addr: SocketAddr = "198.51.100.74:40000".parse().unwrap();
     let _range = PortRange::set("40000 40000");
     // That the system does so, and the rest of the test is about something.
@@ -120,7 +120,7 @@ async fn cr01_a_socket_that_is_connected_to_itself_has_reached_nobody() {
     SockRef::from(&itself).set_linger(Some(Duration::ZERO)).unwrap();
     drop(itself);
 
-    // Whom the caller wants to be connected to is not ours to judge.
+    // A socket that the caller's hook has bound so is what the caller wants.
     let socket = SocketOptions::default()
         .before_connect(move |socket, _| SockRef::from(&socket).bind(&addr.into()));
     let stream = connect(addr, &ConnectOptions::default().socket(socket)).await.unwrap();
@@ -193,7 +193,7 @@ async fn cr04_a_host_whose_ipv6_address_is_deprecated_starts_with_ipv4() {
         let status = std::process::Command::new("ip").args(change).arg(lifetime).status();
         assert!(status.unwrap().success());
     };
-    // Nobody answers there.
+    // Both are black holes.
     let addrs = ["[2001:db8:99::1]:80", "203.0.113.1:80"].map(|addr| addr.parse().unwrap());
     let race = RaceOptions::default().connect_timeout(Duration::from_millis(20));
     let mut first = Vec::new();
