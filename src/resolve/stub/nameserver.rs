@@ -198,14 +198,23 @@ impl Nameserver {
         }
     }
 
-    /// Whether so many queries are on the way to it that an error may be its answer to that.
-    pub(crate) fn is_under_load(&self) -> bool {
-        self.pacer.is_under_load()
+    /// Whether it has, or had a moment ago, so many queries that an error may be its answer to
+    /// that. On a busy machine they outlast its patience, and count as on the way no more.
+    pub(crate) fn is_under_load(&self, now: Instant) -> bool {
+        self.is_loaded() || self.pacer.loses(now)
     }
 
-    /// It has refused a query because of how many it has.
+    /// It has refused a query because of how many it has. A load that is over by now closes nothing:
+    /// it would never end for a nameserver that refuses everything.
     pub(crate) fn handle_overload(&mut self, number: SendNumber, now: Instant) {
-        self.handle_loss(number, now);
+        if self.is_loaded() {
+            self.handle_loss(number, now);
+        }
+    }
+
+    /// Whether many queries are on the way to it, or one waits to be sent for the first time.
+    fn is_loaded(&self) -> bool {
+        self.pacer.is_under_load() || self.waiting[0] > 0
     }
 
     fn handle_loss(&mut self, number: SendNumber, now: Instant) {
@@ -215,7 +224,7 @@ impl Nameserver {
 
     /// Whether it is sent more than it takes, so that its silence may be a lost packet.
     pub(crate) fn is_overrun(&self, now: Instant) -> bool {
-        self.is_under_load() || self.waiting != [0; 2] || self.pacer.loses(now)
+        self.is_under_load(now) || self.waiting != [0; 2]
     }
 
     #[cfg(any(test, fuzzing))]
@@ -329,6 +338,22 @@ mod tests {
         assert!(!server.start_probe(now + PROBE_DELAY), "one lookup probes, the others do not");
         server.handle_response(Some(Duration::from_millis(1)), true);
         assert!(server.is_proven());
+    }
+
+    /// What it was sent counts as on the way for milliseconds, and a full table lasts for longer.
+    #[test]
+    fn rr17_a_load_is_over_a_second_after_it() {
+        let (mut server, now) = (nameserver(), Instant::now());
+        assert!(!server.is_under_load(now));
+        let number = server.note_udp_sends(20, now);
+        server.handle_overload(number, now);
+        let later = now + Duration::from_millis(900);
+        server.expire_sends(later);
+        assert!(server.is_under_load(later));
+        server.handle_overload(number.plus(1), later);
+        assert!(!server.is_under_load(now + Duration::from_secs(1)), "a refusal is no load");
+        server.set_waiting([1, 0]);
+        assert!(server.is_under_load(now + Duration::from_secs(1)));
     }
 
     #[test]

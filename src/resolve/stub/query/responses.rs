@@ -69,8 +69,10 @@ impl Query {
                     self.handle_unreadable(sent, servers, now);
                 }
             }
-            Response::Failure(rcode) if is_overload(rcode, sent, &servers[server]) => {
+            Response::Failure(rcode) if is_overload(rcode, sent, &servers[server], now) => {
                 servers[server].handle_overload(sent.number, now);
+                let state = self.questions[question].as_mut().expect("an open question exists");
+                state.met_overload = true;
                 self.handle_hint(rcode, sent, servers, now);
             }
             Response::Failure(rcode) => {
@@ -288,8 +290,8 @@ impl Query {
 
 /// Whether an error is the nameserver's answer to the load, as dnsmasq's REFUSED beyond its limit
 /// of queries in flight is. The question is then sent again in its time, as if it had been lost.
-fn is_overload(rcode: Rcode, sent: SentQuery, server: &Nameserver) -> bool {
+fn is_overload(rcode: Rcode, sent: SentQuery, server: &Nameserver, now: Instant) -> bool {
     sent.transport == Transport::Udp
         && matches!(rcode, Rcode::REFUSED | Rcode::SERVFAIL)
-        && server.is_under_load()
+        && server.is_under_load(now)
 }

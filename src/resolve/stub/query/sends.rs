@@ -211,6 +211,8 @@ impl Query {
             return;
         }
         let is_overrun = servers[server].is_overrun(now);
+        // What was refused in a burst is asked once more when it is over.
+        let hint = hint.filter(|_| !is_overrun && !self.met_overload(question));
         let via = self.servers[server].questions[question].via(transport);
         match (via.state, transport) {
             (SendState::Held, _) => {
@@ -229,7 +231,7 @@ impl Query {
                 // In turn, the next nameserver is asked instead, and this one again in the next
                 // round.
                 if in_turn || !via.mark_due() {
-                    if let Some(cause) = hint.filter(|_| !is_overrun) {
+                    if let Some(cause) = hint {
                         return self.fail(question, server, transport, cause, servers, now);
                     }
                     via.enter_silence(now);
@@ -244,7 +246,7 @@ impl Query {
                 servers[server].handle_silence(now);
                 via.enter(SendState::SilentDue);
                 self.servers[server].questions[question].is_overrun &= is_overrun;
-                if let Some(cause) = hint.filter(|_| !is_overrun) {
+                if let Some(cause) = hint {
                     return self.fail(question, server, transport, cause, servers, now);
                 }
             }

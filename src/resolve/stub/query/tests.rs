@@ -1,7 +1,27 @@
 //! What a query does that the scenarios cannot bring about.
 
 use super::*;
+use crate::resolve::error::Rcode;
 use crate::resolve::wire::message::Response;
+
+/// A query for A of which nothing was sent.
+fn query(timeout: Duration, attempts: u8, servers: &mut [Nameserver], start: Instant) -> Query {
+    let config = QueryConfig {
+        strategy: NameserverStrategy::Hedged,
+        is_unconfigured: false,
+        timeout,
+        attempts,
+        edns: true,
+        tcp_only: false,
+        spreads_resends: false,
+    };
+    Query::new([RecordType::A], config, servers, 0, start + timeout, 0, start)
+}
+
+fn sent(send: QuerySend, at: Instant) -> SentQuery {
+    let QuerySend { server, transport, edns, number, .. } = send;
+    SentQuery { question: 0, server, transport, edns, at, number, is_after_silence: false }
+}
 
 /// The process was stopped, and what has arrived is read before the timers: with a second
 /// nameserver that could be asked now, and no time left for its word.
@@ -11,31 +31,42 @@ fn rr22_a_query_whose_time_is_over_asks_no_other_nameserver() {
     for (after, is_asked) in [(timeout / 2, true), (timeout, false), (2 * timeout, false)] {
         let mut servers = [1, 2].map(|last| Nameserver::new(([127, 0, 0, last], 53).into()));
         let start = Instant::now();
-        let config = QueryConfig {
-            strategy: NameserverStrategy::Hedged,
-            is_unconfigured: false,
-            timeout,
-            attempts: 1,
-            edns: true,
-            tcp_only: false,
-            spreads_resends: false,
-        };
-        let deadline = start + timeout;
-        let mut query = Query::new([RecordType::A], config, &mut servers, 0, deadline, 0, start);
+        let mut query = query(timeout, 1, &mut servers, start);
         let first = query.poll_send(&mut servers, start).expect("the first nameserver is asked");
         assert_eq!(query.poll_send(&mut servers, start), None);
-        let sent = SentQuery {
-            question: 0,
-            server: first.server,
-            transport: first.transport,
-            edns: first.edns,
-            at: start,
-            number: first.number,
-            is_after_silence: false,
-        };
+        let sent = sent(first, start);
         let now = start + after;
         query.handle_response(sent, Response::LameReferral, &mut servers, now);
         let other = query.poll_send(&mut servers, now).map(|send| send.server);
         assert_eq!(other, is_asked.then_some(1), "{after:?}");
     }
+}
+
+/// The table of a forwarder is full, and its REFUSED comes when nothing of the burst counts as on the
+/// way any more: this machine is busy as well.
+#[test]
+fn rr17_a_question_that_a_burst_had_refused_is_given_the_time_to_outlast_it() {
+    let mut servers = [Nameserver::new(([127, 0, 0, 1], 53).into())];
+    let start = Instant::now();
+    let mut query = query(Duration::from_secs(5), 2, &mut servers, start);
+    let send = query.poll_send(&mut servers, start).expect("the nameserver is asked");
+    servers[0].note_udp_sends(20, start);
+    let (mut at, mut refused_at, mut send) = (start, Vec::new(), Some(send));
+    while query.is_open(0) {
+        if let Some(send) = send {
+            at += Duration::from_millis(1);
+            refused_at.push(at - start);
+            let refused = Response::Failure(Rcode::REFUSED);
+            query.handle_response(sent(send, at), refused, &mut servers, at);
+        }
+        at = query.poll_timeout().unwrap_or(at);
+        servers[0].expire_sends(at);
+        query.handle_timeout(&mut servers, at);
+        send = query.poll_send(&mut servers, at);
+    }
+    let [.., before, last] = refused_at[..] else { panic!("{refused_at:?}") };
+    assert!(last >= before + Duration::from_secs(1), "{refused_at:?}");
+    assert!(last < Duration::from_secs(4), "{refused_at:?}: a nameserver that refuses is believed");
+    let Some((0, Settled::Failed(failure))) = query.poll_settled() else { panic!("it failed") };
+    assert_eq!(failure.nameservers.len(), 1);
 }
