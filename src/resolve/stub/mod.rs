@@ -424,7 +424,8 @@ impl Stub {
                 Transport::Tcp => self.connections.get_mut(&socket).map(|c| &mut c.outstanding),
             };
             let Some(outstanding) = table.and_then(|table| table.get_mut(id)) else { continue };
-            if outstanding.is_settled {
+            // The query listens on after its answer, to what is on the way alone.
+            if outstanding.is_settled || !entry.query.is_open(sent.question) {
                 continue;
             }
             outstanding.is_out = true;
