@@ -18,7 +18,7 @@ def run(command, directory, timeout, **environment):
     process = subprocess.Popen(
         command,
         cwd=directory,
-        env=os.environ | environment,
+        env=os.environ | {"CARGO_INCREMENTAL": "1"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
