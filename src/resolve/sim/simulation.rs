@@ -135,6 +135,7 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     if reliable.is_none() && random.percent(80) {
         add_changes(&mut world, &mut random, span, &nameservers);
     }
+    world.is_batched = random.percent(50);
     world.run();
     let stats = world.stats();
     (count, world.checks.succeeded, stats.udp_queries + stats.tcp_queries)

@@ -91,6 +91,9 @@ pub(super) struct World {
     pub(super) consumers: HashMap<LookupId, Consumer>,
     pub(super) checks: Checks,
     pub(super) keeps_log: bool,
+    /// Whether a turn handles all that has happened by then before it sends anything, as the
+    /// resolver thread does.
+    pub(super) is_batched: bool,
     /// From when until when no query reaches a nameserver.
     pub(super) outage: Option<[Duration; 2]>,
     start: Instant,
@@ -174,6 +177,7 @@ impl World {
             consumers: HashMap::new(),
             checks,
             keeps_log: true,
+            is_batched: false,
             outage: None,
             start,
             now: start,
@@ -264,13 +268,26 @@ impl World {
         self.checks.turn(self.now - self.start, event.is_some(), due);
         if let Some(event) = event {
             self.handle(event);
-            self.flush();
+            if self.is_batched {
+                self.handle_due_events();
+            } else {
+                self.flush();
+            }
         }
         let was_all = self.core.handle_timeout(self.now);
         self.flush();
         self.deliver();
         self.checks.state(&self.core, was_all, self.udp.len(), self.start, self.now);
         true
+    }
+
+    fn handle_due_events(&mut self) {
+        while let Some(entry) = self.events.first_entry()
+            && entry.key().0 <= self.now
+        {
+            let event = entry.remove();
+            self.handle(event);
+        }
     }
 
     fn handle(&mut self, event: Event) {

@@ -424,8 +424,7 @@ impl Stub {
                 Transport::Tcp => self.connections.get_mut(&socket).map(|c| &mut c.outstanding),
             };
             let Some(outstanding) = table.and_then(|table| table.get_mut(id)) else { continue };
-            // The query listens on after its answer, to what is on the way alone.
-            if outstanding.is_settled || !entry.query.is_open(sent.question) {
+            if outstanding.is_settled {
                 continue;
             }
             outstanding.is_out = true;

@@ -140,12 +140,19 @@ impl Stub {
         let Some(entry) = self.queries.get_mut(&id) else { return };
         let listens_to = entry.query.listens_to(question);
         let sockets = &self.sockets;
+        // What still waits to be sent is not listened for.
         let is_heard = |wait: &AwaitedResponse| {
-            let server = sockets.get(wait.socket).map(|socket| socket.server);
-            listens_to.is_some() && server == listens_to
+            let socket =
+                sockets.get(wait.socket).filter(|socket| listens_to == Some(socket.server));
+            socket.is_some_and(|socket| socket.outstanding.get(wait.id).is_some_and(|o| o.is_out))
         };
         let is_over = |wait: &mut AwaitedResponse| wait.question == question && !is_heard(wait);
         let over: Vec<_> = entry.awaited.extract_if(.., is_over).collect();
+        if let Some(server) = listens_to
+            && entry.awaited.iter().all(|wait| wait.question != question)
+        {
+            entry.query.handle_heard(question, server, Transport::Udp);
+        }
         for AwaitedResponse { socket, id: message_id, .. } in over {
             if self.sockets.release(socket, message_id) {
                 self.sockets.remove(socket);

@@ -86,6 +86,10 @@ impl OutstandingQueries {
         Some(&mut self.0[position])
     }
 
+    pub(crate) fn get(&self, id: u16) -> Option<&OutstandingQuery> {
+        Some(&self.0[self.position(id).ok()?])
+    }
+
     pub(crate) fn remove(&mut self, id: u16) -> Option<OutstandingQuery> {
         let position = self.position(id).ok()?;
         Some(self.0.remove(position))

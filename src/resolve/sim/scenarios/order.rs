@@ -1,7 +1,7 @@
 //! In which order nameservers are asked, and what each one's answer counts: resolv.conf(5) has them
 //! asked in the order listed, and they are not equivalent.
 
-use crate::resolve::sim::scenario::{SCENARIO, Scenario};
+use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries, results};
 
 const OK: &str = "* * -> answer 192.0.2.1";
 
@@ -139,6 +139,19 @@ fn rr01_a_late_nameserver_is_listened_to_after_another_has_answered() {
     let queries = "0 ns1 a.example A, 1000 ns1 b.example A, 1005 ns2 b.example A, \
                    2000 ns1 a.example A";
     Scenario { servers, steps, results, queries, ..SCENARIO }.check();
+}
+
+/// A hint has the second one asked, and the answer comes before anything is sent.
+#[test]
+fn rr01_a_nameserver_that_was_not_sent_the_question_is_not_listened_to() {
+    let servers = &["* * -> header-only servfail, then answer 192.0.2.9", "* * -> drop"];
+    let mut world = Scenario { servers, ..SCENARIO }.start();
+    world.is_batched = true;
+    world.run();
+    assert_eq!(results(&world, 1), "192.0.2.9@1 =www.example@1 ok@1");
+    assert_eq!(queries(&world), "0 ns1 www.example A");
+    let timeouts = world.stats().nameservers.iter().map(|n| n.timeouts).sum::<u64>();
+    assert_eq!(timeouts, 0, "no silence is held against it");
 }
 
 /// It has responded in time, and has its time over TCP.

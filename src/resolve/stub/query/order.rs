@@ -261,8 +261,8 @@ impl Query {
     }
 
     /// A response came from the nameserver that a settled question listens to, or its socket
-    /// failed.
-    pub(super) fn handle_heard(&mut self, question: usize, server: usize, transport: Transport) {
+    /// failed, or it was not sent the question yet.
+    pub(crate) fn handle_heard(&mut self, question: usize, server: usize, transport: Transport) {
         if transport == Transport::Udp && self.listens_to(question) == Some(server) {
             self.cease_listening(question);
         }
