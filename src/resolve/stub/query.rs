@@ -124,8 +124,6 @@ struct QuestionEntry {
     failed_rounds: u8,
     /// When the next round starts.
     retry_at: Option<Instant>,
-    /// A nameserver has refused it because of how many queries it had.
-    met_overload: bool,
     failures: Vec<NameserverFailure>,
     held: Option<HeldAnswer>,
     /// Which nameservers have given a negative answer.
@@ -155,7 +153,6 @@ impl Query {
                 is_open: true,
                 failed_rounds: 0,
                 retry_at: None,
-                met_overload: false,
                 failures: Vec::new(),
                 held: None,
                 has_denied: [false; MAX_NAMESERVERS],
@@ -378,11 +375,6 @@ impl Query {
             }
         }
         open
-    }
-
-    /// Whether a nameserver has refused the question because of how many it had.
-    fn met_overload(&self, question: usize) -> bool {
-        self.questions[question].as_ref().is_some_and(|question| question.met_overload)
     }
 
     fn settle(&mut self, question: usize, settled: Settled) {

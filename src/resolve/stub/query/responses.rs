@@ -71,8 +71,7 @@ impl Query {
             }
             Response::Failure(rcode) if is_overload(rcode, sent, &servers[server], now) => {
                 servers[server].handle_overload(sent.number, now);
-                let state = self.questions[question].as_mut().expect("an open question exists");
-                state.met_overload = true;
+                self.servers[server].questions[question].met_overload = true;
                 self.handle_hint(rcode, sent, servers, now);
             }
             Response::Failure(rcode) => {

@@ -11,9 +11,8 @@ use crate::resolve::stub::nameserver::Nameserver;
 
 /// Between two rounds while nothing listens at any nameserver.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
-
-/// Between two rounds of a question that was refused in a burst: a forwarder that has its table full
-/// has it full for as long as what it forwards to takes.
+/// Between two rounds of a question that was refused in a burst: the table of a forwarder stays full
+/// for as long as the nameserver behind it takes, some seconds on a busy machine.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
 
 impl Query {
@@ -95,12 +94,13 @@ impl Query {
         let state = self.questions[question].as_mut().expect("an open question exists");
         state.failed_rounds = state.failed_rounds.saturating_add(1);
         let is_last = state.failed_rounds >= self.config.attempts || !may_be_asked;
-        let (is_first, met_overload) = (state.failed_rounds == 1, state.met_overload);
+        let is_first = state.failed_rounds == 1;
         let any = |is: fn(&FailureCause) -> bool| state.failures.iter().any(|f| is(&f.cause));
         let has_response = any(|cause| cause.is_response());
         let is_refused =
             any(|cause| matches!(cause, FailureCause::Socket(ErrorKind::ConnectionRefused)));
         let is_truncated = self.questions(question).any(|at_server| at_server.is_truncated);
+        let met_overload = self.questions(question).any(|at_server| at_server.met_overload);
         let may_restart = is_refused && !has_response && !is_truncated;
         let Some(usual_pause) = usual_pause else {
             if is_last {
@@ -110,8 +110,7 @@ impl Query {
             }
             return;
         };
-        // The first failure may have been the moment's, and that of a burst is its whole time's.
-        // After that a nameserver that fails within a
+        // The first failure may have been the moment's. After that a nameserver that fails within a
         // microsecond would fail again within the next.
         let pause = if !is_last && met_overload {
             OVERLOAD_PAUSE.min(self.deadline.saturating_duration_since(now) / 2)

@@ -201,7 +201,7 @@ impl Query {
         let in_turn = self.is_in_turn();
         let longest = self.deadline.saturating_duration_since(now) / 2;
         let at_server = &mut self.servers[server].questions[question];
-        let hint = at_server.hint;
+        let (hint, met_overload) = (at_server.hint, at_server.met_overload);
         let was_sent = matches!(at_server.via(transport).state, SendState::Waiting);
         at_server.is_overdue |= was_sent;
         if self.settle_held(question, false, servers) {
@@ -212,7 +212,7 @@ impl Query {
         }
         let is_overrun = servers[server].is_overrun(now);
         // What was refused in a burst is asked once more when it is over.
-        let hint = hint.filter(|_| !is_overrun && !self.met_overload(question));
+        let hint = hint.filter(|_| !is_overrun && !met_overload);
         let via = self.servers[server].questions[question].via(transport);
         match (via.state, transport) {
             (SendState::Held, _) => {

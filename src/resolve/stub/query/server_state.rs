@@ -55,6 +55,7 @@ pub(super) enum Turn {
 /// One question at one nameserver: over UDP, over TCP, or, once ids seem to be guessed, over both
 /// at once.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, free of the others")]
 pub(super) struct QuestionState {
     pub(super) udp: TransportState,
     pub(super) tcp: TransportState,
@@ -64,6 +65,8 @@ pub(super) struct QuestionState {
     pub(super) is_overdue: bool,
     /// Its silence may be due to the load on the nameserver: a round does not end by it.
     pub(super) is_overrun: bool,
+    /// It has refused the question because of how many queries it had.
+    pub(super) met_overload: bool,
     /// How often its port was refused, and when that was sent to which it last was.
     pub(super) refusals: (u8, Option<Instant>),
     /// What came that is less than a response, but a sign of life: an error without a question, or
