@@ -18,6 +18,7 @@ def run(command, directory, timeout, **environment):
     process = subprocess.Popen(
         command,
         cwd=directory,
+        # Each mutant is a small change to what was built before it.
         env=os.environ | {"CARGO_INCREMENTAL": "1"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
