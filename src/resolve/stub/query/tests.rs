@@ -43,30 +43,36 @@ fn rr22_a_query_whose_time_is_over_asks_no_other_nameserver() {
 }
 
 /// The table of a forwarder is full, and its REFUSED comes when nothing of the burst counts as on the
-/// way any more: this machine is busy as well.
+/// way any more: this machine is busy as well. The question is asked in the middle of the load, or as
+/// it ends.
 #[test]
 fn rr17_a_question_that_a_burst_had_refused_is_given_the_time_to_outlast_it() {
-    let mut servers = [Nameserver::new(([127, 0, 0, 1], 53).into())];
-    let start = Instant::now();
-    let mut query = query(Duration::from_secs(5), 2, &mut servers, start);
-    let send = query.poll_send(&mut servers, start).expect("the nameserver is asked");
-    servers[0].note_udp_sends(20, start);
-    let (mut at, mut refused_at, mut send) = (start, Vec::new(), Some(send));
-    while query.is_open(0) {
-        if let Some(send) = send {
-            at += Duration::from_millis(1);
-            refused_at.push(at - start);
-            let refused = Response::Failure(Rcode::REFUSED);
-            query.handle_response(sent(send, at), refused, &mut servers, at);
-        }
-        at = query.poll_timeout().unwrap_or(at);
+    for after in [0, 900].map(Duration::from_millis) {
+        let mut servers = [Nameserver::new(([127, 0, 0, 1], 53).into())];
+        let burst = Instant::now();
+        let number = servers[0].note_udp_sends(20, burst);
+        servers[0].handle_overload(number, burst);
+        let mut at = burst + after;
         servers[0].expire_sends(at);
-        query.handle_timeout(&mut servers, at);
-        send = query.poll_send(&mut servers, at);
+        let mut query = query(Duration::from_secs(5), 2, &mut servers, at);
+        let mut refused_at = Vec::new();
+        while query.is_open(0) {
+            if let Some(send) = query.poll_send(&mut servers, at) {
+                at += Duration::from_millis(1);
+                refused_at.push(at - burst);
+                let refused = Response::Failure(Rcode::REFUSED);
+                query.handle_response(sent(send, at), refused, &mut servers, at);
+            } else {
+                at = query.poll_timeout().expect("an open question has a time");
+                servers[0].expire_sends(at);
+                query.handle_timeout(&mut servers, at);
+            }
+        }
+        let [first, .., before, last] = refused_at[..] else { panic!("{refused_at:?}") };
+        assert!(first < Duration::from_secs(1), "{refused_at:?}: under load");
+        assert!(last >= before + Duration::from_secs(1), "{refused_at:?}");
+        assert!(last < after + Duration::from_secs(4), "{refused_at:?}: and believed then");
+        let Some((0, Settled::Failed(failure))) = query.poll_settled() else { panic!("it failed") };
+        assert_eq!(failure.nameservers.len(), 1);
     }
-    let [.., before, last] = refused_at[..] else { panic!("{refused_at:?}") };
-    assert!(last >= before + Duration::from_secs(1), "{refused_at:?}");
-    assert!(last < Duration::from_secs(4), "{refused_at:?}: a nameserver that refuses is believed");
-    let Some((0, Settled::Failed(failure))) = query.poll_settled() else { panic!("it failed") };
-    assert_eq!(failure.nameservers.len(), 1);
 }
