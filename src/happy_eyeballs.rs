@@ -2,21 +2,21 @@
 //!
 //! The first address is dialled while the lookup still runs, the next one when the first has not
 //! answered within the Connection Attempt Delay. The first connection wins, and the others are
-//! closed before the caller has it. A race is one future, [`Connecting`], without a task of its
-//! own.
+//! closed before the caller has it. A race is one future, without a task of its own.
 //!
-//! [`connect`] is all that most programs need. [`connect_with`] takes a resolver and options, and
-//! [`connect_results`] takes addresses from any stream.
+//! [`connect`] is all that most programs need. [`connect_with`] takes a resolver and options,
+//! [`connect_results`] takes addresses from any stream, and [`race()`] takes attempts of any kind.
 //!
 //! # What it does not do
 //!
-//! The race ends with the TCP handshake. It does not notice a host that accepts connections and
-//! never responds, and it does not race TLS or QUIC handshakes.
+//! [`connect`] and its like end with the TCP handshake: a host that accepts connections and never
+//! responds wins them. With [`race()`], TLS or a greeting can decide instead.
 
 mod attempt;
 #[cfg(feature = "hyper")]
 mod collector;
 mod connecting;
+mod driver;
 pub(crate) mod error;
 mod experience;
 mod gai_conf;
@@ -26,10 +26,14 @@ mod options;
 mod order;
 mod own_addresses;
 mod race;
+mod racing;
+mod record;
 pub(crate) mod report;
 mod socket_options;
 mod source_address;
+mod timer;
 
+use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -46,12 +50,15 @@ use experience::Experience;
 pub use lookup_host::lookup_host;
 pub use options::{AddressOrder, FailFast, RaceOptions};
 pub use order::PolicyTable;
+use order::{Learnt, SourceAddress};
+pub use racing::{Endpoint, Progress, Racing, race};
 pub use report::{
     AttemptError, AttemptOutcome, AttemptStage, ConnectInfo, ConnectionAttempt, SkipReason,
     SkippedAddress,
 };
 pub use socket_options::{BorrowedSocket, SocketOptions};
 use source_address::SourceCache;
+pub use timer::{Timer, TokioTimer};
 
 use crate::process::FirstUse;
 use crate::resolve::{AddressFamily, AddressPolicy};
@@ -166,15 +173,30 @@ impl ConnectOptions {
         }
     }
 
-    /// Remembers that a connection to `addr` was of no use.
-    fn report_useless(&self, addr: SocketAddr) {
-        let now = connecting::now();
-        self.experience.report(addr, self.source_ip(addr, now), now);
+    /// What this host sends from towards `addr`.
+    fn source(&self, addr: SocketAddr, now: Instant) -> Option<SourceAddress> {
+        self.sources.towards(&self.socket, addr, now)
     }
 
-    /// What this host sends from towards `addr`.
-    fn source_ip(&self, addr: SocketAddr, now: Instant) -> Option<IpAddr> {
-        self.sources.towards(&self.socket, addr, now).map(|source| source.addr)
+    /// What earlier races have taught about `addr`.
+    fn learnt(&self, addr: SocketAddr, source: Option<SourceAddress>, now: Instant) -> Learnt {
+        self.experience.of(addr, source.map(|source| source.addr), now)
+    }
+
+    /// A race is over: its attempts are a lesson for the next.
+    fn learn<E: Error + 'static>(
+        &self,
+        attempts: &[ConnectionAttempt<E>],
+        source: impl FnMut(SocketAddr) -> Option<IpAddr>,
+        now: Instant,
+    ) {
+        self.experience.learn(attempts, self.race.connection_attempt_delay, source, now);
+    }
+
+    /// Remembers that a connection to `addr` was of no use.
+    fn report_useless(&self, addr: SocketAddr) {
+        let now = TokioTimer.now();
+        self.experience.report(addr, self.source(addr, now).map(|source| source.addr), now);
     }
 
     /// Whether `addr` may and can be dialled.

@@ -102,7 +102,7 @@ mod imp {
                 Ok((_, info)) => info.attempts(),
                 Err(error) => error.attempts(),
             };
-            for ConnectionAttempt { addr, started, lived, outcome } in attempts {
+            for ConnectionAttempt { addr, started, lived, outcome, .. } in attempts {
                 debug!(
                     target: "outrace::connect",
                     {

@@ -1,14 +1,18 @@
 //! [`ConnectError`]: every attempt, its address, its failure, and the lookup's outcome.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::Millis;
 use super::{
-    AttemptError, AttemptOutcome, ConnectionAttempt, SkipReason, SkippedAddress, UriError,
+    AttemptError, AttemptOutcome, AttemptStage, ConnectionAttempt, SkipReason, SkippedAddress,
+    UriError,
 };
+use crate::os;
 use crate::process::FirstUse;
 use crate::{LookupError, LookupErrorKind, TargetError};
 
@@ -20,8 +24,17 @@ use crate::{LookupError, LookupErrorKind, TargetError};
 /// `io::Error` of the operating system behind the [`decisive`](Self::decisive) failure, or one of
 /// kind [`TimedOut`](io::ErrorKind::TimedOut) wherever [`is_timeout`](Self::is_timeout) holds. Cheap
 /// to clone.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ConnectError(Arc<Report>);
+///
+/// `E` is the error of one attempt: [`AttemptError`] for TCP, the caller's own type for
+/// [`race`](super::race()).
+#[derive(PartialEq, Eq)]
+pub struct ConnectError<E = AttemptError>(Arc<Report<E>>);
+
+impl<E> Clone for ConnectError<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 /// The cause of a [`ConnectError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +63,16 @@ pub enum ConnectErrorKind {
     NoAnswer,
     /// Another error of the operating system, or of the caller's hook.
     Io(io::ErrorKind),
+    /// An attempt of [`race`](super::race()) failed with an error that has no `io::Error` among its
+    /// sources.
+    Attempt,
 }
 
 /// The record of a race without a winner.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Report {
+pub(super) struct Report<E> {
     pub(super) end: End,
-    pub(super) attempts: Vec<ConnectionAttempt>,
+    pub(super) attempts: Vec<ConnectionAttempt<E>>,
     pub(super) skipped: Vec<SkippedAddress>,
     pub(super) ignored: usize,
     pub(super) lookup: Option<Result<(), LookupError>>,
@@ -78,10 +94,6 @@ pub(super) enum End {
 }
 
 impl ConnectError {
-    pub(super) fn new(report: Report) -> Self {
-        Self(Arc::new(report))
-    }
-
     pub(crate) fn invalid_target(cause: TargetError) -> Self {
         Self::no_race(End::InvalidTarget(cause))
     }
@@ -101,15 +113,53 @@ impl ConnectError {
             elapsed: Duration::ZERO,
         })
     }
+}
 
+impl<E> ConnectError<E> {
+    pub(super) fn new(report: Report<E>) -> Self {
+        Self(Arc::new(report))
+    }
+
+    /// Every connection attempt, in the order in which they started.
+    pub fn attempts(&self) -> &[ConnectionAttempt<E>] {
+        &self.0.attempts
+    }
+
+    /// The addresses that were known and never dialled because they must not be; the first 64.
+    pub fn skipped(&self) -> &[SkippedAddress] {
+        &self.0.skipped
+    }
+
+    /// How many addresses were ignored because the lookup brought more than a race keeps (256 of
+    /// each family).
+    pub fn ignored(&self) -> usize {
+        self.0.ignored
+    }
+
+    /// The lookup's outcome, or `None` if it was still running.
+    pub fn lookup(&self) -> Option<Result<(), &LookupError>> {
+        self.0.lookup.as_ref().map(|outcome| outcome.as_ref().copied())
+    }
+
+    fn lookup_error(&self) -> Option<&LookupError> {
+        self.0.lookup.as_ref().and_then(|outcome| outcome.as_ref().err())
+    }
+
+    /// From the start of the race to this error.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+}
+
+impl<E: Error + 'static> ConnectError<E> {
     /// The cause.
     pub fn kind(&self) -> ConnectErrorKind {
         match self.0.end {
             End::InvalidTarget(_) | End::InvalidUri(_) => ConnectErrorKind::InvalidTarget,
             End::Lost | End::TimedOut => match (self.0.end, self.decisive_failure()) {
                 // No deadline would have been long enough.
-                (_, Some((_, error))) if error.is_out_of_resources() => ConnectErrorKind::Resources,
-                (End::Lost, Some((_, error))) => kind_of(error),
+                (_, Some((_, ConnectErrorKind::Resources))) => ConnectErrorKind::Resources,
+                (End::Lost, Some((_, kind))) => kind,
                 (End::Lost, None) => self.kind_without_attempt(),
                 _ => ConnectErrorKind::Timeout,
             },
@@ -138,55 +188,31 @@ impl ConnectError {
         }
     }
 
-    /// Every connection attempt, in the order in which they started.
-    pub fn attempts(&self) -> &[ConnectionAttempt] {
-        &self.0.attempts
-    }
-
-    /// The addresses that were known and never dialled because they must not be; the first 64.
-    pub fn skipped(&self) -> &[SkippedAddress] {
-        &self.0.skipped
-    }
-
-    /// How many addresses were ignored because the lookup brought more than a race keeps (256 of
-    /// each family).
-    pub fn ignored(&self) -> usize {
-        self.0.ignored
-    }
-
-    /// The lookup's outcome, or `None` if it was still running.
-    pub fn lookup(&self) -> Option<Result<(), &LookupError>> {
-        self.0.lookup.as_ref().map(|outcome| outcome.as_ref().copied())
-    }
-
-    /// From the start of the race to this error.
-    pub fn elapsed(&self) -> Duration {
-        self.0.elapsed
-    }
-
     /// The attempt whose failure says most about the cause.
     ///
     /// That this process is out of resources comes first: no address is to blame for it. Then what
-    /// the host itself answered, then what happened on the way, then what this host could not do: an
-    /// address that it does not have, an option that it refuses. Among equals, the first that
-    /// started.
-    pub fn decisive(&self) -> Option<&ConnectionAttempt> {
+    /// a peer with a connected transport said, then what the host itself answered, then what happened
+    /// on the way, then what this host could not do: an address that it does not have, an option that
+    /// it refuses. Among equals, the first that started.
+    pub fn decisive(&self) -> Option<&ConnectionAttempt<E>> {
         self.decisive_failure().map(|(attempt, _)| attempt)
     }
 
-    fn decisive_failure(&self) -> Option<(&ConnectionAttempt, &AttemptError)> {
+    fn decisive_failure(&self) -> Option<(&ConnectionAttempt<E>, ConnectErrorKind)> {
         let failures = self.0.attempts.iter().filter_map(|attempt| match &attempt.outcome {
-            AttemptOutcome::Failed(error) => Some((attempt, error)),
-            _ => None,
+            AttemptOutcome::Failed(error) => Some((attempt, kind_of(error))),
+            AttemptOutcome::TimedOut => Some((attempt, ConnectErrorKind::NoAnswer)),
+            AttemptOutcome::Won | AttemptOutcome::Canceled => None,
         });
-        failures.min_by_key(|(_, error)| match kind_of(error) {
+        failures.min_by_key(|(attempt, kind)| match kind {
             ConnectErrorKind::Resources => 0,
-            ConnectErrorKind::Refused | ConnectErrorKind::Io(io::ErrorKind::ConnectionReset) => 1,
-            ConnectErrorKind::NoAnswer => 2,
-            ConnectErrorKind::Io(io::ErrorKind::AddrNotAvailable) => 5,
-            ConnectErrorKind::Io(_) if error.stage() == super::AttemptStage::Connect => 3,
-            ConnectErrorKind::Unreachable => 4,
-            _ => 5,
+            _ if attempt.transport_up.is_some() => 1,
+            ConnectErrorKind::Refused | ConnectErrorKind::Io(io::ErrorKind::ConnectionReset) => 2,
+            ConnectErrorKind::NoAnswer => 3,
+            ConnectErrorKind::Io(io::ErrorKind::AddrNotAvailable) => 6,
+            ConnectErrorKind::Io(_) | ConnectErrorKind::Attempt if is_of_the_way(attempt) => 4,
+            ConnectErrorKind::Unreachable => 5,
+            _ => 6,
         })
     }
 
@@ -292,7 +318,7 @@ impl ConnectError {
             ConnectErrorKind::Refused => "refused by",
             ConnectErrorKind::Unreachable => "unreachable,",
             ConnectErrorKind::NoAnswer => "no answer from",
-            ConnectErrorKind::Io(_) => "connect failed,",
+            ConnectErrorKind::Io(_) | ConnectErrorKind::Attempt => "connect failed,",
         };
         f.write_str(verb)?;
         if let Some(attempt) = self.decisive() {
@@ -300,28 +326,56 @@ impl ConnectError {
         }
         write!(f, " ({attempts} attempt{s} in {elapsed})")
     }
-
-    fn lookup_error(&self) -> Option<&LookupError> {
-        self.0.lookup.as_ref().and_then(|outcome| outcome.as_ref().err())
-    }
 }
 
 /// The cause that one failed attempt speaks of.
-fn kind_of(error: &AttemptError) -> ConnectErrorKind {
-    if error.is_out_of_resources() {
+fn kind_of(error: &(dyn Error + 'static)) -> ConnectErrorKind {
+    if is_out_of_resources(error) {
         return ConnectErrorKind::Resources;
     }
-    match error.io_error().kind() {
-        io::ErrorKind::ConnectionRefused => ConnectErrorKind::Refused,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+    match io_error(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => ConnectErrorKind::Refused,
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
             ConnectErrorKind::Unreachable
         }
-        io::ErrorKind::TimedOut => ConnectErrorKind::NoAnswer,
-        kind => ConnectErrorKind::Io(kind),
+        Some(io::ErrorKind::TimedOut) => ConnectErrorKind::NoAnswer,
+        Some(kind) => ConnectErrorKind::Io(kind),
+        None => ConnectErrorKind::Attempt,
     }
 }
 
-impl fmt::Display for ConnectError {
+/// What the operating system said, wherever it stands in an attempt's error.
+fn io_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    iter::successors(Some(error), |error| (*error).source()).find_map(|error| {
+        error.downcast_ref::<AttemptError>().map(AttemptError::io_error).or(error.downcast_ref())
+    })
+}
+
+/// What a line about an attempt's error has not said already.
+fn source_of<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    error.downcast_ref().map_or(error, |error: &AttemptError| error.io_error())
+}
+
+/// Whether an attempt failed for want of something that every attempt needs.
+pub(super) fn is_out_of_resources(error: &(dyn Error + 'static)) -> bool {
+    match error.downcast_ref::<AttemptError>() {
+        Some(error) => error.is_out_of_resources(),
+        None => io_error(error).is_some_and(os::is_out_of_resources),
+    }
+}
+
+/// Whether a failure is the address's fault: not if this host could not do something.
+pub(super) fn is_the_address_to_blame(error: &(dyn Error + 'static)) -> bool {
+    let stage = error.downcast_ref().map(AttemptError::stage);
+    stage.is_none_or(|stage| stage == AttemptStage::Connect) && !is_out_of_resources(error)
+}
+
+/// Whether an attempt failed on its way, and not before anything was sent.
+fn is_of_the_way<E: Error + 'static>(attempt: &ConnectionAttempt<E>) -> bool {
+    matches!(&attempt.outcome, AttemptOutcome::Failed(error) if is_the_address_to_blame(error))
+}
+
+impl<E: Error + 'static> fmt::Display for ConnectError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt_line(f)?;
         if !f.alternate() {
@@ -347,7 +401,7 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl fmt::Debug for ConnectError {
+impl<E: Error + 'static> fmt::Debug for ConnectError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectError")
             .field("cause", &format_args!("{self}"))
@@ -360,31 +414,36 @@ impl fmt::Debug for ConnectError {
     }
 }
 
-impl std::error::Error for ConnectError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl<E: Error + 'static> Error for ConnectError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         static TIMED_OUT: FirstUse<io::Error> = FirstUse::new();
         let timed_out = || TIMED_OUT.get_or_make(|| io::ErrorKind::TimedOut.into());
-        match self.kind() {
-            ConnectErrorKind::Timeout | ConnectErrorKind::Dns(LookupErrorKind::Timeout) => {
-                Some(timed_out())
-            }
-            _ => self.decisive_failure().map(|(_, failure)| failure.io_error() as _),
+        match (self.kind(), self.decisive().map(|attempt| &attempt.outcome)) {
+            (ConnectErrorKind::Timeout | ConnectErrorKind::Dns(LookupErrorKind::Timeout), _)
+            | (_, Some(AttemptOutcome::TimedOut)) => Some(timed_out()),
+            (_, Some(AttemptOutcome::Failed(error))) => Some(source_of(error)),
+            _ => None,
         }
     }
 }
 
 /// For code that returns `io::Result`: the kind is that of the cause, and this error is within.
-impl From<ConnectError> for io::Error {
-    fn from(error: ConnectError) -> Self {
-        let kind = match (error.kind(), error.decisive_failure()) {
-            (ConnectErrorKind::InvalidTarget, _) => io::ErrorKind::InvalidInput,
-            (ConnectErrorKind::Dns(kind), _) => kind.to_io(),
-            (ConnectErrorKind::NoAddress, _) => io::ErrorKind::NotFound,
-            (ConnectErrorKind::Denied, _) => io::ErrorKind::PermissionDenied,
-            (ConnectErrorKind::NoLocalAddress, _) => io::ErrorKind::AddrNotAvailable,
-            (ConnectErrorKind::Timeout, _) => io::ErrorKind::TimedOut,
-            (_, Some((_, failure))) => failure.io_error().kind(),
-            (_, None) => io::ErrorKind::Other,
+impl<E: Error + Send + Sync + 'static> From<ConnectError<E>> for io::Error {
+    fn from(error: ConnectError<E>) -> Self {
+        let kind = match error.kind() {
+            ConnectErrorKind::InvalidTarget => io::ErrorKind::InvalidInput,
+            ConnectErrorKind::Dns(kind) => kind.to_io(),
+            ConnectErrorKind::NoAddress => io::ErrorKind::NotFound,
+            ConnectErrorKind::Denied => io::ErrorKind::PermissionDenied,
+            ConnectErrorKind::NoLocalAddress => io::ErrorKind::AddrNotAvailable,
+            ConnectErrorKind::Timeout => io::ErrorKind::TimedOut,
+            _ => match error.decisive().map(|attempt| &attempt.outcome) {
+                Some(AttemptOutcome::Failed(failure)) => {
+                    io_error(failure).map_or(io::ErrorKind::Other, io::Error::kind)
+                }
+                Some(AttemptOutcome::TimedOut) => io::ErrorKind::TimedOut,
+                _ => io::ErrorKind::Other,
+            },
         };
         Self::new(kind, error)
     }

@@ -2,12 +2,14 @@
 //! (RFC 8305 section 4, RFC 6724 section 6 rule 1).
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::error::is_the_address_to_blame;
 use super::order::Learnt;
-use super::report::{AttemptOutcome, AttemptStage, ConnectionAttempt};
+use super::report::{AttemptOutcome, ConnectionAttempt};
 use crate::process::without_waiting;
 
 /// The addresses that earlier races with one set of options have tried.
@@ -63,9 +65,9 @@ impl Experience {
 
     /// Learns from the attempts of a race that is over. One that was canceled says something if it
     /// was silent for `patience`, after which another one was started beside it.
-    pub(super) fn learn(
+    pub(super) fn learn<E: Error + 'static>(
         &self,
-        attempts: &[ConnectionAttempt],
+        attempts: &[ConnectionAttempt<E>],
         patience: Duration,
         mut source: impl FnMut(SocketAddr) -> Option<IpAddr>,
         now: Instant,
@@ -74,12 +76,8 @@ impl Experience {
             let verdict = match &attempt.outcome {
                 AttemptOutcome::Won => Verdict::Connected(attempt.lived),
                 AttemptOutcome::Canceled if attempt.lived >= patience => Verdict::Failing,
-                // What this host could not do is not the address's fault.
-                AttemptOutcome::Failed(error)
-                    if error.stage() == AttemptStage::Connect && !error.is_out_of_resources() =>
-                {
-                    Verdict::Failing
-                }
+                AttemptOutcome::TimedOut => Verdict::Failing,
+                AttemptOutcome::Failed(error) if is_the_address_to_blame(error) => Verdict::Failing,
                 AttemptOutcome::Canceled | AttemptOutcome::Failed(_) => continue,
             };
             if let Some(source) = source(attempt.addr) {
@@ -115,7 +113,7 @@ mod tests {
     use std::io;
     use std::net::Ipv4Addr;
 
-    use super::super::report::AttemptError;
+    use super::super::report::{AttemptError, AttemptStage};
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -127,7 +125,8 @@ mod tests {
     const HERE: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)));
 
     fn attempt(last: u8, lived: Duration, outcome: AttemptOutcome) -> ConnectionAttempt {
-        ConnectionAttempt { addr: addr(last), started: Duration::ZERO, lived, outcome }
+        let started = Duration::ZERO;
+        ConnectionAttempt { addr: addr(last), started, transport_up: None, lived, outcome }
     }
 
     fn failed(stage: AttemptStage, kind: io::ErrorKind) -> AttemptOutcome {

@@ -171,8 +171,8 @@ impl RaceOptions {
         self
     }
 
-    /// How long one attempt may take. Then it has failed, with an error of kind
-    /// [`TimedOut`](std::io::ErrorKind::TimedOut).
+    /// How long one attempt may take. Then it is closed, and has failed:
+    /// [`AttemptOutcome::TimedOut`](super::AttemptOutcome::TimedOut).
     ///
     /// Default `None`: as long as the system keeps trying. Range 10 ms and up. A race does not need
     /// it: other attempts start beside a silent one. It is for a caller who knows how far its servers

@@ -93,6 +93,9 @@ struct Pacing {
     hurried: bool,
 }
 
+/// What a handshake is given at the least: see [`Race::handle_transport_up`].
+const MIN_HANDSHAKE_TIME: Duration = Duration::from_millis(100);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Conclusion {
     Reached(Output),
@@ -163,6 +166,21 @@ impl Race {
         if self.conclusion.is_none() && self.remove_alive(id) {
             self.conclusion = Some(Conclusion::Reached(Output::Won { id }));
         }
+    }
+
+    /// An attempt's transport has connected, and its handshake goes on. To be handed in once.
+    ///
+    /// The address is alive, and most likely wins: the next attempt waits for another round trip and
+    /// the peer's work, which is taken for twice the time so far, at most the Connection Attempt
+    /// Delay. RFC 8305 has no such rule. A handshake that does not end costs no more than a silent
+    /// address.
+    pub(crate) fn handle_transport_up(&mut self, id: AttemptId, now: Instant) {
+        self.advance(now);
+        let Some(alive) = self.alive.iter().find(|alive| alive.id == id) else { return };
+        let round_trip = self.now - alive.started;
+        let handshake = (2 * round_trip).max(MIN_HANDSHAKE_TIME);
+        let due = self.now + handshake.min(self.options.connection_attempt_delay);
+        self.pacing.due = self.pacing.due.max(due);
     }
 
     /// The network has answered that an attempt fails: refused, reset, unreachable, timed out.

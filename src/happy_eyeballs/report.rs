@@ -14,20 +14,22 @@ use crate::resolve::DenyReason;
 /// One connection attempt of a race.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ConnectionAttempt {
+pub struct ConnectionAttempt<E = AttemptError> {
     /// The address.
     pub addr: SocketAddr,
     /// When the attempt started, counted from the start of the race.
     pub started: Duration,
+    /// From its start to [`Progress::transport_up`](super::Progress::transport_up), if it told.
+    pub transport_up: Option<Duration>,
     /// From its start to its end.
     pub lived: Duration,
     /// How it ended.
-    pub outcome: AttemptOutcome,
+    pub outcome: AttemptOutcome<E>,
 }
 
-impl fmt::Display for ConnectionAttempt {
+impl<E: fmt::Display> fmt::Display for ConnectionAttempt<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { addr, started, lived, outcome } = self;
+        let Self { addr, started, transport_up: _, lived, outcome } = self;
         write!(f, "{addr}: {outcome} after {}, started at {}", Millis(*lived), Millis(*started))
     }
 }
@@ -35,20 +37,24 @@ impl fmt::Display for ConnectionAttempt {
 /// How a connection attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AttemptOutcome {
+pub enum AttemptOutcome<E = AttemptError> {
     /// It connected and won the race.
     Won,
     /// It failed.
-    Failed(AttemptError),
+    Failed(E),
+    /// It took longer than [`RaceOptions::attempt_timeout`](super::RaceOptions::attempt_timeout), and
+    /// was closed.
+    TimedOut,
     /// It was under way when the race ended, and was closed.
     Canceled,
 }
 
-impl fmt::Display for AttemptOutcome {
+impl<E: fmt::Display> fmt::Display for AttemptOutcome<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Won => f.write_str("connected"),
             Self::Failed(error) => write!(f, "{error}"),
+            Self::TimedOut => f.write_str("timed out"),
             Self::Canceled => f.write_str("canceled"),
         }
     }
@@ -182,16 +188,16 @@ impl fmt::Display for SkipReason {
 /// How a connection came about: which address won, when, and against whom.
 ///
 /// All times count from the start of the race: the call of
-/// [`connect_results`](super::connect_results) or of the [`Connector`](crate::Connector), or the
+/// [`connect_results`](super::connect_results), [`race`](super::race()) or of the [`Connector`](crate::Connector), or the
 /// first poll of [`connect`](super::connect()) and [`connect_with`](super::connect_with). Cheap to
 /// clone. A response of hyper-util's `Client` over [`Connector`](crate::Connector) carries it in
 /// its extensions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectInfo(Arc<Info>);
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConnectInfo<E = AttemptError>(Arc<Info<E>>);
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Info {
-    pub(super) attempts: Vec<ConnectionAttempt>,
+pub(super) struct Info<E> {
+    pub(super) attempts: Vec<ConnectionAttempt<E>>,
     pub(super) skipped: Vec<SkippedAddress>,
     pub(super) ignored: usize,
     pub(super) winner: usize,
@@ -219,8 +225,14 @@ impl fmt::Debug for Reporter {
     }
 }
 
-impl ConnectInfo {
-    pub(super) fn new(info: Info) -> Self {
+impl<E> Clone for ConnectInfo<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<E> ConnectInfo<E> {
+    pub(super) fn new(info: Info<E>) -> Self {
         Self(Arc::new(info))
     }
 
@@ -230,12 +242,12 @@ impl ConnectInfo {
     }
 
     /// The attempt that won.
-    pub fn winner(&self) -> &ConnectionAttempt {
+    pub fn winner(&self) -> &ConnectionAttempt<E> {
         &self.0.attempts[self.0.winner]
     }
 
     /// Every attempt, in the order in which they started, the winner among them.
-    pub fn attempts(&self) -> &[ConnectionAttempt] {
+    pub fn attempts(&self) -> &[ConnectionAttempt<E>] {
         &self.0.attempts
     }
 

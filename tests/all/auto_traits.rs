@@ -8,8 +8,8 @@ use outrace::futex_queue::{
 };
 use outrace::happy_eyeballs::{
     AddressOrder, AttemptError, AttemptOutcome, AttemptStage, ConnectErrorKind, Connecting,
-    ConnectionAttempt, FailFast, PolicyTable, RaceOptions, SkipReason, SkippedAddress,
-    SocketOptions,
+    ConnectionAttempt, Endpoint, FailFast, PolicyTable, Progress, RaceOptions, SkipReason,
+    SkippedAddress, SocketOptions, TokioTimer, race,
 };
 use outrace::resolve::{
     AddressFamily, AddressPolicy, CacheOptions, ConfigSource, DeniedAddresses, DenyReason,
@@ -81,12 +81,15 @@ fn races() {
         ConnectInfo,
         ConnectOptions,
         ConnectionAttempt,
+        Endpoint,
         FailFast,
         PolicyTable,
+        Progress,
         RaceOptions,
         SkipReason,
         SkippedAddress,
         SocketOptions,
+        TokioTimer,
         Connecting<LookupStream>,
     );
 }
@@ -125,6 +128,11 @@ fn futures_without_a_name_are_send() {
     fn send<T: Send>(_: &T) {}
 
     send(&outrace::connect("example.com:443"));
+    send(&race(
+        outrace::lookup("example.com:443"),
+        &ConnectOptions::default(),
+        |to, _| async move { tokio::net::TcpStream::connect(to.addr).await },
+    ));
     send(&outrace::happy_eyeballs::connect_with(
         "example.com:443",
         &Resolver::builder().without_system_configuration().build(),

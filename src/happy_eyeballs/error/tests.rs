@@ -8,6 +8,7 @@ use crate::happy_eyeballs::{AttemptStage, ConnectInfo};
 fn failed(addr: &str, kind: io::ErrorKind) -> ConnectionAttempt {
     let error = AttemptError::new(AttemptStage::Connect, kind.into());
     ConnectionAttempt {
+        transport_up: None,
         addr: addr.parse().unwrap(),
         started: Duration::ZERO,
         lived: Duration::from_millis(5),
@@ -15,7 +16,7 @@ fn failed(addr: &str, kind: io::ErrorKind) -> ConnectionAttempt {
     }
 }
 
-fn lost(attempts: Vec<ConnectionAttempt>, lookup: Result<(), LookupError>) -> Report {
+fn lost(attempts: Vec<ConnectionAttempt>, lookup: Result<(), LookupError>) -> Report<AttemptError> {
     Report {
         end: End::Lost,
         attempts,
@@ -199,7 +200,7 @@ fn cr19_as_an_io_error_it_has_the_kind_of_its_cause() {
 /// The error and its sources, as a log prints them.
 fn chain(error: &ConnectError) -> Vec<String> {
     let first: &(dyn std::error::Error + 'static) = error;
-    std::iter::successors(Some(first), |error| error.source()).map(ToString::to_string).collect()
+    std::iter::successors(Some(first), |error| (*error).source()).map(ToString::to_string).collect()
 }
 
 fn system_error(stage: AttemptStage, kind: io::ErrorKind, text: &'static str) -> ConnectionAttempt {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use tokio::time::{Sleep, sleep_until};
+
 use super::*;
 use crate::os::OUT_OF_DESCRIPTORS as EMFILE;
 
@@ -14,7 +16,7 @@ pub(super) struct Script {
     pub(super) open: Rc<Cell<usize>>,
     /// How often the source address was asked for.
     pub(super) asked: Rc<Cell<usize>>,
-    options: ConnectOptions,
+    options: Arc<ConnectOptions>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,9 @@ pub(super) enum Plan {
     Connect(Duration),
     Refuse(Duration),
     Hang,
+    /// The transport is up after the first time, and the handshake ends after the second.
+    Handshake(Duration, Duration),
+    Alert(Duration, Duration),
     NoRoute,
     OutOfFiles,
 }
@@ -30,9 +35,13 @@ impl Script {
     pub(super) fn new(text: &str, options: ConnectOptions) -> Self {
         let plans = text.split_whitespace().map(|word| {
             let (addr, plan) = word.split_once('=').expect("address=plan");
-            let (what, ms) = plan.split_once('+').unwrap_or((plan, "0"));
-            let after = millis(ms);
+            let mut times = plan.split('+');
+            let what = times.next().expect("a word");
+            let mut time = || times.next().map_or(Duration::ZERO, millis);
+            let after = time();
             let plan = match what {
+                "tls" => Plan::Handshake(after, time()),
+                "alert" => Plan::Alert(after, time()),
                 "ok" => Plan::Connect(after),
                 "refused" => Plan::Refuse(after),
                 "hang" => Plan::Hang,
@@ -42,20 +51,31 @@ impl Script {
             };
             (address(addr), plan)
         });
+        let options = Arc::new(options);
         Self { plans: plans.collect(), open: Rc::default(), asked: Rc::default(), options }
     }
 }
 
 impl Dial for Script {
-    type Stream = Open;
+    type Connection = Open;
+    type Error = AttemptError;
     type Attempt = Pin<Box<Dialling>>;
 
-    fn options(&self) -> &ConnectOptions {
+    fn options(&self) -> &Arc<ConnectOptions> {
         &self.options
     }
 
     fn dial(&mut self, addr: SocketAddr) -> Result<Self::Attempt, AttemptError> {
+        let mut transport_up = None;
         let (after, kind) = match self.plans.get(&addr) {
+            Some(Plan::Handshake(up, after)) => {
+                transport_up = Some(*up);
+                (*after, None)
+            }
+            Some(Plan::Alert(up, after)) => {
+                transport_up = Some(*up);
+                (*after, Some(io::ErrorKind::InvalidData))
+            }
             Some(Plan::Connect(after)) => (*after, None),
             Some(Plan::Refuse(after)) => (*after, Some(io::ErrorKind::ConnectionRefused)),
             Some(Plan::Hang) => (Duration::from_secs(3600), Some(io::ErrorKind::TimedOut)),
@@ -71,35 +91,23 @@ impl Dial for Script {
         };
         self.open.set(self.open.get() + 1);
         let socket = Some(Open { addr, open: Rc::clone(&self.open) });
-        let until = Box::pin(sleep_until(tokio::time::Instant::now() + after));
-        Ok(Box::pin(Dialling { socket, until, kind }))
+        let sleep = |after| Box::pin(sleep_until(tokio::time::Instant::now() + after));
+        let transport = transport_up.map(sleep);
+        Ok(Box::pin(Dialling { socket, transport, is_up: false, until: sleep(after), kind }))
     }
 
-    fn source(&mut self, addr: SocketAddr, now: Instant) -> Option<SourceAddress> {
+    fn is_transport_up(attempt: &Self::Attempt) -> bool {
+        attempt.is_up
+    }
+
+    fn source(&self, addr: SocketAddr, now: Instant) -> Option<SourceAddress> {
         self.default_source(Family::of(addr), now)
     }
 
-    fn default_source(&mut self, family: Family, _: Instant) -> Option<SourceAddress> {
+    fn default_source(&self, family: Family, _: Instant) -> Option<SourceAddress> {
         self.asked.set(self.asked.get() + 1);
         let addr = if family == Family::V4 { address("4z") } else { address("6z") };
         Some(SourceAddress::new(addr.ip()))
-    }
-
-    fn learnt(&self, addr: SocketAddr, source: Option<SourceAddress>, now: Instant) -> Learnt {
-        self.options.experience.of(addr, source.map(|source| source.addr), now)
-    }
-
-    fn learn(&mut self, attempts: &[ConnectionAttempt], now: Instant) {
-        let source = |addr| {
-            let host = if Family::of(addr) == Family::V4 { "4z" } else { "6z" };
-            Some(address(host).ip())
-        };
-        let patience = self.options.race.connection_attempt_delay;
-        self.options.experience.learn(attempts, patience, source, now);
-    }
-
-    fn reporter(&self) -> Reporter {
-        Reporter::default()
     }
 }
 
@@ -119,6 +127,8 @@ impl Drop for Open {
 #[derive(Debug)]
 pub(super) struct Dialling {
     socket: Option<Open>,
+    transport: Option<Pin<Box<Sleep>>>,
+    is_up: bool,
     until: Pin<Box<Sleep>>,
     kind: Option<io::ErrorKind>,
 }
@@ -127,6 +137,11 @@ impl Future for Dialling {
     type Output = Result<Open, AttemptError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.is_up
+            && let Some(transport) = &mut self.transport
+        {
+            self.is_up = transport.as_mut().poll(cx).is_ready();
+        }
         ready!(self.until.as_mut().poll(cx));
         let socket = self.socket.take().expect("polled once after it was ready");
         Poll::Ready(match self.kind {
@@ -137,9 +152,10 @@ impl Future for Dialling {
 }
 
 pub(super) async fn drive<S: Stream<Item = LookupResult>, D: Dial>(
-    driver: Driver<S, D>,
-) -> Result<(D::Stream, ConnectInfo), ConnectError> {
-    let mut driver = std::pin::pin!(driver);
+    results: S,
+    dial: D,
+) -> Outcome<D> {
+    let mut driver = std::pin::pin!(Driver::new(results, dial, TokioTimer));
     std::future::poll_fn(|cx| driver.as_mut().poll(cx)).await
 }
 
@@ -211,11 +227,12 @@ pub(super) fn tell(result: &Result<(SocketAddr, ConnectInfo), ConnectError>) -> 
         let outcome = match &attempt.outcome {
             AttemptOutcome::Won => "won",
             AttemptOutcome::Canceled => "canceled",
+            AttemptOutcome::TimedOut => "timeout",
             AttemptOutcome::Failed(error) if error.is_out_of_resources() => "emfile",
             AttemptOutcome::Failed(error) => match error.io_error().kind() {
                 io::ErrorKind::ConnectionRefused => "refused",
+                io::ErrorKind::InvalidData => "alert",
                 io::ErrorKind::NetworkUnreachable => "noroute",
-                io::ErrorKind::TimedOut => "timeout",
                 kind => panic!("no such plan: {kind:?}"),
             },
         };

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
@@ -15,14 +16,17 @@ use script::{Script, address, drive, results, tell, virtual_time};
 
 use super::*;
 use crate::LookupErrorKind;
-use crate::happy_eyeballs::{AttemptStage, ConnectErrorKind, RaceOptions, SocketOptions};
+use crate::happy_eyeballs::{
+    AttemptError, AttemptStage, ConnectErrorKind, RaceOptions, SocketOptions, TokioTimer,
+};
 use crate::resolve::AddressPolicy;
 
 /// Each row: what the lookup gives, what the network does, what comes of it.
 ///
 /// Lookup: `6a@40` is the address 6a after 40 ms, `end@50` the end, `end:timeout@50` an error.
 /// Network: `6a=ok+10` connects after 10 ms, `6a=refused+10` fails, `6a=hang` does neither,
-/// `6a=emfile` has no socket, `6a=noroute` fails before anything is sent.
+/// `6a=emfile` has no socket, `6a=noroute` fails before anything is sent; `6a=tls+10+50` has its
+/// transport up after 10 ms and its handshake done after 50 ms, `6a=alert+10+50` has failed then.
 /// Outcome: each attempt as `address@start+life:end`, then the end of the race.
 #[track_caller]
 fn check(rows: &[(&str, &str, &str, &str)]) {
@@ -36,7 +40,7 @@ fn check_with(config: &RaceOptions, rows: &[(&str, &str, &str, &str)]) {
         let (outcome_text, open) = virtual_time(async {
             let script = Script::new(network, options);
             let open = Rc::clone(&script.open);
-            let result = drive(Driver::new(results(lookup), script)).await;
+            let result = drive(results(lookup), script).await;
             (tell(&result.map(|(stream, info)| (stream.addr, info))), open.get())
         });
         assert_eq!(outcome_text, expected, "{rule}: {lookup} | {network}");
@@ -57,6 +61,62 @@ fn cr05_an_attempt_whose_time_is_over_is_closed_and_has_failed() {
             ),
             ("none is left", "6a@0 end@0", "6a=hang", "6a@0+100:timeout = noanswer@100"),
         ],
+    );
+}
+
+/// Rules H41 and H42 of the notes on handshakes: the times are those of the rule's text.
+#[test]
+fn a_handshake_is_given_the_time_that_its_transport_lets_expect() {
+    check(&[
+        (
+            "a live address is not raced against: 200 ms in, another 250 ms are given",
+            "6a@0 4a@0 end@0",
+            "6a=tls+200+440 4a=ok+10",
+            "6a@0+440:won = 6a@440",
+        ),
+        (
+            "twice the round trip, from when it was up",
+            "6a@0 4a@0 end@0",
+            "6a=tls+240+900 4a=tls+10+60",
+            "6a@0+550:canceled 4a@490+60:won = 4a@550",
+        ),
+        (
+            "the timer stays where it is later",
+            "6a@0 4a@0 end@0",
+            "6a=tls+20+900 4a=ok+10",
+            "6a@0+260:canceled 4a@250+10:won = 4a@260",
+        ),
+        (
+            "its failure starts the next at once",
+            "6a@0 4a@0 end@0",
+            "6a=alert+20+40 4a=ok+10",
+            "6a@0+40:alert 4a@40+10:won = 4a@50",
+        ),
+        (
+            "and is what the error says, although another was refused first",
+            "6a@0 4a@0 end@0",
+            "6a=refused+5 4a=alert+20+40",
+            "6a@0+5:refused 4a@5+40:alert = io(invaliddata)@45",
+        ),
+    ]);
+    check_with(
+        &RaceOptions::default().connection_attempt_delay(Duration::from_millis(120)),
+        &[(
+            "at least 100 ms",
+            "6a@0 4a@0 end@0",
+            "6a=tls+30+125 4a=ok+10",
+            "6a@0+125:won = 6a@125",
+        )],
+    );
+    // The extension is no longer than a delay that the caller has chosen.
+    check_with(
+        &RaceOptions::default().connection_attempt_delay(Duration::from_millis(30)),
+        &[(
+            "a short delay",
+            "6a@0 4a@0 end@0",
+            "6a=tls+25+200 4a=ok+10",
+            "6a@0+65:canceled 4a@55+10:won = 4a@65",
+        )],
     );
 }
 
@@ -106,7 +166,7 @@ fn cr13_what_a_race_learns_orders_the_next() {
             for (network, expected) in rows {
                 let script = Script::new(network, options.clone());
                 let lookup = results("4a@0 4b@0 end@0");
-                let result = drive(Driver::new(lookup, script)).await;
+                let result = drive(lookup, script).await;
                 let told = tell(&result.map(|(stream, info)| (stream.addr, info)));
                 assert_eq!(told, expected, "{rule}");
                 tokio::time::sleep(pause).await;
@@ -280,12 +340,16 @@ fn he56_drop_closes_every_attempt() {
     virtual_time(async {
         let script = Script::new("6a=hang 4a=hang 6b=hang 4b=hang", ConnectOptions::default());
         let open = Rc::clone(&script.open);
-        let begin = now();
-        let race = drive(Driver::new(results("6a@0 4a@0 6b@0 4b@0"), script));
+        let begin = TokioTimer.now();
+        let race = drive(results("6a@0 4a@0 6b@0 4b@0"), script);
         let waited = tokio::time::timeout(Duration::from_secs(5), race).await;
         assert!(waited.is_err());
         assert_eq!(open.get(), 0, "all four are closed");
-        assert_eq!(now() - begin, Duration::from_secs(5), "and the race did not wait for it");
+        assert_eq!(
+            TokioTimer.now() - begin,
+            Duration::from_secs(5),
+            "and the race did not wait for it"
+        );
     });
 }
 
@@ -298,7 +362,7 @@ fn at10_with_the_winner_the_lookup_ends_and_the_losers_are_closed() {
         let lookup = results("6a@0 4a@0").inspect(move |_| drop(Rc::clone(&of_lookup)));
         let script = Script::new("6a=hang 4a=ok+5", ConnectOptions::default());
         let open = Rc::clone(&script.open);
-        let mut driver = std::pin::pin!(Driver::new(lookup, script));
+        let mut driver = std::pin::pin!(Driver::new(lookup, script, TokioTimer));
         let won = std::future::poll_fn(|cx| driver.as_mut().poll(cx)).await;
         assert_eq!(Rc::strong_count(&lookup_lives), 1, "the lookup is dropped");
         drop(won.expect("4a wins"));
@@ -312,7 +376,7 @@ fn an_endless_stream_does_not_hold_the_thread() {
     virtual_time(async {
         let endless = stream::repeat(LookupResult::Address(address("6a")));
         let script = Script::new("6a=ok+0", ConnectOptions::default());
-        let race = drive(Driver::new(endless, script));
+        let race = drive(endless, script);
         let (result, beats) = futures_util::future::join(race, async {
             let mut beats = 0;
             while beats < 100 {
@@ -344,27 +408,28 @@ fn an_address_that_must_not_be_dialled_takes_no_turn() {
         let options = options.clone();
         let outcome_text = virtual_time(async {
             let script = Script::new(network, options);
-            let result = drive(Driver::new(results(lookup), script)).await;
+            let result = drive(results(lookup), script).await;
             tell(&result.map(|(stream, info)| (stream.addr, info)))
         });
         assert_eq!(outcome_text, expected, "{rule}");
     }
 }
 
-/// The system is asked for as little as the order of attempts needs.
+/// The system is asked for as little as the order of attempts needs; and once more for an attempt
+/// that taught something, since what it taught holds for that source.
 #[test]
 fn sources_are_asked_for_when_there_is_an_order_to_find() {
     for (rule, lookup, asked) in [
         ("he19_a_literal_has_no_order", "6a@0 end@0", 0),
-        ("each_of_two", "6a@0 4a@0 end@0", 2),
+        ("each_of_two", "6a@0 4a@0 end@0", 2 + 1),
         ("one_and_the_family_that_is_missing", "6a@0", 2),
-        ("the_family_that_is_missing_is_asked_for_once", "4a@0 4b@10 6a@20", 4),
-        ("the_last_one_comes_with_the_end", "4a@0 6a@20 end@20", 3),
+        ("the_family_that_is_missing_is_asked_for_once", "4a@0 4b@10 6a@20", 4 + 1),
+        ("the_last_one_comes_with_the_end", "4a@0 6a@20 end@20", 3 + 1),
     ] {
         let count = virtual_time(async {
             let script = Script::new("6a=ok+1 4a=ok+1", ConnectOptions::default());
             let count = Rc::clone(&script.asked);
-            drive(Driver::new(results(lookup), script)).await.unwrap();
+            drive(results(lookup), script).await.unwrap();
             count.get()
         });
         assert_eq!(count, asked, "{rule}: {lookup}");
@@ -377,7 +442,7 @@ fn at10_an_error_tells_what_was_not_dialled_and_why() {
     let options = ConnectOptions::default().policy(policy);
     let result = virtual_time(async {
         let script = Script::new("", options);
-        drive(Driver::new(results("4a@0 end@0"), script)).await
+        drive(results("4a@0 end@0"), script).await
     });
     let Err(error) = result else { panic!("nothing may be dialled") };
     assert!(error.is_denied() && !error.is_dns() && !error.is_invalid_target(), "{error:?}");
