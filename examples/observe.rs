@@ -1,7 +1,7 @@
 //! Prints what a resolver counts while it resolves: two nameservers, of which the first loses what
 //! it is asked first and the second is slow, and names that are looked up again and again.
 //!
-//! It leaves out tracing: with feature `tracing` each lookup has a span of its own.
+//! It leaves out what each lookup does: an `outrace::Observer` is told of that.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -18,6 +18,7 @@ use tower_service::Service;
 pub use name_service::{Addresses, ResolveName};
 pub use stream::RacedStream;
 
+use crate::happy_eyeballs::watch::ConnectWatch;
 use crate::happy_eyeballs::{self, ConnectOptions};
 use crate::{ConnectError, LookupStream, Resolver};
 
@@ -117,9 +118,10 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> ConnectFuture {
         ConnectFuture(match uri::target(&uri, self.enforce_http) {
             Ok(target) => {
-                let results = self.options.start_lookup(&self.resolver, target);
+                let (watch, results) =
+                    ConnectWatch::with_lookup(target, &self.resolver, &self.options);
                 let options = Arc::clone(&self.options);
-                ConnectState::Racing(happy_eyeballs::Connecting::new(results, options))
+                ConnectState::Racing(happy_eyeballs::Connecting::new(results, options, watch))
             }
             Err(error) => ConnectState::Failed(Some(error)),
         })

@@ -32,6 +32,7 @@ pub(crate) mod report;
 mod socket_options;
 mod source_address;
 mod timer;
+pub(crate) mod watch;
 
 use std::error::Error;
 use std::fmt;
@@ -59,7 +60,9 @@ pub use report::{
 pub use socket_options::{BorrowedSocket, SocketOptions};
 use source_address::SourceCache;
 pub use timer::{Timer, TokioTimer};
+use watch::ConnectWatch;
 
+use crate::observer::Observer;
 use crate::process::FirstUse;
 use crate::resolve::{AddressFamily, AddressPolicy};
 use crate::{
@@ -91,6 +94,7 @@ pub struct ConnectOptions {
     pub(crate) sources: Arc<SourceCache>,
     /// What their races have taught, shared likewise.
     pub(crate) experience: Arc<Experience>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for ConnectOptions {
@@ -102,6 +106,7 @@ impl Default for ConnectOptions {
             policy: AddressPolicy::default(),
             sources: Arc::default(),
             experience: Arc::default(),
+            observer: None,
         }
     }
 }
@@ -163,13 +168,27 @@ impl ConnectOptions {
         self
     }
 
+    /// An observer of each race and of its lookup: see [`Observer`]. Default: none.
+    ///
+    /// One of the [`lookup`](Self::lookup) options is told of the lookup instead.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Looks `target` up. A name is not asked for a family that could not be dialled; an address is
     /// passed on, so that the error says what is wrong with it.
-    pub(crate) fn start_lookup(&self, resolver: &Resolver, target: Target) -> LookupStream {
+    fn start_lookup(
+        &self,
+        resolver: &Resolver,
+        target: Target,
+        options: &LookupOptions,
+    ) -> LookupStream {
         let is_name = matches!(target.host(), Host::Name(_));
-        match self.socket.only_family().filter(|_| is_name && self.lookup.family.is_none()) {
-            Some(family) => resolver.lookup_with(target, &self.lookup.clone().family(family)),
-            None => resolver.lookup_with(target, &self.lookup),
+        match self.socket.only_family().filter(|_| is_name && options.family.is_none()) {
+            Some(family) => resolver.lookup_with(target, &options.clone().family(family)),
+            None => resolver.lookup_with(target, options),
         }
     }
 
@@ -213,6 +232,7 @@ impl fmt::Debug for ConnectOptions {
             .field("socket", &self.socket)
             .field("lookup", &self.lookup)
             .field("policy", &self.policy)
+            .field("observer", &self.observer.as_ref().map(|_| ".."))
             .finish_non_exhaustive()
     }
 }
@@ -263,7 +283,8 @@ pub async fn connect_with(
     if target.port().is_none() {
         return Err(ConnectError::invalid_target(TargetError::NoPort));
     }
-    connect_results(options.start_lookup(resolver, target), options).await
+    let (watch, results) = ConnectWatch::with_lookup(target, resolver, options);
+    Connecting::new(results, Arc::new(options.clone()), watch).await
 }
 
 /// Races the addresses of `results`, a stream that any resolver may make.
@@ -301,7 +322,7 @@ pub fn connect_results<S>(results: S, options: &ConnectOptions) -> Connecting<S>
 where
     S: Stream<Item = LookupResult>,
 {
-    Connecting::new(results, Arc::new(options.clone()))
+    Connecting::new(results, Arc::new(options.clone()), ConnectWatch::of_results(options))
 }
 
 /// Why a URI cannot be connected to.

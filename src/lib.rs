@@ -53,6 +53,7 @@
 //! | [`connect`], [`happy_eyeballs`] | the race over addresses as they stream in (RFC 8305) |
 //! | [`lookup_host`], [`LookupStream::into_addrs`] | all addresses at once |
 //! | [`Connector`], [`connector`] | the race as a `tower` service for HTTP clients |
+//! | [`observer`] | what lookups and races do, told while they do it |
 //! | [`futex_queue`] | the bounded queue between threads and tasks that carries the results |
 //! | [`Target`], [`HostName`], [`IntoTarget`] | targets and names that are checked once, and what converts into them |
 //!
@@ -81,6 +82,7 @@ mod readme {}
 
 pub mod futex_queue;
 pub mod happy_eyeballs;
+pub mod observer;
 pub mod resolve;
 
 #[cfg(feature = "hyper")]
@@ -104,6 +106,8 @@ pub use connector::Connector;
 #[doc(inline)]
 pub use happy_eyeballs::{ConnectError, ConnectInfo, ConnectOptions, connect, lookup_host};
 pub use host_name::{HostName, NameError};
+#[doc(inline)]
+pub use observer::Observer;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use resolve::fuzzing;

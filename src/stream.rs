@@ -128,9 +128,12 @@ impl LookupStream {
     /// The stream stays usable: results that are in the queue still come, then the `End`. To drop
     /// the stream cancels the lookup as well.
     pub fn cancel(&mut self) {
-        match &self.state {
+        match &mut self.state {
             StreamState::Started(started) => started.resolver.cancel(started.id),
-            StreamState::Pending(_) => {
+            StreamState::Pending(pending) => {
+                if let Some(watch) = &mut pending.watch {
+                    watch.canceled();
+                }
                 let end = LookupResult::End(Err(LookupErrorKind::Canceled.into()));
                 self.state = StreamState::Ready(vec![end].into_iter());
             }
@@ -200,9 +203,9 @@ impl LookupStream {
         else {
             unreachable!("matched above");
         };
-        let Pending { lookup, timeout, resolver } = pending;
+        let Pending { lookup, timeout, watch, resolver } = pending;
         let (putter, getter) = futex_queue::bounded(resolver.queue_capacity());
-        self.state = match resolver.start(lookup, putter, timeout) {
+        self.state = match resolver.start(lookup, putter, timeout, watch) {
             Ok(id) => StreamState::Started(StartedLookup { getter, id, resolver }),
             Err(_) => {
                 let end = LookupResult::End(Err(LookupErrorKind::Resources.into()));

@@ -1,8 +1,9 @@
 //! Spans and events, with feature `tracing`; nothing without it.
 //!
-//! One span a lookup (`outrace::lookup`) and one a race (`outrace::connect`), at level debug, with
-//! the field names of the OpenTelemetry semantic conventions. Nothing is formatted for a subscriber
-//! that does not listen.
+//! One span a lookup (`outrace::lookup`) and one a race (`outrace::connect`), whose child its lookup
+//! is, at level debug. What an [`Observer`](crate::Observer) is told comes out as events in them, as it
+//! happens. Field names are those of the OpenTelemetry semantic conventions where it has them; a
+//! `duration` is a number of seconds. Nothing is formatted for a subscriber that does not listen.
 //!
 //! Level warn is for what needs action: a name collision (`outrace::lookup`), and parts of the
 //! configuration that cannot be used (`outrace::config`). That nameservers are asked
@@ -10,16 +11,19 @@
 
 #[cfg(feature = "tracing")]
 mod imp {
+    use std::error::Error;
     use std::net::SocketAddr;
 
-    use tracing::{Span, debug, debug_span, info, warn};
+    use tracing::{Span, debug, debug_span, dispatcher, field, info, warn};
 
-    use crate::happy_eyeballs::error::ConnectError;
-    use crate::happy_eyeballs::report::{ConnectInfo, ConnectionAttempt};
+    use crate::happy_eyeballs::error::kind_of;
+    use crate::happy_eyeballs::{AttemptOutcome, ConnectionAttempt, SkippedAddress};
+    use crate::observer::{ConnectEvent, ConnectEventKind, LookupEvent, LookupEventKind};
     use crate::resolve::{Diagnostic, NAME_COLLISION};
     use crate::{Host, LookupResult, Target, TargetError};
 
     /// The span of one lookup, from its call to its `End` or its drop.
+    #[derive(Clone)]
     pub(crate) struct LookupSpan(Span);
 
     impl LookupSpan {
@@ -27,19 +31,100 @@ mod imp {
             let span = debug_span!(
                 target: "outrace::lookup",
                 "lookup",
-                dns.question.name = tracing::field::Empty,
-                server.port = tracing::field::Empty,
+                dns.question.name = field::Empty,
+                server.port = field::Empty,
+                error.type = field::Empty,
             );
-            if !span.is_disabled()
-                && let Ok(target) = target
-            {
-                match target.host() {
-                    Host::Name(name) => span.record("dns.question.name", name.as_str()),
-                    host => span.record("dns.question.name", tracing::field::display(host)),
-                };
-                target.port().map(|port| span.record("server.port", port));
+            match target {
+                _ if span.is_disabled() => {}
+                Ok(target) => {
+                    record_host(&span, "dns.question.name", target.host());
+                    target.port().map(|port| span.record("server.port", port));
+                }
+                Err(error) => {
+                    span.record("error.type", "InvalidTarget");
+                    span.in_scope(|| {
+                        debug!(
+                            target: "outrace::lookup",
+                            { error.type = "InvalidTarget", error.message = %error },
+                            "ended"
+                        );
+                    });
+                }
             }
             Self(span)
+        }
+
+        pub(crate) fn is_enabled(&self) -> bool {
+            !self.0.is_disabled()
+        }
+
+        pub(crate) fn event(&self, event: &LookupEvent<'_>) {
+            if self.is_enabled() {
+                in_span(&self.0, || self.tell(event));
+            }
+        }
+
+        fn tell(&self, event: &LookupEvent<'_>) {
+            let duration = event.at.as_secs_f64();
+            match event.kind {
+                LookupEventKind::Sent { question, nameserver, transport, is_resend } => debug!(
+                    target: "outrace::lookup",
+                    {
+                        dns.question.name = question.name.as_str(),
+                        dns.question.type = %question.record_type,
+                        server.address = %nameserver.ip(),
+                        server.port = nameserver.port(),
+                        network.transport = %transport,
+                        is_resend = *is_resend
+                    },
+                    "query sent"
+                ),
+                LookupEventKind::Late { question, nameserver, transport } => debug!(
+                    target: "outrace::lookup",
+                    {
+                        dns.question.name = question.name.as_str(),
+                        dns.question.type = %question.record_type,
+                        server.address = %nameserver.ip(),
+                        server.port = nameserver.port(),
+                        network.transport = %transport
+                    },
+                    "response late"
+                ),
+                LookupEventKind::Answered { question, source, elapsed, ttl, answer } => debug!(
+                    target: "outrace::lookup",
+                    {
+                        dns.question.name =
+                            question.as_ref().map(|question| question.name.as_str()),
+                        dns.question.type =
+                            question.as_ref().map(|question| field::display(question.record_type)),
+                        source = %source,
+                        duration = elapsed.as_secs_f64(),
+                        ttl = ttl.map(|ttl| ttl.as_secs()),
+                        answer = %answer
+                    },
+                    "answered"
+                ),
+                LookupEventKind::Ended(Ok(())) => {
+                    debug!(target: "outrace::lookup", { duration }, "ended");
+                }
+                LookupEventKind::Ended(Err(error)) => {
+                    self.0.record("error.type", field::debug(error.kind()));
+                    debug!(
+                        target: "outrace::lookup",
+                        { error.type = ?error.kind(), error.message = %error, duration },
+                        "ended"
+                    );
+                }
+                LookupEventKind::Dropped => {
+                    self.0.record("error.type", "dropped");
+                    debug!(
+                        target: "outrace::lookup",
+                        { error.type = "dropped", duration },
+                        "dropped"
+                    );
+                }
+            }
         }
 
         /// A result came from the nameservers.
@@ -66,10 +151,7 @@ mod imp {
                 LookupResult::CanonicalName(name) => {
                     debug!(target: "outrace::lookup", { dns.answer = %name }, "canonical name");
                 }
-                LookupResult::End(Ok(())) => debug!(target: "outrace::lookup", "end"),
-                LookupResult::End(Err(error)) => {
-                    debug!(target: "outrace::lookup", { error.message = %error }, "end");
-                }
+                LookupResult::End(_) => {}
             }
         }
     }
@@ -87,49 +169,134 @@ mod imp {
     }
 
     /// The span of one race.
-    #[derive(Debug)]
     pub(crate) struct ConnectSpan(Span);
 
     impl ConnectSpan {
-        pub(crate) fn new() -> Self {
-            Self(debug_span!(target: "outrace::connect", "connect"))
+        pub(crate) fn new(target: Option<&Target>) -> Self {
+            let span = debug_span!(
+                target: "outrace::connect",
+                "connect",
+                server.address = field::Empty,
+                server.port = field::Empty,
+                network.peer.address = field::Empty,
+                network.peer.port = field::Empty,
+                error.type = field::Empty,
+            );
+            if !span.is_disabled()
+                && let Some(target) = target
+            {
+                record_host(&span, "server.address", target.host());
+                target.port().map(|port| span.record("server.port", port));
+            }
+            Self(span)
         }
 
-        /// The race is over.
-        pub(crate) fn outcome<T>(&self, outcome: &Result<(T, ConnectInfo), ConnectError>) {
-            let _entered = self.0.enter();
-            let attempts = match outcome {
-                Ok((_, info)) => info.attempts(),
-                Err(error) => error.attempts(),
-            };
-            for ConnectionAttempt { addr, started, lived, outcome, .. } in attempts {
-                debug!(
+        pub(crate) fn is_enabled(&self) -> bool {
+            !self.0.is_disabled()
+        }
+
+        /// What `start` makes is a child of this span.
+        pub(crate) fn in_scope<T>(&self, start: impl FnOnce() -> T) -> T {
+            self.0.in_scope(start)
+        }
+
+        pub(crate) fn event(&self, event: &ConnectEvent<'_>) {
+            if self.is_enabled() {
+                in_span(&self.0, || self.tell(event));
+            }
+        }
+
+        fn tell(&self, event: &ConnectEvent<'_>) {
+            let duration = event.at.as_secs_f64();
+            match &event.kind {
+                ConnectEventKind::Started => {}
+                ConnectEventKind::Skipped(SkippedAddress { addr, reason }) => debug!(
                     target: "outrace::connect",
                     {
                         network.peer.address = %addr.ip(),
                         network.peer.port = addr.port(),
-                        started = ?started,
-                        lived = ?lived,
-                        outcome = ?outcome
+                        error.message = %reason
                     },
-                    "connection attempt"
-                );
-            }
-            match outcome {
-                Ok((_, info)) => debug!(
-                    target: "outrace::connect",
-                    {
-                        network.peer.address = %info.addr().ip(),
-                        network.peer.port = info.addr().port(),
-                        elapsed = ?info.connected_after()
-                    },
-                    "connected"
+                    "address skipped"
                 ),
-                Err(error) => {
-                    debug!(target: "outrace::connect", { error.message = %error }, "failed");
+                ConnectEventKind::AttemptStarted(addr) => debug!(
+                    target: "outrace::connect",
+                    { network.peer.address = %addr.ip(), network.peer.port = addr.port() },
+                    "connection attempt started"
+                ),
+                ConnectEventKind::TransportUp(addr) => debug!(
+                    target: "outrace::connect",
+                    { network.peer.address = %addr.ip(), network.peer.port = addr.port() },
+                    "transport up"
+                ),
+                ConnectEventKind::AttemptEnded(attempt) => Self::tell_end(attempt),
+                ConnectEventKind::Connected(addr) => {
+                    self.0.record("network.peer.address", field::display(addr.ip()));
+                    self.0.record("network.peer.port", addr.port());
+                    debug!(
+                        target: "outrace::connect",
+                        {
+                            network.peer.address = %addr.ip(),
+                            network.peer.port = addr.port(),
+                            duration
+                        },
+                        "connected"
+                    );
+                }
+                ConnectEventKind::Failed(kind, error) => {
+                    self.0.record("error.type", field::debug(kind));
+                    debug!(
+                        target: "outrace::connect",
+                        { error.type = ?kind, error.message = %error, duration },
+                        "failed"
+                    );
+                }
+                ConnectEventKind::Dropped => {
+                    self.0.record("error.type", "dropped");
+                    debug!(
+                        target: "outrace::connect",
+                        { error.type = "dropped", duration },
+                        "dropped"
+                    );
                 }
             }
         }
+
+        fn tell_end(attempt: &ConnectionAttempt<&(dyn Error + 'static)>) {
+            let (addr, duration) = (attempt.addr, attempt.lived.as_secs_f64());
+            let error_type = match &attempt.outcome {
+                AttemptOutcome::Won => None,
+                AttemptOutcome::Failed(error) => Some(format!("{:?}", kind_of(*error))),
+                AttemptOutcome::TimedOut => Some("timeout".to_owned()),
+                AttemptOutcome::Canceled => Some("canceled".to_owned()),
+            };
+            debug!(
+                target: "outrace::connect",
+                {
+                    network.peer.address = %addr.ip(),
+                    network.peer.port = addr.port(),
+                    duration,
+                    error.type = error_type,
+                    outcome = %attempt.outcome
+                },
+                "connection attempt ended"
+            );
+        }
+    }
+
+    fn record_host(span: &Span, name: &'static str, host: &Host) {
+        match host {
+            Host::Name(host) => span.record(name, host.as_str()),
+            host => span.record(name, field::display(host)),
+        };
+    }
+
+    /// Tells something within a span, to the subscriber of that span: another thread may have
+    /// another one, or none.
+    fn in_span(span: &Span, tell: impl FnOnce()) {
+        span.with_subscriber(|(_, dispatch)| {
+            dispatcher::with_default(dispatch, || span.in_scope(tell));
+        });
     }
 }
 
@@ -137,8 +304,7 @@ mod imp {
 mod imp {
     use std::net::SocketAddr;
 
-    use crate::happy_eyeballs::error::ConnectError;
-    use crate::happy_eyeballs::report::ConnectInfo;
+    use crate::observer::{ConnectEvent, LookupEvent};
     use crate::resolve::Diagnostic;
     use crate::{LookupResult, Target, TargetError};
 
@@ -146,30 +312,43 @@ mod imp {
 
     pub(crate) fn generation(_: &[SocketAddr]) {}
 
+    #[derive(Clone)]
     pub(crate) struct LookupSpan;
 
+    #[expect(clippy::unused_self, reason = "with the feature there is a span in it")]
     impl LookupSpan {
         pub(crate) fn new(_: &Result<Target, TargetError>) -> Self {
             Self
         }
 
-        #[expect(clippy::unused_self, reason = "with the feature there is a span in it")]
+        pub(crate) fn is_enabled(&self) -> bool {
+            false
+        }
+
+        pub(crate) fn event(&self, _: &LookupEvent<'_>) {}
+
         pub(crate) fn dns_result(&self, _: &LookupResult) {}
 
-        #[expect(clippy::unused_self, reason = "with the feature there is a span in it")]
         pub(crate) fn result(&self, _: &LookupResult) {}
     }
 
-    #[derive(Debug)]
     pub(crate) struct ConnectSpan;
 
+    #[expect(clippy::unused_self, reason = "with the feature there is a span in it")]
     impl ConnectSpan {
-        pub(crate) fn new() -> Self {
+        pub(crate) fn new(_: Option<&Target>) -> Self {
             Self
         }
 
-        #[expect(clippy::unused_self, reason = "with the feature there is a span in it")]
-        pub(crate) fn outcome<T>(&self, _: &Result<(T, ConnectInfo), ConnectError>) {}
+        pub(crate) fn is_enabled(&self) -> bool {
+            false
+        }
+
+        pub(crate) fn in_scope<T>(&self, start: impl FnOnce() -> T) -> T {
+            start()
+        }
+
+        pub(crate) fn event(&self, _: &ConnectEvent<'_>) {}
     }
 }
 

@@ -3,8 +3,8 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::fmt::{Debug, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
@@ -15,9 +15,17 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Writes each span and event as one line.
+/// Writes each span and event as one line, behind the spans that it is in.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
+
+/// The names of the spans, by their ids.
+static NAMES: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// The spans that this thread is in.
+    static ENTERED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+}
 
 struct Line(String);
 
@@ -29,7 +37,8 @@ impl Visit for Line {
 
 impl Lines {
     fn push(&self, head: &str, record: impl FnOnce(&mut Line)) {
-        let mut line = Line(head.to_owned());
+        let spans = ENTERED.with_borrow(|spans| spans.join(">"));
+        let mut line = Line(format!("[{spans}] {head}"));
         record(&mut line);
         self.0.lock().unwrap().push(line.0);
     }
@@ -46,9 +55,11 @@ impl Subscriber for Lines {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        self.push(span.metadata().name(), |line| span.record(line));
-        Id::from_u64(NEXT.fetch_add(1, Ordering::Relaxed))
+        let name = span.metadata().name();
+        self.push(name, |line| span.record(line));
+        let mut names = NAMES.lock().unwrap();
+        names.push(name);
+        Id::from_u64(names.len() as u64)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
@@ -62,8 +73,16 @@ impl Subscriber for Lines {
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
+
+    fn enter(&self, id: &Id) {
+        let index = usize::try_from(id.into_u64()).unwrap() - 1;
+        let name = NAMES.lock().unwrap()[index];
+        ENTERED.with_borrow_mut(|spans| spans.push(name));
+    }
+
+    fn exit(&self, _: &Id) {
+        ENTERED.with_borrow_mut(Vec::pop);
+    }
 }
 
 #[tokio::test]
@@ -82,15 +101,57 @@ async fn a_lookup_and_a_race_tell_what_they_do() {
     assert!(lines.has(&["dns.answer=127.0.0.1", "address"]), "{:?}", lines.0);
     assert!(lines.has(&["dns.answer=www.example.test", "canonical name"]), "{:?}", lines.0);
 
+    // What the nameservers do happens on another thread, and is told in the same span.
+    assert!(
+        lines.has(&["[lookup] DEBUG outrace::lookup", "query sent", "network.transport=UDP"]),
+        "{:?}",
+        lines.0
+    );
+    assert!(lines.has(&["[lookup] DEBUG", "answered", "source=127.", "duration=0.0", "ttl="]));
+    assert!(lines.has(&["[lookup] DEBUG", "ended", "duration=0.0"]), "{:?}", lines.0);
+
     let target = world.target("www.example.test");
     connect_with(target.as_str(), &resolver, &ConnectOptions::default()).await.unwrap();
-    assert!(lines.has(&["connect"]), "{:?}", lines.0);
-    assert!(lines.has(&["network.peer.port", "connection attempt"]), "{:?}", lines.0);
-    assert!(lines.has(&["network.peer.address", "connected"]), "{:?}", lines.0);
+    // A person can search for the host, and the lookup is the race's child.
+    assert!(lines.has(&["record", "server.address=\"www.example.test\""]), "{:?}", lines.0);
+    assert!(lines.has(&["record", "server.port="]), "{:?}", lines.0);
+    assert!(lines.has(&["[connect] lookup"]), "{:?}", lines.0);
+    let connect = "[connect] DEBUG outrace::connect";
+    assert!(
+        lines.has(&[connect, "connection attempt started", "network.peer.port="]),
+        "{:?}",
+        lines.0
+    );
+    assert!(
+        lines.has(&[connect, "connection attempt ended", "duration=0.0", "outcome=connected"]),
+        "{:?}",
+        lines.0
+    );
+    assert!(lines.has(&["[connect] DEBUG", "connected", "duration=0.0"]), "{:?}", lines.0);
 
     let gone = world.target("gone.example.test");
     connect_with(gone.as_str(), &resolver, &ConnectOptions::default()).await.unwrap_err();
-    assert!(lines.has(&["error.message", "gone.example.test", "failed"]), "{:?}", lines.0);
+    assert!(
+        lines.has(&["[connect] DEBUG", "failed", "error.type=Dns(NotFound)", "gone.example.test"]),
+        "{:?}",
+        lines.0
+    );
+    assert!(lines.has(&["record error.type=Dns(NotFound)"]), "{:?}", lines.0);
+}
+
+#[tokio::test]
+async fn cr09_a_race_that_a_timeout_drops_leaves_its_attempts_and_its_address() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let nameserver = Nameserver::start("slow.example.test. * -> drop");
+    let resolver =
+        Resolver::builder().without_system_configuration().nameservers([nameserver.addr()]).build();
+    let options = ConnectOptions::default();
+    let connect = connect_with("slow.example.test:443", &resolver, &options);
+    let moment = std::time::Duration::from_millis(1);
+    tokio::time::timeout(moment, connect).await.unwrap_err();
+    assert!(lines.has(&["record", "server.address=\"slow.example.test\""]), "{:?}", lines.0);
+    assert!(lines.has(&["[connect] DEBUG", "dropped", "error.type=\"dropped\"", "duration=0.0"]));
 }
 
 #[tokio::test]

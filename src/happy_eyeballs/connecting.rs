@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use super::attempt::Attempt;
 use super::driver::{Dial, Driver};
 use super::timer::TokioTimer;
+use super::watch::ConnectWatch;
 use super::{AttemptError, ConnectError, ConnectInfo, ConnectOptions};
 use crate::LookupResult;
-use crate::trace::ConnectSpan;
 
 pin_project! {
     /// A race under way: the future of [`connect_results`](super::connect_results).
@@ -29,13 +29,12 @@ pin_project! {
     pub struct Connecting<S> {
         #[pin]
         driver: Driver<S, Tcp, TokioTimer>,
-        span: ConnectSpan,
     }
 }
 
 impl<S: Stream<Item = LookupResult>> Connecting<S> {
-    pub(crate) fn new(results: S, options: Arc<ConnectOptions>) -> Self {
-        Self { driver: Driver::new(results, Tcp { options }, TokioTimer), span: ConnectSpan::new() }
+    pub(crate) fn new(results: S, options: Arc<ConnectOptions>, watch: ConnectWatch) -> Self {
+        Self { driver: Driver::new(results, Tcp { options }, TokioTimer, watch) }
     }
 }
 
@@ -43,10 +42,7 @@ impl<S: Stream<Item = LookupResult>> Future for Connecting<S> {
     type Output = Result<(TcpStream, ConnectInfo), ConnectError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let outcome = ready!(this.driver.poll(cx));
-        this.span.outcome(&outcome);
-        Poll::Ready(outcome)
+        self.project().driver.poll(cx)
     }
 }
 

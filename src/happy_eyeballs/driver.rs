@@ -20,6 +20,7 @@ use super::record::RaceRecord;
 use super::report::{AttemptOutcome, Reporter};
 use super::source_address::somewhere;
 use super::timer::{RaceTimer, Timer};
+use super::watch::ConnectWatch;
 use super::{ConnectError, ConnectInfo, ConnectOptions};
 use crate::LookupResult;
 
@@ -88,7 +89,7 @@ enum AttemptState<D: Dial> {
 
 impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
     /// A race that begins now.
-    pub(super) fn new(results: S, dial: D, timer: T) -> Self {
+    pub(super) fn new(results: S, dial: D, timer: T, watch: ConnectWatch) -> Self {
         let now = timer.now();
         Self {
             results: Some(results),
@@ -96,15 +97,23 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
             dial,
             live: Vec::new(),
             timer: RaceTimer::new(timer),
-            record: RaceRecord::new(now),
+            record: RaceRecord::new(now, watch),
             arrived: Vec::new(),
         }
     }
 
     /// The same race by another clock. Only before the first poll.
     pub(super) fn with_timer<U: Timer>(self, timer: U) -> Driver<S, D, U> {
-        let results = self.results.expect("not polled yet");
-        Driver::new(results, self.dial, timer)
+        let now = timer.now();
+        Driver {
+            results: self.results,
+            race: Race::new(&self.dial.options().race, now),
+            dial: self.dial,
+            live: self.live,
+            timer: RaceTimer::new(timer),
+            record: self.record.begin(now),
+            arrived: self.arrived,
+        }
     }
 
     /// Connects before answers before the timer: a connection that stands beats an answer that
@@ -112,6 +121,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
     pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<D>> {
         loop {
             let now = self.timer.now();
+            self.as_mut().project().record.polled(now);
             self.as_mut().poll_attempts(now, cx);
             self.as_mut().poll_results(now, cx);
             self.as_mut().project().race.handle_timeout(now);
@@ -191,7 +201,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
                     let addr = canonical(addr);
                     match this.dial.options().check(addr) {
                         Ok(()) => this.arrived.push(addr),
-                        Err(reason) => this.record.skipped(addr, reason),
+                        Err(reason) => this.record.skipped(addr, reason, now),
                     }
                 }
                 Poll::Ready(Some(LookupResult::CanonicalName(_))) => {}
@@ -276,7 +286,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
                     };
                     this.record.ended(id, AttemptOutcome::Won, now);
                     let reporter = Reporter(Some(Arc::clone(this.dial.options())));
-                    let info = this.record.take_info(id, this.race.ignored(), reporter);
+                    let info = this.record.take_info(id, this.race.ignored(), reporter, now);
                     return Next::Done(Ok((connection, info)));
                 }
                 Output::Lost | Output::TimedOut => {

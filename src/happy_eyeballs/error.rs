@@ -329,7 +329,7 @@ impl<E: Error + 'static> ConnectError<E> {
 }
 
 /// The cause that one failed attempt speaks of.
-fn kind_of(error: &(dyn Error + 'static)) -> ConnectErrorKind {
+pub(crate) fn kind_of(error: &(dyn Error + 'static)) -> ConnectErrorKind {
     if is_out_of_resources(error) {
         return ConnectErrorKind::Resources;
     }

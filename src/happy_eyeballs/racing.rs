@@ -15,6 +15,7 @@ use pin_project_lite::pin_project;
 
 use super::driver::{Dial, Driver};
 use super::timer::{Timer, TokioTimer};
+use super::watch::ConnectWatch;
 use super::{ConnectError, ConnectInfo, ConnectOptions};
 use crate::LookupResult;
 
@@ -78,7 +79,8 @@ where
     E: Error + 'static,
 {
     let dial = Attempts { attempt, options: Arc::new(options.clone()) };
-    Racing { driver: Driver::new(results, dial, TokioTimer) }
+    let watch = ConnectWatch::of_results(options);
+    Racing { driver: Driver::new(results, dial, TokioTimer, watch) }
 }
 
 /// Where an attempt goes.

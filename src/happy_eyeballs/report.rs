@@ -1,5 +1,6 @@
 //! The record of a race: each connection attempt, and how the winner came about.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -25,6 +26,20 @@ pub struct ConnectionAttempt<E = AttemptError> {
     pub lived: Duration,
     /// How it ended.
     pub outcome: AttemptOutcome<E>,
+}
+
+impl<E: Error + 'static> ConnectionAttempt<E> {
+    /// The same with an error of any type.
+    pub(super) fn as_dyn(&self) -> ConnectionAttempt<&(dyn Error + 'static)> {
+        let outcome = match &self.outcome {
+            AttemptOutcome::Won => AttemptOutcome::Won,
+            AttemptOutcome::Failed(error) => AttemptOutcome::Failed(error as _),
+            AttemptOutcome::TimedOut => AttemptOutcome::TimedOut,
+            AttemptOutcome::Canceled => AttemptOutcome::Canceled,
+        };
+        let Self { addr, started, transport_up, lived, .. } = *self;
+        ConnectionAttempt { addr, started, transport_up, lived, outcome }
+    }
 }
 
 impl<E: fmt::Display> fmt::Display for ConnectionAttempt<E> {

@@ -69,6 +69,7 @@ mod resolver;
 mod sim;
 mod stats;
 mod stub;
+mod watch;
 mod wire;
 
 pub use address_policy::{AddressPolicy, DeniedAddresses, DenyReason};

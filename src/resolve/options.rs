@@ -1,7 +1,11 @@
 //! Options of one lookup, and the strategies by which nameservers are asked.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::observer::Observer;
 
 /// An IP address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,18 +23,21 @@ impl AddressFamily {
 }
 
 /// Options of one lookup.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "options do nothing until a lookup is given them"]
 #[non_exhaustive]
 pub struct LookupOptions {
     pub(crate) family: Option<AddressFamily>,
     pub(crate) search: bool,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    /// The race that the lookup is for, in what the observer is told.
+    pub(crate) connect: Option<u64>,
 }
 
 impl Default for LookupOptions {
     fn default() -> Self {
-        Self { family: None, search: true, timeout: None }
+        Self { family: None, search: true, timeout: None, observer: None, connect: None }
     }
 }
 
@@ -64,6 +71,23 @@ impl LookupOptions {
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
+    }
+
+    /// An observer of the lookup: see [`Observer`]. Default: none.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+}
+
+impl fmt::Debug for LookupOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LookupOptions")
+            .field("family", &self.family)
+            .field("search", &self.search)
+            .field("timeout", &self.timeout)
+            .field("observer", &self.observer.as_ref().map(|_| ".."))
+            .finish_non_exhaustive()
     }
 }
 

@@ -18,6 +18,7 @@ use super::names::local::{Ask, Local, local};
 use super::stats::Stats;
 use super::stub::ids::LookupId;
 use super::stub::lookup::Lookup;
+use super::watch::LookupWatch;
 use super::wire::query_name::QueryName;
 use super::{AddressPolicy, LookupOptions};
 use crate::futex_queue::Putter;
@@ -71,6 +72,7 @@ enum Known {
 pub(crate) struct Pending {
     pub(crate) lookup: Box<Lookup>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) watch: Option<Box<LookupWatch>>,
     pub(crate) resolver: Arc<ResolverInner>,
 }
 
@@ -148,11 +150,12 @@ impl Resolver {
     pub fn lookup_with(&self, target: impl IntoTarget, options: &LookupOptions) -> LookupStream {
         let target = target.into_target();
         let span = LookupSpan::new(&target);
-        match self.inner.known(target, options) {
+        let mut watch = self.inner.watch(&target, options, &span);
+        match self.inner.known(target, options, &mut watch) {
             Known::Answered(results) => LookupStream::ready(results, span),
             Known::Pending(lookup) => {
                 let resolver = Arc::clone(&self.inner);
-                let pending = Pending { lookup, timeout: options.timeout, resolver };
+                let pending = Pending { lookup, timeout: options.timeout, watch, resolver };
                 LookupStream::pending(pending, span)
             }
         }
@@ -197,13 +200,15 @@ impl Resolver {
     where
         K: Clone + Send + 'static,
     {
-        let lookup = match self.inner.known(target.into_target(), options) {
+        let target = target.into_target();
+        let mut watch = self.inner.watch(&target, options, &LookupSpan::new(&target));
+        let lookup = match self.inner.known(target, options, &mut watch) {
             Known::Pending(lookup) => lookup,
             // It goes by the thread all the same, which can wait for room in the queue.
             Known::Answered(results) => Box::new(Lookup::answered(results)),
         };
         let sink = ResultSink::Tagged(Box::new(TaggedSink::new(tag, putter)));
-        let started = self.inner.driver.start(lookup, sink, options.timeout);
+        let started = self.inner.driver.start(lookup, sink, options.timeout, watch);
         // If the thread could not be started, the sink was dropped, and so delivered the `End`.
         LookupHandle { id: started.ok(), resolver: Arc::clone(&self.inner) }
     }
@@ -257,8 +262,9 @@ impl ResolverInner {
         lookup: Box<Lookup>,
         putter: Putter<LookupResult>,
         timeout: Option<Duration>,
+        watch: Option<Box<LookupWatch>>,
     ) -> io::Result<LookupId> {
-        self.driver.start(lookup, ResultSink::Stream(putter), timeout)
+        self.driver.start(lookup, ResultSink::Stream(putter), timeout, watch)
     }
 
     /// Whether the lookup has a thread in this process that will end it.
@@ -275,8 +281,23 @@ impl ResolverInner {
         self.driver.send(Command::Abandon(id));
     }
 
+    /// What tells the observer of a lookup, if there is one.
+    fn watch(
+        &self,
+        target: &Result<Target, TargetError>,
+        options: &LookupOptions,
+        span: &LookupSpan,
+    ) -> Option<Box<LookupWatch>> {
+        LookupWatch::new(target.as_ref().ok()?, options, span, self.driver.clock())
+    }
+
     /// Goes through the sources that need no thread: those of [`local`], then the cache.
-    fn known(&self, target: Result<Target, TargetError>, options: &LookupOptions) -> Known {
+    fn known(
+        &self,
+        target: Result<Target, TargetError>,
+        options: &LookupOptions,
+        watch: &mut Option<Box<LookupWatch>>,
+    ) -> Known {
         let target = match target {
             Ok(target) => target,
             Err(error) => {
@@ -291,10 +312,15 @@ impl ResolverInner {
         let config = self.configuration.current();
         let local = || local(&target, options, &config, &self.address_policy);
         match local() {
-            Local::Answered(results) => Known::Answered(results),
-            Local::Ask(ask) => self.cached(ask, now).unwrap_or_else(|| match local() {
-                Local::Answered(results) => Known::Answered(results),
-                Local::Ask(ask) => Known::Pending(Box::new(self.new_lookup(ask))),
+            Local::Answered(results, source) => {
+                if let Some(watch) = watch {
+                    watch.answered(&results, source, now);
+                }
+                Known::Answered(results)
+            }
+            Local::Ask(ask) => self.cached(ask, watch, now).unwrap_or_else(|| match local() {
+                Local::Answered(results, _) => Known::Answered(results),
+                Local::Ask(ask) => Known::Pending(self.new_lookup(ask, watch.is_some()).into()),
             }),
         }
     }
@@ -319,8 +345,13 @@ impl ResolverInner {
     /// Answers from the cache, as far as it has answers. Returns `None` if it has a part of them: such a
     /// lookup is begun anew, since it may be long before its stream is polled, and the cache counts as
     /// of then.
-    fn cached(&self, ask: Ask, now: Instant) -> Option<Known> {
-        let mut lookup = self.new_lookup(ask);
+    fn cached(
+        &self,
+        ask: Ask,
+        watch: &mut Option<Box<LookupWatch>>,
+        now: Instant,
+    ) -> Option<Known> {
+        let mut lookup = self.new_lookup(ask, watch.is_some());
         let Some(cache) = self.driver.cache() else {
             return Some(Known::Pending(Box::new(lookup)));
         };
@@ -330,14 +361,18 @@ impl ResolverInner {
             self.driver.send(Command::Refresh(refreshes));
         }
         if lookup.has_ended {
+            if let Some(watch) = watch {
+                watch.tell(&mut lookup, now);
+            }
             return Some(Known::Answered(lookup.into_results()));
         }
         (!has_any).then(|| Known::Pending(Box::new(lookup)))
     }
 
-    fn new_lookup(&self, ask: Ask) -> Lookup {
+    fn new_lookup(&self, ask: Ask, is_observed: bool) -> Lookup {
         let keeps_order = self.driver.cache().is_some_and(|cache| cache.options().keeps_order());
-        Lookup::new(ask).with_policy(self.address_policy.clone()).keep_order(keeps_order)
+        let lookup = Lookup::new(ask).with_policy(self.address_policy.clone());
+        lookup.keep_order(keeps_order).observe(is_observed)
     }
 }
 

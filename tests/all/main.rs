@@ -13,4 +13,5 @@ mod connect;
 mod hyper_client;
 mod lifecycle;
 mod lookup;
+mod observed;
 mod support_works;

@@ -1,6 +1,7 @@
 //! The driver between a scripted lookup and a scripted network, under a clock that stands still
 //! unless every task waits.
 
+mod observed;
 mod script;
 
 use std::cell::Cell;
@@ -362,7 +363,8 @@ fn at10_with_the_winner_the_lookup_ends_and_the_losers_are_closed() {
         let lookup = results("6a@0 4a@0").inspect(move |_| drop(Rc::clone(&of_lookup)));
         let script = Script::new("6a=hang 4a=ok+5", ConnectOptions::default());
         let open = Rc::clone(&script.open);
-        let mut driver = std::pin::pin!(Driver::new(lookup, script, TokioTimer));
+        let watch = ConnectWatch::of_results(&script.options);
+        let mut driver = std::pin::pin!(Driver::new(lookup, script, TokioTimer, watch));
         let won = std::future::poll_fn(|cx| driver.as_mut().poll(cx)).await;
         assert_eq!(Rc::strong_count(&lookup_lives), 1, "the lookup is dropped");
         drop(won.expect("4a wins"));

@@ -18,6 +18,7 @@ use crate::resolve::stub::StubConfig;
 use crate::resolve::stub::cache::Cache;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::watch::LookupWatch;
 use crate::resolve::wire::query_name::QueryName;
 
 /// The resolver thread of one resolver, as callers see it. Each process has its own.
@@ -45,6 +46,7 @@ impl DriverHandle {
         lookup: Box<Lookup>,
         mut sink: ResultSink,
         timeout: Option<Duration>,
+        watch: Option<Box<LookupWatch>>,
     ) -> io::Result<LookupId> {
         let shared = self.shared();
         let mut inbox = shared.lock();
@@ -55,7 +57,7 @@ impl DriverHandle {
         sink.handle_started();
         inbox.last_lookup.0 += 1;
         let id = inbox.last_lookup;
-        shared.push(inbox, Command::Lookup { id, lookup, sink, timeout });
+        shared.push(inbox, Command::Lookup { id, lookup, sink, timeout, watch });
         Ok(id)
     }
 

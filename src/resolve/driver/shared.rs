@@ -19,6 +19,7 @@ use crate::resolve::stub::cache::Cache;
 use crate::resolve::stub::ids::{Ids, LookupId};
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::{Stub, StubConfig};
+use crate::resolve::watch::LookupWatch;
 use crate::resolve::wire::query_name::QueryName;
 
 /// More lookups than a process makes in a lifetime, and room for as many forks in a row.
@@ -61,6 +62,7 @@ pub(crate) enum Command {
         lookup: Box<Lookup>,
         sink: ResultSink,
         timeout: Option<Duration>,
+        watch: Option<Box<LookupWatch>>,
     },
     Cancel(LookupId),
     /// The stream was dropped.

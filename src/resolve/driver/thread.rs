@@ -20,6 +20,7 @@ use super::shared::{Command, DriverShared, RoomWaker};
 use crate::futex_queue::OfferOutcome;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{IdMap, Ids, LookupId};
+use crate::resolve::watch::LookupWatch;
 
 const COMMANDS: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
@@ -56,6 +57,8 @@ struct ResolverThread {
     /// Commands that were taken, and wait for their turn.
     commands: VecDeque<Command>,
     sinks: IdMap<LookupId, ResultSink>,
+    /// Of the lookups that have an observer.
+    watches: IdMap<LookupId, Box<LookupWatch>>,
     /// Lookups whose queue another thread held locked: tried again in the next turn.
     held: Vec<LookupId>,
     /// Fired at the end of the turn: each may give the processor to the task that it wakes.
@@ -94,6 +97,7 @@ impl ResolverThread {
             network: Network::default(),
             commands: VecDeque::new(),
             sinks: IdMap::default(),
+            watches: IdMap::default(),
             held: Vec::new(),
             wakes: Vec::new(),
             turns_without_poll: 0,
@@ -171,8 +175,11 @@ impl ResolverThread {
 
     fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Lookup { id, lookup, sink, timeout } => {
+            Command::Lookup { id, lookup, sink, timeout, watch } => {
                 self.sinks.insert(id, sink);
+                if let Some(watch) = watch {
+                    self.watches.insert(id, watch);
+                }
                 // A timeout past the clock's range is no limit.
                 let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
                 self.core.handle_lookup(id, lookup, deadline, now);
@@ -220,8 +227,17 @@ impl ResolverThread {
         }
     }
 
+    /// Tells the observer of a lookup what has happened. It is code of the caller: what it panics
+    /// with ends here.
+    fn tell(&mut self, id: LookupId, now: Instant) {
+        let Some(watch) = self.watches.get_mut(&id) else { return };
+        let Some(lookup) = self.core.lookup_mut(id) else { return };
+        drop(catch_unwind(AssertUnwindSafe(|| watch.tell(lookup, now))));
+    }
+
     /// Hands a lookup's results over, as far as its queue has room.
     fn offer(&mut self, id: LookupId, now: Instant) {
+        self.tell(id, now);
         let Some(sink) = self.sinks.get_mut(&id) else { return };
         let Some(lookup) = self.core.lookup_mut(id) else { return };
         let shared = &self.shared;
@@ -255,6 +271,9 @@ impl ResolverThread {
         if let Some(sink) = self.sinks.remove(&id) {
             // It may have items and a tag of the caller's in it, whose drop may panic.
             drop(catch_unwind(AssertUnwindSafe(|| drop(sink))));
+        }
+        if let Some(watch) = self.watches.remove(&id) {
+            drop(catch_unwind(AssertUnwindSafe(|| drop(watch))));
         }
     }
 

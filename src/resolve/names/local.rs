@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::search::{Candidates, candidates};
 use super::special_names::{self, Special};
+use crate::observer::AnswerSource;
 use crate::resolve::config::hosts::Hosts;
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::{AddressFamily, AddressPolicy, LookupError, LookupErrorKind, LookupOptions};
@@ -24,8 +25,8 @@ pub(crate) struct LookupConfig {
 /// What a lookup comes to before the cache and the nameservers.
 #[derive(Clone, Debug)]
 pub(crate) enum Local {
-    /// All its results: it needs no nameserver.
-    Answered(Vec<LookupResult>),
+    /// All its results, and where they come from: it needs no nameserver.
+    Answered(Vec<LookupResult>, AnswerSource),
     /// It is asked of the nameservers.
     Ask(Ask),
 }
@@ -72,7 +73,8 @@ fn literal_results(
 ) -> Local {
     let text = HostName::of_literal(ip, scope);
     let addresses = is_wanted(ip, options).then_some((ip, scope));
-    Local::Answered(results(&text, &text, addresses, port, &policy.for_literals()))
+    let results = results(&text, &text, addresses, port, &policy.for_literals());
+    Local::Answered(results, AnswerSource::Literal)
 }
 
 fn by_name(
@@ -87,11 +89,12 @@ fn by_name(
     if let Some(entry) = config.hosts.lookup(name) {
         let addresses = entry.addresses.into_iter().filter(|&(ip, _)| is_wanted(ip, options));
         let policy = policy.for_hosts_file();
-        return Local::Answered(results(name, &entry.canonical, addresses, port, &policy));
+        let results = results(name, &entry.canonical, addresses, port, &policy);
+        return Local::Answered(results, AnswerSource::Hosts);
     }
     if name.is_of_hosts_alone() {
         let error = LookupError::invalid(NameError::AmbiguousNumeric.into());
-        return Local::Answered(vec![LookupResult::End(Err(error))]);
+        return Local::Answered(vec![LookupResult::End(Err(error))], AnswerSource::Hosts);
     }
     match special_names::classify(name) {
         Special::Loopback => {
@@ -99,12 +102,13 @@ fn by_name(
             let addresses =
                 loopback.into_iter().filter(|&ip| is_wanted(ip, options)).map(|ip| (ip, 0));
             let canonical = HostName::from_checked("localhost");
-            Local::Answered(results(name, &canonical, addresses, port, policy))
+            let results = results(name, &canonical, addresses, port, policy);
+            Local::Answered(results, AnswerSource::SpecialName)
         }
         Special::NotFound => {
             let kind = LookupErrorKind::NotFound;
             let error = LookupError::new(kind, Some(name.clone()), Vec::new());
-            Local::Answered(vec![LookupResult::End(Err(error))])
+            Local::Answered(vec![LookupResult::End(Err(error))], AnswerSource::SpecialName)
         }
         Special::Ordinary => {
             let family = match options.family {

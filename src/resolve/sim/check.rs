@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use super::faults::timeless;
 use super::message::Query;
 use super::reference::Reference;
+use crate::observer::{AnswerKind, LookupEventKind};
 use crate::resolve::CacheOptions;
 use crate::resolve::error::{QueryFailure, RecordType, Transport};
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::ids::SocketId;
+use crate::resolve::stub::lookup::Note;
 use crate::resolve::stub::{Holdings, Stub, StubConfig};
 use crate::{LookupError, LookupErrorKind, LookupResult};
 
@@ -73,6 +75,8 @@ struct Watched {
     ends: usize,
     /// It was given an address that was over when it asked.
     was_outdated: bool,
+    /// Its observer was told of addresses; `None` if it has none.
+    was_told: Option<bool>,
 }
 
 impl Checks {
@@ -138,6 +142,18 @@ impl Checks {
         self.truths.remove(&id);
     }
 
+    /// What the observer of a lookup is told: before its results.
+    pub(super) fn notes(&mut self, id: LookupId, notes: &[Note], now: Instant) {
+        let Some(watched) = self.lookups.get_mut(&id) else { return };
+        let was_told = watched.was_told.get_or_insert(false);
+        for (at, event) in notes {
+            assert!(*at <= now, "{id:?}: {event:?} is to come");
+            if let LookupEventKind::Answered { answer, .. } = event {
+                *was_told |= matches!(answer, AnswerKind::Addresses(_));
+            }
+        }
+    }
+
     /// The contract of a lookup's results.
     pub(super) fn result(&mut self, id: LookupId, result: &LookupResult) {
         let watched = self.lookups.get_mut(&id).expect("a result for a lookup that is there");
@@ -187,6 +203,7 @@ impl Checks {
                         !watched.was_outdated,
                         "{id:?}: an address was over, and no error came"
                     );
+                    assert_ne!(watched.was_told, Some(false), "{id:?}: no source was told");
                 }
                 if let Err(error) = outcome {
                     let over_tcp = |failure: &QueryFailure| failure.transport == Transport::Tcp;

@@ -55,7 +55,11 @@ fn simulation() {
         if played >= lookups {
             break;
         }
-        let (count, succeeded, sent) = play(Seed(seed));
+        let outcome = play(&Seed(seed), false);
+        if seed % 16 == 0 {
+            assert_eq!(play(&Seed(seed), true), outcome, "an observer changes nothing");
+        }
+        let (count, succeeded, sent) = outcome;
         played += count;
         ok += succeeded;
         queries += sent;
@@ -68,7 +72,7 @@ fn simulation() {
 }
 
 /// One world: its lookups, how many succeeded, and the queries.
-fn play(seed: Seed) -> (u64, u64, u64) {
+fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64) {
     let mut random = Random::new(seed.0);
     let mut stub = config(1 + random.index(3));
     stub.query.strategy = *random.pick(&[
@@ -113,6 +117,7 @@ fn play(seed: Seed) -> (u64, u64, u64) {
     let cache = random.percent(70).then(|| cache_options(&mut random));
     let mut world = World::new(stub, cache, servers, move || ids.id() & !WRONG_ID);
     world.keeps_log = false;
+    world.is_observed = is_observed;
     world.checks.may_bring =
         Some(|id, ip| is_of(number_of(id), ip) && (!is_guarded(id) || is_permitted(ip)));
     world.checks.made_at = made_at;

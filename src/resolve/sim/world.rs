@@ -94,6 +94,8 @@ pub(super) struct World {
     /// Whether a turn handles all that has happened by then before it sends anything, as the
     /// resolver thread does.
     pub(super) is_batched: bool,
+    /// Whether what happens is kept for observers of the lookups.
+    pub(super) is_observed: bool,
     /// From when until when no query reaches a nameserver.
     pub(super) outage: Option<[Duration; 2]>,
     start: Instant,
@@ -178,6 +180,7 @@ impl World {
             checks,
             keeps_log: true,
             is_batched: false,
+            is_observed: false,
             outage: None,
             start,
             now: start,
@@ -207,11 +210,11 @@ impl World {
         (timeout, pace): (Option<Duration>, Option<(usize, Duration)>),
     ) {
         let lookup = match local {
-            Local::Answered(results) => {
+            Local::Answered(results, _) => {
                 self.checks.expect_local(id, &results);
                 Lookup::answered(results)
             }
-            Local::Ask(ask) => Lookup::new(ask).with_policy(policy),
+            Local::Ask(ask) => Lookup::new(ask).with_policy(policy).observe(self.is_observed),
         };
         self.at(at, Event::Lookup(id, Box::new(lookup), timeout, pace));
     }
@@ -512,6 +515,9 @@ impl World {
         let (at, now) = (self.elapsed(), self.now);
         let Some(consumer) = self.consumers.get_mut(&id) else { return };
         let Some(lookup) = self.core.lookup_mut(id) else { return };
+        if lookup.is_observed() {
+            self.checks.notes(id, &lookup.take_notes(), now);
+        }
         let mut taken = 0;
         let is_tired = |taken| consumer.pace.is_some_and(|(most, _)| taken >= most);
         while !consumer.is_resting && !is_tired(taken) {

@@ -152,6 +152,11 @@ impl Hit {
         &self.entry.settled
     }
 
+    /// For how long it holds from `now` on: not at all if it is stale.
+    pub(crate) fn ttl(&self, now: Instant) -> Duration {
+        self.entry.expires.saturating_duration_since(now)
+    }
+
     /// The lookup was not given it after all.
     pub(crate) fn give_back_turn(&self) {
         self.entry.turns.fetch_sub(1, Ordering::Relaxed);

@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::notes;
 use super::subscribers::Subscribers;
 use super::{Pairing, QueryEntry, Stub, Timer};
 use crate::resolve::error::{LookupErrorKind, RecordType};
@@ -26,6 +27,8 @@ struct Known {
     /// How many lookups were given it before.
     turn: u32,
     wants_refresh: bool,
+    /// For how long it holds from now on.
+    ttl: Duration,
 }
 
 impl Stub {
@@ -53,7 +56,9 @@ impl Stub {
             if let Some(known) = self.known(&name, record_type, now) {
                 let is_proven = self.has_proven_nameserver();
                 let entry = self.lookups.get_mut(&id).expect("seen above");
-                let Known { settled, turn, wants_refresh } = known;
+                let Known { settled, turn, wants_refresh, ttl } = known;
+                let cached = |question| notes::cached(question, &settled, ttl);
+                entry.lookup.note(now, (&name, record_type), cached);
                 entry.lookup.handle_settled(record_type, &name, &settled, turn, is_proven);
                 if wants_refresh {
                     refreshes.push((name, record_type));
@@ -86,7 +91,8 @@ impl Stub {
             if let Some(hit) = cache.get(name, record_type, now) {
                 cache.count(&hit);
                 let settled = hit.settled().clone();
-                return Some(Known { settled, turn: hit.turn, wants_refresh: hit.wants_refresh });
+                let (turn, wants_refresh, ttl) = (hit.turn, hit.wants_refresh, hit.ttl(now));
+                return Some(Known { settled, turn, wants_refresh, ttl });
             }
             add(&self.counters.cache_misses);
         }
@@ -103,10 +109,11 @@ impl Stub {
         if now >= *asked_at + holds {
             return None;
         }
+        let ttl = *asked_at + holds - now;
         add(&self.counters.coalesced);
         let turn = *turns;
         *turns = turns.wrapping_add(1);
-        Some(Known { settled: settled.clone(), turn, wants_refresh: false })
+        Some(Known { settled: settled.clone(), turn, wants_refresh: false, ttl })
     }
 
     /// Subscribes the lookup to a question in flight. Returns `false` if there is none.
@@ -403,10 +410,13 @@ impl Stub {
         }
     }
 
-    /// Queues a lookup for [`poll_ready`](Self::poll_ready) if it has results or its `End`.
+    /// Queues a lookup for [`poll_ready`](Self::poll_ready) if it has results, its `End`, or something
+    /// for its observer.
     pub(super) fn mark_ready(&mut self, id: LookupId) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
-        let has_something = !entry.lookup.results.is_empty() || entry.lookup.end.is_some();
+        let lookup = &entry.lookup;
+        let has_something =
+            !lookup.results.is_empty() || lookup.end.is_some() || lookup.has_notes();
         if has_something && !entry.is_ready {
             entry.is_ready = true;
             self.ready.push_back(id);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::cache::{Cache, Hit};
+use super::notes;
 use super::query::{Failure, Settled};
+use crate::observer::LookupEventKind;
 use crate::resolve::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
 use crate::resolve::names::local::Ask;
 use crate::resolve::names::search::Candidates;
@@ -54,7 +56,12 @@ pub(crate) struct Lookup {
     pub(crate) end: Option<LookupResult>,
     /// Whether `end` was set; it may have been taken since.
     pub(crate) has_ended: bool,
+    /// What an observer is to be told, and when it happened. `None` without an observer.
+    notes: Option<Vec<Note>>,
 }
+
+/// What an observer is to be told, and when it happened.
+pub(crate) type Note = (Instant, LookupEventKind);
 
 /// The state of one address family of the current candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +110,7 @@ impl Lookup {
             results: VecDeque::new(),
             end: None,
             has_ended: false,
+            notes: None,
         };
         if !lookup.next_candidate() {
             // Every candidate is too long, or a special-use name that must not be asked for.
@@ -122,6 +130,45 @@ impl Lookup {
     pub(crate) fn keep_order(mut self, keeps_order: bool) -> Self {
         self.keeps_order = keeps_order;
         self
+    }
+
+    /// Whether what happens is kept for an observer.
+    pub(crate) fn observe(mut self, is_observed: bool) -> Self {
+        self.notes = is_observed.then(Vec::new);
+        self
+    }
+
+    pub(crate) fn is_observed(&self) -> bool {
+        self.notes.is_some()
+    }
+
+    /// Keeps what has happened to a question for an observer, if there is one.
+    pub(crate) fn note(
+        &mut self,
+        at: Instant,
+        (name, record_type): (&QueryName, RecordType),
+        event: impl FnOnce(Question) -> LookupEventKind,
+    ) {
+        if self.is_observed()
+            && let Some(question) = self.question(name, record_type)
+        {
+            self.notes.get_or_insert_default().push((at, event(question)));
+        }
+    }
+
+    /// A question as callers are told of it: the end of an alias chain may be no host name.
+    fn question(&self, name: &QueryName, record_type: RecordType) -> Option<Question> {
+        let name = name.to_host_name().or_else(|| self.candidate.clone())?;
+        Some(Question { name, record_type })
+    }
+
+    pub(crate) fn has_notes(&self) -> bool {
+        self.notes.as_ref().is_some_and(|notes| !notes.is_empty())
+    }
+
+    /// Takes what an observer is to be told.
+    pub(crate) fn take_notes(&mut self) -> Vec<Note> {
+        self.notes.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// A lookup whose results are known. The last of them is the `End`.
@@ -146,6 +193,7 @@ impl Lookup {
             results,
             end,
             has_ended: true,
+            notes: None,
         }
     }
 
@@ -196,6 +244,8 @@ impl Lookup {
                 break;
             };
             has_any = true;
+            let cached = |question| notes::cached(question, hit.settled(), hit.ttl(now));
+            self.note(now, (&name, record_type), cached);
             self.handle_settled(record_type, &name, hit.settled(), hit.turn, false);
             if hit.wants_refresh {
                 refresh.push((name, record_type));
@@ -465,9 +515,9 @@ impl Lookup {
     }
 
     fn record(&mut self, record_type: RecordType, question: &QueryName, failure: &Failure) {
-        let Some(name) = question.to_host_name().or_else(|| self.candidate.clone()) else { return };
+        let Some(question) = self.question(question, record_type) else { return };
         self.failures.extend(failure.nameservers.iter().map(|f| QueryFailure {
-            question: Question { name: name.clone(), record_type },
+            question: question.clone(),
             nameserver: f.nameserver,
             transport: f.transport,
             cause: f.cause,

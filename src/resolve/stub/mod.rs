@@ -5,9 +5,10 @@
 //! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
 //! against a simulated network.
 //!
-//! Its methods stand in six files: here what the driver calls, in `in_flight` how lookups get their
+//! Its methods stand in seven files: here what the driver calls, in `in_flight` how lookups get their
 //! questions answered, in `turns` how queries wait for room at a nameserver, in `queries` how they
-//! get to sockets and responses to them, in `udp` and `tcp` what is particular to each transport.
+//! get to sockets and responses to them, in `udp` and `tcp` what is particular to each transport, in
+//! `observed` what is kept for observers.
 
 pub(crate) mod cache;
 pub(crate) mod connection;
@@ -18,6 +19,8 @@ mod in_flight;
 mod inspect;
 pub(crate) mod lookup;
 pub(crate) mod nameserver;
+mod notes;
+mod observed;
 mod pacing;
 mod queries;
 pub(crate) mod query;
@@ -138,6 +141,8 @@ pub(crate) struct Stub {
     rotation: usize,
     /// `None` with a cache of no entries, and after retirement.
     cache: Option<Arc<Cache>>,
+    /// How many lookups have an observer.
+    observed: usize,
     counters: Arc<Counters>,
     pending_lookups: Gauge,
     open_sockets: Gauge,
@@ -233,6 +238,7 @@ impl Stub {
             ids,
             rotation: 0,
             cache,
+            observed: 0,
             pending_lookups: Gauge::new(&counters, |counters| &counters.pending_lookups),
             open_sockets: Gauge::new(&counters, |counters| &counters.open_sockets),
             counters,
@@ -284,6 +290,7 @@ impl Stub {
         if let Some(deadline) = entry.deadline {
             self.timers.insert((deadline, Timer::Lookup(id)));
         }
+        self.observed += usize::from(entry.lookup.is_observed());
         self.lookups.insert(id, entry);
         self.pending_lookups.set(self.lookups.len());
         self.advance_lookup(id, now);
@@ -335,6 +342,7 @@ impl Stub {
             paused: Vec::new(),
             paused_until: None,
         };
+        self.observed += usize::from(entry.lookup.is_observed());
         self.lookups.insert(id, entry);
         self.pending_lookups.set(self.lookups.len());
         add(&self.counters.lookups);
@@ -363,6 +371,7 @@ impl Stub {
     fn take_lookup(&mut self, id: LookupId, now: Instant) -> Option<LookupEntry> {
         self.unsubscribe(id, now);
         let mut entry = self.lookups.remove(&id)?;
+        self.observed -= usize::from(entry.lookup.is_observed());
         self.pending_lookups.set(self.lookups.len());
         self.move_timer(Timer::Lookup(id), entry.deadline, None);
         self.move_timer(Timer::Candidate(id), entry.candidate_timer.take(), None);
@@ -431,19 +440,21 @@ impl Stub {
             self.counters.query(sent.transport);
             let options = QueryOptions { edns: sent.edns, trust_ad: self.config.trust_ad };
             let record_type = entry.query.record_type(sent.question);
-            match sent.transport {
+            let transmit = match sent.transport {
                 Transport::Udp => {
                     write_query(buf, id, &entry.name, record_type, options);
-                    return Some(Transmit::SendUdp { socket });
+                    Transmit::SendUdp { socket }
                 }
                 Transport::Tcp => {
                     let mut query = Vec::new();
                     write_query(&mut query, id, &entry.name, record_type, options);
                     buf.clear();
                     write_framed(buf, &query);
-                    return Some(Transmit::SendTcp { socket });
+                    Transmit::SendTcp { socket }
                 }
-            }
+            };
+            self.note_sent(query, sent);
+            return Some(transmit);
         }
         None
     }

@@ -19,6 +19,8 @@ impl Stub {
             let Some(entry) = self.queries.get_mut(&id) else { return };
             if let Some(send) = entry.query.poll_send(&mut self.servers, now) {
                 self.send(id, send, now);
+            } else if let Some((question, late)) = entry.query.poll_late() {
+                self.note_late(id, question, late, now);
             } else if let Some((question, settled)) = entry.query.poll_settled() {
                 self.handle_settled(id, question, &settled, now);
             } else if let Some(question) = entry.query.poll_unheard() {
@@ -115,6 +117,7 @@ impl Stub {
             _ => {}
         }
         let OutstandingQuery { query, sent, .. } = *outstanding;
+        self.note_response(query, sent, &response, now);
         // A hint may be forged: it makes no room.
         let is_hint = matches!(response, Response::Hint(_) | Response::Unreadable);
         if sent.transport == Transport::Udp && !is_hint {

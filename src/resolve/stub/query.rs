@@ -110,6 +110,8 @@ pub(crate) struct Query {
     hedges: bool,
     /// When the nameservers that were not asked yet are asked as well.
     others_at: Option<Instant>,
+    /// The questions that had no response in time, for [`poll_late`](Self::poll_late).
+    late: Vec<(usize, (usize, Transport))>,
     /// This query's resend delay, in thousandths of the usual one.
     resend_permille: u32,
 }
@@ -172,6 +174,7 @@ impl Query {
             order: [0, 1, 2],
             hedges: false,
             others_at: None,
+            late: Vec::new(),
             resend_permille: if config.spreads_resends { sends::permille(random) } else { 1000 },
         };
         query.start(servers, now);
@@ -331,6 +334,11 @@ impl Query {
         self.is_open(question)
             && servers.iter().all(|server| sends(server) == 0)
             && servers.iter().any(|server| server.turn == Turn::Waiting)
+    }
+
+    /// A question that had no response in time, and where. Each is returned once.
+    pub(crate) fn poll_late(&mut self) -> Option<(usize, (usize, Transport))> {
+        self.late.pop()
     }
 
     /// A question that was settled, and its outcome. Each is returned once.

@@ -27,6 +27,11 @@ impl Subscribers {
         }
     }
 
+    /// All places: those of lookups that have left are to be skipped.
+    pub(super) fn places(&self) -> &[LookupId] {
+        &self.places
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting == 0
     }

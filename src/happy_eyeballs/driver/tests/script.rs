@@ -16,7 +16,7 @@ pub(super) struct Script {
     pub(super) open: Rc<Cell<usize>>,
     /// How often the source address was asked for.
     pub(super) asked: Rc<Cell<usize>>,
-    options: Arc<ConnectOptions>,
+    pub(super) options: Arc<ConnectOptions>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -155,7 +155,8 @@ pub(super) async fn drive<S: Stream<Item = LookupResult>, D: Dial>(
     results: S,
     dial: D,
 ) -> Outcome<D> {
-    let mut driver = std::pin::pin!(Driver::new(results, dial, TokioTimer));
+    let watch = ConnectWatch::of_results(dial.options());
+    let mut driver = std::pin::pin!(Driver::new(results, dial, TokioTimer, watch));
     std::future::poll_fn(|cx| driver.as_mut().poll(cx)).await
 }
 

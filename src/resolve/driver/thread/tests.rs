@@ -62,7 +62,7 @@ fn at10_results_for_a_queue_that_is_locked_are_offered_again() {
     let driver = DriverHandle::new(config(), None, BootClock::new());
     let (received, results) = mpsc::channel();
     let sink = ResultSink::Tagged(Box::new(Locked { offers: 3, received }));
-    driver.start(answered(), sink, None).unwrap();
+    driver.start(answered(), sink, None, None).unwrap();
     let patience = Duration::from_secs(20);
     let next = || results.recv_timeout(patience).expect("a result");
     assert_eq!(next(), LookupResult::Address(([192, 0, 2, 1], 80).into()));
@@ -82,7 +82,7 @@ fn at10_commands_for_a_thread_that_died_end_with_it() {
     let sink = ResultSink::Tagged(Box::new(Locked { offers: 0, received }));
     shared.lock().waker = Some(waker);
     let (lookup, timeout) = (answered(), None);
-    shared.send(Command::Lookup { id: LookupId(1), lookup, sink, timeout });
+    shared.send(Command::Lookup { id: LookupId(1), lookup, sink, timeout, watch: None });
     drop(life);
     let end = LookupResult::End(Err(LookupErrorKind::ResolverGone.into()));
     assert_eq!(results.try_recv(), Ok(end));

@@ -20,7 +20,7 @@ fn look_up(target: &str, options: &LookupOptions, config: &LookupConfig) -> Loca
 /// The results as text; or the candidate names that are asked for, and of which family.
 fn outcome(target: &str, options: &LookupOptions, config: &LookupConfig) -> String {
     match look_up(target, options, config) {
-        Local::Answered(results) => text(&results),
+        Local::Answered(results, _) => text(&results),
         Local::Ask(Ask { family, candidates, .. }) => {
             let names: Vec<_> = candidates.map(|name| name.to_string()).collect();
             format!("ask {} {family:?}", names.join(", "))
@@ -51,12 +51,12 @@ fn a_literal_is_its_own_address_whatever_the_hosts_file_says() {
 fn at05_the_canonical_name_of_a_literal_is_looked_up_as_that_literal() {
     let (both, config) = (LookupOptions::default(), machine(""));
     for literal in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::a", "fe80::a%2"] {
-        let Local::Answered(results) = look_up(literal, &both, &config) else {
+        let Local::Answered(results, _) = look_up(literal, &both, &config) else {
             panic!("{literal} is asked of nameservers");
         };
         let LookupResult::CanonicalName(name) = &results[1] else { panic!("{results:?}") };
         let again = local(&name.into(), &both, &config, &AddressPolicy::default());
-        let Local::Answered(again) = again else { panic!("{name} is asked of nameservers") };
+        let Local::Answered(again, _) = again else { panic!("{name} is asked of nameservers") };
         assert_eq!(again, results);
     }
 }
@@ -140,7 +140,7 @@ fn a_policy_holds_for_each_source_unless_it_exempts_it() {
         for (target, expected) in [("intranet:80", from_hosts), ("10.0.0.1:80", from_literal)] {
             let target = target.parse().unwrap();
             let local = local(&target, &LookupOptions::default(), &config, &policy);
-            let Local::Answered(results) = local else { panic!("{target} is asked") };
+            let Local::Answered(results, _) = local else { panic!("{target} is asked") };
             assert_eq!(text(&results), expected, "{target}");
         }
     }

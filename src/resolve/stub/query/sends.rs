@@ -204,6 +204,9 @@ impl Query {
         let (hint, met_overload) = (at_server.hint, at_server.met_overload);
         let was_sent = matches!(at_server.via(transport).state, SendState::Waiting);
         at_server.is_overdue |= was_sent;
+        if was_sent {
+            self.late.push((question, (server, transport)));
+        }
         if self.settle_held(question, false, servers) {
             if was_sent {
                 servers[server].handle_silence(now);
