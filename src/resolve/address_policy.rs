@@ -65,7 +65,7 @@ use super::IpPrefix;
 /// # What it covers
 ///
 /// Every address that a [`Resolver`](crate::Resolver) with it returns, whatever the source: DNS, IP
-/// literals, the hosts file, and `localhost`. So it covers `connect_with`, `Connector`, and any
+/// literals, the hosts file and the hosts of the program, and `localhost`. So it covers `connect_with`, `Connector`, and any
 /// client on top; each redirect that a client follows is looked up, and checked, again. As
 /// [`ConnectOptions::policy`](crate::happy_eyeballs::ConnectOptions::policy) it covers one race,
 /// wherever its addresses come from.
@@ -213,7 +213,8 @@ impl AddressPolicy {
         self
     }
 
-    /// Whether a resolver applies this policy to the addresses of the hosts file. Default: yes.
+    /// Whether a resolver applies this policy to the addresses of the hosts file, and to those that
+    /// the program gave to [`ResolverBuilder::host`](super::ResolverBuilder::host). Default: yes.
     ///
     /// With `false`, a user who knows or guesses a name of that file reaches its address. Every
     /// machine's file has `localhost` and, often, the machine's own name.

@@ -1,7 +1,8 @@
 //! [`ResolverBuilder`]: the settings of a resolver, and where they come from.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::resolv_conf::{ATTEMPTS, NDOTS};
@@ -96,6 +97,49 @@ impl ResolverBuilder {
     /// The file to read in place of `/etc/hosts`.
     pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.hosts = Some(path.into());
+        self
+    }
+
+    /// Adds a host in memory: `name` has these addresses, without a file and without a nameserver.
+    /// Default: none.
+    ///
+    /// For tests, and for programs that are told where a name leads, as curl is by `--resolve`. The
+    /// addresses are answered in the order given, each once; further calls for the same name add to
+    /// them. It holds with and without the files of this machine, and comes before the hosts file,
+    /// `localhost` and the nameservers, none of which adds an address: of a name that is given IPv4
+    /// addresses alone, a lookup of IPv6 ends with
+    /// [`NoAddress`](super::LookupErrorKind::NoAddress), and so does every lookup of a name that is
+    /// given none.
+    ///
+    /// As in a hosts file, the name is matched as it was looked up, without the search list and
+    /// without regard to case and to a final dot; as the canonical name it is spelled as in the
+    /// first call. A name that cannot be one in a hosts file, such as an IP address, is skipped and
+    /// reported as a [`Diagnostic`] ([`ConfigSource::Builder`](super::ConfigSource::Builder)). The
+    /// [`AddressPolicy`] judges the addresses as it judges those of the hosts file: see
+    /// [`AddressPolicy::apply_to_hosts_file`].
+    ///
+    /// ```
+    /// use outrace::{LookupResult, Resolver};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let resolver = Resolver::builder()
+    ///     .without_system_configuration()
+    ///     .host("api.test", ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()])
+    ///     .build();
+    /// let mut results = resolver.lookup("api.test:8080");
+    /// let first = LookupResult::Address("127.0.0.1:8080".parse().unwrap());
+    /// assert_eq!(results.next().await, Some(first));
+    /// # }
+    /// ```
+    ///
+    /// [`Diagnostic`]: super::Diagnostic
+    pub fn host(
+        mut self,
+        name: impl AsRef<str>,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Self {
+        Arc::make_mut(&mut self.settings.program_hosts).add(name.as_ref(), addresses);
         self
     }
 

@@ -1,4 +1,4 @@
-//! [`Diagnostic`]: a part of a configuration file that could not be used.
+//! [`Diagnostic`]: a part of the configuration that could not be used.
 
 use std::fmt;
 use std::io;
@@ -33,6 +33,8 @@ pub enum ConfigSource {
     Hosts,
     /// The file gai.conf, which [`PolicyTable`](crate::happy_eyeballs::PolicyTable) is read from.
     GaiConf,
+    /// The program itself: a name given to [`ResolverBuilder::host`](super::ResolverBuilder::host).
+    Builder,
 }
 
 /// Why a part of the configuration could not be used, and what holds instead.
@@ -80,7 +82,8 @@ impl Diagnostic {
         self.source
     }
 
-    /// Returns the number of the line, from 1; 0 for the whole file or variable.
+    /// Returns the number of the line, from 1; 0 for the whole file or variable, and
+    /// for the program.
     pub fn line(&self) -> usize {
         self.line
     }
@@ -130,6 +133,7 @@ impl fmt::Display for ConfigSource {
             Self::LocalDomain => "LOCALDOMAIN",
             Self::Hosts => "hosts",
             Self::GaiConf => "gai.conf",
+            Self::Builder => "builder",
         })
     }
 }
@@ -167,7 +171,7 @@ impl From<ScopedIpError> for DiagnosticCause {
 }
 
 /// The diagnostics of one file or variable while it is read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Diagnostics {
     source: ConfigSource,
     kept: Vec<Diagnostic>,

@@ -3,7 +3,7 @@
 //! A [`Resolver`] asks the sources of a name in this order, and the first that answers is final:
 //!
 //! 1. an IP literal is its own address;
-//! 2. the hosts file;
+//! 2. the hosts that the program gave ([`ResolverBuilder::host`]), then the hosts file;
 //! 3. the special-use names of RFC 6761, such as `localhost`;
 //! 4. the cache ([`CacheOptions`]);
 //! 5. the nameservers, with the search list of resolv.conf.
@@ -43,7 +43,7 @@
 
 // For maintainers, a line a folder; ARCHITECTURE.md has the whole.
 //
-// config   text to data: resolv.conf, hosts, and when a changed file is believed
+// config   text to data: resolv.conf, hosts, settings, and when a changed file is believed
 // names    which names a lookup asks for, and which are answered here (pure)
 // wire     octets to meaning and back (pure)
 // stub     the stub resolver as a state machine (pure)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::support::Nameserver;
 use futures_util::{FutureExt, StreamExt};
-use outrace::resolve::AddressFamily;
+use outrace::resolve::{AddressFamily, ConfigSource};
 use outrace::{LookupErrorKind, LookupOptions, LookupResult, LookupStream, Resolver, futex_queue};
 
 fn resolver(nameserver: &Nameserver) -> Resolver {
@@ -291,6 +291,37 @@ async fn no_aaaa_is_about_nameservers_and_not_about_the_hosts_file() {
     all(resolver.lookup("www.example.test.:80")).await;
     let queries = nameserver.journal().queries();
     assert!(queries.len() == 1 && queries[0].asks("www.example.test.", "A"), "{queries:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_the_program_gave_needs_no_file_and_no_nameserver() {
+    let hosts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("program.hosts");
+    fs::write(&hosts, "192.0.2.66 api.test\n192.0.2.67 other.test\n").expect("a directory");
+    let nameserver = Nameserver::start("* * -> answer 192.0.2.68");
+    let builder = Resolver::builder()
+        .without_system_configuration()
+        .nameservers([nameserver.addr()])
+        .host("Api.test", ["192.0.2.7".parse().unwrap()])
+        .host("api.test.", ["2001:db8::7".parse().unwrap()])
+        .host("four.test", ["192.0.2.8".parse().unwrap()])
+        .host("a name", ["192.0.2.9".parse().unwrap()]);
+    for resolver in [builder.clone().build(), builder.hosts(hosts).build()] {
+        let results = all(resolver.lookup("API.test.:80")).await;
+        let addresses = ["192.0.2.7:80", "[2001:db8::7]:80"].map(address);
+        assert_eq!(results[..2], addresses);
+        let [LookupResult::CanonicalName(name), LookupResult::End(Ok(()))] = &results[2..] else {
+            panic!("{results:?}")
+        };
+        assert_eq!(name.as_str(), "Api.test");
+        let ipv6 = LookupOptions::default().family(AddressFamily::Ipv6);
+        let results = all(resolver.lookup_with("four.test:80", &ipv6)).await;
+        assert_eq!(end_kind(&results), Some(LookupErrorKind::NoAddress));
+        let diagnostics = resolver.diagnostics();
+        let [diagnostic] = &diagnostics[..] else { panic!("{diagnostics:?}") };
+        assert_eq!(diagnostic.config_source(), ConfigSource::Builder);
+        assert_eq!(diagnostic.word(), Some("a name"));
+    }
+    assert!(nameserver.journal().queries().is_empty());
 }
 
 /// The digits of a container's id may all be decimal.

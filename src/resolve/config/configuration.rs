@@ -176,6 +176,7 @@ impl Files {
         }
         diagnostics.extend(self.hosts.diagnostics().iter().cloned());
         diagnostics.extend(self.hosts_unreadable.clone());
+        diagnostics.extend(settings.program_hosts.diagnostics());
         settings.lookup_config(&self.conf, Arc::clone(&self.hosts), diagnostics)
     }
 

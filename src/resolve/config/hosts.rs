@@ -85,12 +85,13 @@ fn as_u32(count: usize) -> u32 {
     u32::try_from(count).expect("a file of less than 4 GiB counts less than 4 Gi of anything")
 }
 
-/// The names and addresses that a hosts file has for a name.
+/// The canonical name and the addresses that a hosts file, or the program, has for a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostsEntry {
-    /// The first name on the first line that has the name.
+    /// Of a hosts file the first name on the first line that has the name.
     pub(crate) canonical: HostName,
-    /// The addresses with their scope ids (0: none), in file order, each once; never empty.
+    /// The addresses with their scope ids (0: none), in the order given, each once. A hosts file has
+    /// one at least.
     pub(crate) addresses: Vec<(IpAddr, u32)>,
 }
 

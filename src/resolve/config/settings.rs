@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hosts::Hosts;
+use super::program_hosts::ProgramHosts;
 use super::resolv_conf::ResolvConf;
 use crate::HostName;
 use crate::os;
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) resolv_conf: Option<PathBuf>,
     /// `None`: no such file is read.
     pub(crate) hosts: Option<PathBuf>,
+    /// Names that come before the hosts file, and before the nameservers.
+    pub(crate) program_hosts: Arc<ProgramHosts>,
     /// Whether `RES_OPTIONS` and `LOCALDOMAIN` count.
     pub(crate) environment: bool,
     /// Empty: those of resolv.conf.
@@ -58,6 +61,7 @@ impl Default for Settings {
         Self {
             resolv_conf: Some(PathBuf::from("/etc/resolv.conf")),
             hosts: Some(PathBuf::from("/etc/hosts")),
+            program_hosts: Arc::default(),
             environment: true,
             nameservers: Vec::new(),
             search: None,
@@ -124,6 +128,7 @@ impl Settings {
         diagnostics: Vec<Diagnostic>,
     ) -> LookupConfig {
         LookupConfig {
+            program_hosts: Arc::clone(&self.program_hosts),
             hosts,
             search: self.search.as_deref().map_or_else(|| Arc::clone(&conf.search), Arc::from),
             ndots: self.ndots.unwrap_or(conf.options.ndots),

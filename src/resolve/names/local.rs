@@ -7,6 +7,7 @@ use super::search::{Candidates, candidates};
 use super::special_names::{self, Special};
 use crate::observer::AnswerSource;
 use crate::resolve::config::hosts::Hosts;
+use crate::resolve::config::program_hosts::ProgramHosts;
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::{AddressFamily, AddressPolicy, LookupError, LookupErrorKind, LookupOptions};
 use crate::{Host, HostName, LookupResult, NameError, Target};
@@ -14,6 +15,7 @@ use crate::{Host, HostName, LookupResult, NameError, Target};
 /// The part of the configuration that callers of lookups use.
 #[derive(Debug, Default)]
 pub(crate) struct LookupConfig {
+    pub(crate) program_hosts: Arc<ProgramHosts>,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) search: Arc<[HostName]>,
     pub(crate) ndots: u8,
@@ -42,8 +44,9 @@ pub(crate) struct Ask {
     pub(crate) candidates: Candidates<Arc<[HostName]>>,
 }
 
-/// Decides a lookup of `target`: an IP literal is its own address, then the hosts file answers,
-/// then the special-use names, and what is left is asked of the nameservers.
+/// Decides a lookup of `target`: an IP literal is its own address, then the hosts of the program
+/// answer, then the hosts file, then the special-use names, and what is left is asked of the
+/// nameservers.
 pub(crate) fn local(
     target: &Target,
     options: &LookupOptions,
@@ -84,9 +87,10 @@ fn by_name(
     config: &LookupConfig,
     policy: &AddressPolicy,
 ) -> Local {
-    // `no-aaaa` is about what is asked of nameservers: "Only DNS lookups are affected: IPv6 data in
-    // hosts(5) is still used" (resolv.conf(5)).
-    if let Some(entry) = config.hosts.lookup(name) {
+    // A name that the program gave has those addresses and no others: what it leaves out is left
+    // out on purpose. `no-aaaa` is about what is asked of nameservers: "Only DNS lookups are
+    // affected: IPv6 data in hosts(5) is still used" (resolv.conf(5)).
+    if let Some(entry) = config.program_hosts.lookup(name).or_else(|| config.hosts.lookup(name)) {
         let addresses = entry.addresses.into_iter().filter(|&(ip, _)| is_wanted(ip, options));
         let policy = policy.for_hosts_file();
         let results = results(name, &entry.canonical, addresses, port, &policy);

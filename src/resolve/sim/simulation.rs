@@ -4,12 +4,13 @@
 //! run that fails prints the seed of its world; with it as `OUTRACE_SEED` it is the first one
 //! played.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::faults::{Faults, WRONG_ID, is_of, made_at, truth};
 use super::world::{Event, Nameserver, World, config};
 use crate::resolve::config::hosts::Hosts;
+use crate::resolve::config::program_hosts::ProgramHosts;
 use crate::resolve::error::RecordType;
 use crate::resolve::names::local::{Ask, Local, LookupConfig, local};
 use crate::resolve::stub::Pairing;
@@ -28,8 +29,9 @@ const NAMES: u64 = 24;
 /// The same in a crowded world, where a nameserver's queue has no room for all.
 const CROWD: u64 = 400;
 
-/// A name that the hosts file answers.
-const HOSTS: &[u8] = b"192.0.2.1 hosts.test\n2001:db8::1 hosts.test\n";
+/// A name that the hosts file answers, and one that the program does before it.
+const HOSTS: &[u8] = b"192.0.2.1 hosts.test\n2001:db8::1 hosts.test\n2001:db8::1 program.test\n";
+const PROGRAM_HOST: (&str, IpAddr) = ("program.test", IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
 
 /// Says how to play a failed world again.
 struct Seed(u64);
@@ -122,7 +124,10 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64) {
         Some(|id, ip| is_of(number_of(id), ip) && (!is_guarded(id) || is_permitted(ip)));
     world.checks.made_at = made_at;
     let search = ["a", "b.b"][..random.index(3)].iter().map(|name| name.parse().unwrap());
+    let mut program_hosts = ProgramHosts::default();
+    program_hosts.add(PROGRAM_HOST.0, [PROGRAM_HOST.1]);
     let config = LookupConfig {
+        program_hosts: program_hosts.into(),
         hosts: Hosts::parse(HOSTS, &|_| None).into(),
         search: search.collect(),
         ndots: 1,
@@ -210,7 +215,11 @@ fn add_lookup(
         if is_guarded(id) { AddressPolicy::new(is_permitted) } else { AddressPolicy::default() };
     let families = [None, None, Some(AddressFamily::Ipv4), Some(AddressFamily::Ipv6)];
     let family = *random.pick(&families);
-    let host = if random.percent(5) { "hosts.test".to_owned() } else { format!("n{number}") };
+    let host = match random.index(20) {
+        0 => "hosts.test".to_owned(),
+        1 => PROGRAM_HOST.0.to_owned(),
+        _ => format!("n{number}"),
+    };
     let target = Target::new(host.parse::<HostName>().unwrap().into(), Some(443));
     let options = LookupOptions::default().family(family);
     let local = local(&target, &options, config, &policy);

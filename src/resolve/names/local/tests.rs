@@ -12,6 +12,17 @@ fn machine(lines: &str) -> LookupConfig {
     }
 }
 
+/// The same machine with hosts that the program gave, each a name and its addresses.
+fn with_hosts(config: LookupConfig, hosts: &[&str]) -> LookupConfig {
+    let mut program_hosts = ProgramHosts::default();
+    for host in hosts {
+        let mut words = host.split_whitespace();
+        let name = words.next().unwrap();
+        program_hosts.add(name, words.map(|address| address.parse().unwrap()));
+    }
+    LookupConfig { program_hosts: Arc::new(program_hosts), ..config }
+}
+
 fn look_up(target: &str, options: &LookupOptions, config: &LookupConfig) -> Local {
     let target = target.parse().expect("a valid target");
     local(&target, options, config, &AddressPolicy::default())
@@ -72,6 +83,45 @@ fn the_hosts_file_comes_before_special_names_and_nameservers() {
 }
 
 #[test]
+fn the_hosts_of_the_program_come_before_every_other_source_but_a_literal() {
+    let hosts = [
+        "Api.test 192.0.2.1 2001:db8::1",
+        "www 192.0.2.2",
+        "localhost 192.0.2.3",
+        "x.invalid 192.0.2.4",
+        "node.1 192.0.2.5",
+    ];
+    let lines = "198.51.100.1 www api.test\n2001:db8::bad www\n198.51.100.2 other\n";
+    let (config, both) = (with_hosts(machine(lines), &hosts), LookupOptions::default());
+    for (target, expected) in [
+        ("api.test:80", "192.0.2.1:80 [2001:db8::1]:80 =Api.test ok"),
+        ("API.TEST.:80", "192.0.2.1:80 [2001:db8::1]:80 =Api.test ok"),
+        ("www:80", "192.0.2.2:80 =www ok"),
+        ("localhost:80", "192.0.2.3:80 =localhost ok"),
+        ("x.invalid:80", "192.0.2.4:80 =x.invalid ok"),
+        ("node.1:80", "192.0.2.5:80 =node.1 ok"),
+        ("192.0.2.66:80", "192.0.2.66:80 =192.0.2.66 ok"),
+        ("other:80", "198.51.100.2:80 =other ok"),
+        // Neither the search list nor a domain leads to a name that the program gave.
+        ("api:80", "ask api.example, api None"),
+        ("x.api.test:80", "ask x.api.test, x.api.test.example None"),
+    ] {
+        assert_eq!(outcome(target, &both, &config), expected, "{target}");
+    }
+}
+
+#[test]
+fn a_name_that_the_program_gave_has_no_address_from_anywhere_else() {
+    let hosts = ["four.test 192.0.2.1", "none.test"];
+    let lines = "2001:db8::1 four.test none.test\n";
+    let (config, both) = (with_hosts(machine(lines), &hosts), LookupOptions::default());
+    let ipv6 = LookupOptions::default().family(AddressFamily::Ipv6);
+    assert_eq!(outcome("four.test:80", &both, &config), "192.0.2.1:80 =four.test ok");
+    assert_eq!(outcome("four.test:80", &ipv6, &config), "NoAddress");
+    assert_eq!(outcome("none.test:80", &both, &config), "NoAddress");
+}
+
+#[test]
 fn special_names_are_answered_here() {
     let (both, config) = (LookupOptions::default(), machine(""));
     assert_eq!(outcome("localhost:80", &both, &config), "[::1]:80 127.0.0.1:80 =localhost ok");
@@ -90,9 +140,11 @@ fn what_is_left_is_asked_of_nameservers_along_the_search_list() {
 #[test]
 fn no_aaaa_holds_for_nameservers_unless_a_lookup_wants_that_family() {
     let config = LookupConfig { no_aaaa: true, ..machine("2001:db8::1 six\n") };
+    let config = with_hosts(config, &["sixth 2001:db8::6"]);
     let both = LookupOptions::default();
     assert_eq!(outcome("www.:80", &both, &config), "ask www Some(Ipv4)");
     assert_eq!(outcome("six:80", &both, &config), "[2001:db8::1]:80 =six ok");
+    assert_eq!(outcome("sixth:80", &both, &config), "[2001:db8::6]:80 =sixth ok");
     let ipv6 = LookupOptions::default().family(AddressFamily::Ipv6);
     assert_eq!(outcome("www.:80", &ipv6, &config), "ask www Some(Ipv6)");
 }
@@ -123,7 +175,7 @@ fn rr13_a_name_that_ends_in_a_number_is_one_if_the_hosts_file_has_it() {
 
 #[test]
 fn a_policy_holds_for_each_source_unless_it_exempts_it() {
-    let config = machine("10.0.0.1 intranet\n");
+    let config = with_hosts(machine("10.0.0.1 intranet\n"), &["given 10.0.0.1"]);
     for (policy, from_hosts, from_literal) in [
         (AddressPolicy::public_only(), "PolicyDenied", "PolicyDenied"),
         (
@@ -137,7 +189,10 @@ fn a_policy_holds_for_each_source_unless_it_exempts_it() {
             "10.0.0.1:80 =10.0.0.1 ok",
         ),
     ] {
-        for (target, expected) in [("intranet:80", from_hosts), ("10.0.0.1:80", from_literal)] {
+        let given = from_hosts.replace("intranet", "given");
+        for (target, expected) in
+            [("intranet:80", from_hosts), ("given:80", &given), ("10.0.0.1:80", from_literal)]
+        {
             let target = target.parse().unwrap();
             let local = local(&target, &LookupOptions::default(), &config, &policy);
             let Local::Answered(results, _) = local else { panic!("{target} is asked") };
