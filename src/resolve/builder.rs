@@ -157,8 +157,8 @@ impl ResolverBuilder {
     }
 
     /// Which nameservers a query goes to, and when the others are tried. Default:
-    /// [`NameserverStrategy::Hedged`], or [`NameserverStrategy::InTurn`] with the option `rotate`
-    /// of resolv.conf.
+    /// [`NameserverStrategy::Hedged`], or [`NameserverStrategy::InTurn`] with
+    /// [`rotate`](Self::rotate).
     pub fn strategy(mut self, strategy: NameserverStrategy) -> Self {
         self.settings.strategy = Some(strategy);
         self
@@ -199,6 +199,39 @@ impl ResolverBuilder {
     /// Whether queries go over TCP alone. Default: off, unless resolv.conf has `use-vc`.
     pub fn tcp_only(mut self, tcp_only: bool) -> Self {
         self.settings.tcp_only = Some(tcp_only);
+        self
+    }
+
+    /// Whether each lookup starts with the next nameserver, one after the other
+    /// ([`NameserverStrategy::InTurn`], unless [`strategy`](Self::strategy) is set). Default: off,
+    /// unless resolv.conf has `rotate`.
+    ///
+    /// For several equal nameservers that are to share the load. Not where the first one knows
+    /// private names: each lookup that starts with another one would miss them.
+    pub fn rotate(mut self, rotate: bool) -> Self {
+        self.settings.rotate = Some(rotate);
+        self
+    }
+
+    /// Whether AAAA is asked of nameservers only for lookups that want IPv6 alone
+    /// ([`LookupOptions::family`](super::LookupOptions::family)). Default: off, unless resolv.conf
+    /// has `no-aaaa`.
+    ///
+    /// For networks without IPv6 whose nameservers are slow at AAAA, or fail at it. Hosts in memory,
+    /// the hosts file, literals and `localhost` keep their IPv6 addresses.
+    pub fn no_aaaa(mut self, no_aaaa: bool) -> Self {
+        self.settings.no_aaaa = Some(no_aaaa);
+        self
+    }
+
+    /// Whether AAAA is asked when A is settled, and not at the same time; A has half of the time at
+    /// the most. Default: off, unless resolv.conf has `single-request`.
+    ///
+    /// For nameservers and firewalls that lose the second of two queries sent at once. Elsewhere it
+    /// makes every lookup of both families one round trip longer. Off, resolv.conf's
+    /// `single-request-reopen` still holds.
+    pub fn single_request(mut self, single_request: bool) -> Self {
+        self.settings.single_request = Some(single_request);
         self
     }
 

@@ -119,8 +119,8 @@ pub enum NameserverStrategy {
     All,
     /// One after the other, the next when one is late or fails.
     ///
-    /// As the C library does it; for nameservers whose load is to be spread with the option
-    /// `rotate` of resolv.conf. A name that only the first one knows is found while that one
-    /// answers.
+    /// As the C library does it; for nameservers whose load is to be spread by
+    /// [`ResolverBuilder::rotate`](super::ResolverBuilder::rotate), or the option `rotate` of
+    /// resolv.conf. A name that only the first one knows is found while that one answers.
     InTurn,
 }

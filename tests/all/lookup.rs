@@ -294,6 +294,55 @@ async fn no_aaaa_is_about_nameservers_and_not_about_the_hosts_file() {
 }
 
 #[tokio::test]
+async fn a_program_asks_for_no_aaaa_by_itself() {
+    let nameserver = Nameserver::start("* * -> answer 192.0.2.1");
+    let builder = Resolver::builder().without_system_configuration();
+    let resolver = builder.nameservers([nameserver.addr()]).no_aaaa(true).build();
+    all(resolver.lookup("www.example.test.:80")).await;
+    let queries = nameserver.journal().queries();
+    assert!(queries.len() == 1 && queries[0].asks("www.example.test.", "A"), "{queries:?}");
+}
+
+#[tokio::test]
+async fn a_program_has_aaaa_asked_when_a_is_settled() {
+    let nameserver = Nameserver::start(
+        "www.example.test. A    -> answer 192.0.2.1
+         www.example.test. AAAA -> answer 2001:db8::1",
+    );
+    let builder = Resolver::builder().without_system_configuration();
+    let resolver = builder.nameservers([nameserver.addr()]).single_request(true).build();
+    all(resolver.lookup("www.example.test.:80")).await;
+    let queries = nameserver.journal().queries();
+    let order = ["A", "AAAA"].map(|record_type| {
+        queries.iter().position(|query| query.asks("www.example.test.", record_type))
+    });
+    assert_eq!(order, [Some(0), Some(1)], "{queries:?}");
+}
+
+#[tokio::test]
+async fn a_program_starts_each_lookup_with_the_next_nameserver() {
+    let nameservers = [(); 2].map(|()| Nameserver::start("* * -> answer 192.0.2.1"));
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .nameservers(nameservers.iter().map(Nameserver::addr))
+        .rotate(true)
+        .build();
+    let options = LookupOptions::default().family(AddressFamily::Ipv4);
+    for name in ["one.test.:80", "two.test.:80", "three.test.:80", "four.test.:80"] {
+        all(resolver.lookup_with(name, &options)).await;
+    }
+    let [first, second] = &nameservers;
+    for (nameserver, name) in [
+        (first, "one.test."),
+        (second, "two.test."),
+        (first, "three.test."),
+        (second, "four.test."),
+    ] {
+        assert_eq!(nameserver.journal().queries_for(name, "A").len(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_the_program_gave_needs_no_file_and_no_nameserver() {
     let hosts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("program.hosts");
     fs::write(&hosts, "192.0.2.66 api.test\n192.0.2.67 other.test\n").expect("a directory");

@@ -49,6 +49,9 @@ pub(crate) struct Settings {
     pub(crate) ndots: Option<u8>,
     pub(crate) edns: Option<bool>,
     pub(crate) tcp_only: Option<bool>,
+    pub(crate) rotate: Option<bool>,
+    pub(crate) no_aaaa: Option<bool>,
+    pub(crate) single_request: Option<bool>,
     pub(crate) queue_capacity: usize,
     pub(crate) max_sockets: Option<usize>,
     /// `None`: no cache.
@@ -71,6 +74,9 @@ impl Default for Settings {
             ndots: None,
             edns: None,
             tcp_only: None,
+            rotate: None,
+            no_aaaa: None,
+            single_request: None,
             queue_capacity: DEFAULT_QUEUE_CAPACITY,
             max_sockets: None,
             cache: Some(CacheOptions::default()),
@@ -83,11 +89,12 @@ impl Settings {
     /// The configuration of the stub, given resolv.conf.
     pub(crate) fn stub_config(&self, conf: &ResolvConf) -> StubConfig {
         let options = &conf.options;
+        let rotate = self.rotate.unwrap_or(options.rotate);
         let default_strategy =
-            if options.rotate { NameserverStrategy::InTurn } else { NameserverStrategy::Hedged };
+            if rotate { NameserverStrategy::InTurn } else { NameserverStrategy::Hedged };
         let nameservers =
             if self.nameservers.is_empty() { &conf.nameservers } else { &self.nameservers };
-        let pairing = if options.single_request {
+        let pairing = if self.single_request.unwrap_or(options.single_request) {
             Pairing::InSequence
         } else if options.single_request_reopen {
             Pairing::OwnSockets
@@ -106,7 +113,7 @@ impl Settings {
                 tcp_only: self.tcp_only.unwrap_or(options.use_vc),
                 spreads_resends: true,
             },
-            rotate: options.rotate,
+            rotate,
             trust_ad: options.trust_ad,
             pairing,
             max_sockets: self
@@ -132,7 +139,7 @@ impl Settings {
             hosts,
             search: self.search.as_deref().map_or_else(|| Arc::clone(&conf.search), Arc::from),
             ndots: self.ndots.unwrap_or(conf.options.ndots),
-            no_aaaa: conf.options.no_aaaa,
+            no_aaaa: self.no_aaaa.unwrap_or(conf.options.no_aaaa),
             no_tld_query: conf.options.no_tld_query,
             diagnostics,
         }
@@ -199,6 +206,59 @@ mod tests {
         }
         let settings = Settings { max_sockets: Some(1000), ..Settings::default() };
         assert_eq!(settings.stub_config(&conf("")).max_sockets, 1000);
+    }
+
+    /// What each option comes to, for what the program sets and what the file has.
+    #[test]
+    fn an_option_is_as_the_program_sets_it_or_as_the_file_has_it() {
+        use NameserverStrategy::{Hedged, InTurn};
+        for (program, file, is_on) in [
+            (None, false, false),
+            (None, true, true),
+            (Some(true), false, true),
+            (Some(true), true, true),
+            (Some(false), false, false),
+            (Some(false), true, false),
+        ] {
+            let text = if file { "options rotate no-aaaa single-request" } else { "" };
+            let of = |settings: Settings| {
+                let lookups = settings.lookup_config(&conf(text), Arc::default(), Vec::new());
+                (settings.stub_config(&conf(text)), lookups.no_aaaa)
+            };
+            let given = format!("{program:?} and {text:?}");
+            let (stub, no_aaaa) = of(Settings { rotate: program, ..Settings::default() });
+            let strategy = if is_on { InTurn } else { Hedged };
+            assert_eq!((stub.rotate, stub.query.strategy), (is_on, strategy), "rotate: {given}");
+            assert_eq!((no_aaaa, stub.pairing), beside(file), "beside rotate: {given}");
+            let (stub, no_aaaa) = of(Settings { no_aaaa: program, ..Settings::default() });
+            assert_eq!(no_aaaa, is_on, "no_aaaa: {given}");
+            assert_eq!((stub.rotate, stub.pairing), beside(file), "beside no_aaaa: {given}");
+            let (stub, no_aaaa) = of(Settings { single_request: program, ..Settings::default() });
+            assert_eq!((is_on, stub.pairing), beside(is_on), "single_request: {given}");
+            assert_eq!((stub.rotate, no_aaaa), (file, file), "beside single_request: {given}");
+        }
+    }
+
+    /// An option that the program left to the file, and the pairing of the option `single-request`.
+    fn beside(is_on: bool) -> (bool, Pairing) {
+        (is_on, if is_on { Pairing::InSequence } else { Pairing::OneSocket })
+    }
+
+    #[test]
+    fn a_strategy_of_the_program_holds_whether_or_not_lookups_rotate() {
+        let strategy = Some(NameserverStrategy::All);
+        for rotate in [None, Some(true), Some(false)] {
+            let settings = Settings { strategy, rotate, ..Settings::default() };
+            let stub = settings.stub_config(&conf("options rotate"));
+            assert_eq!(stub.query.strategy, NameserverStrategy::All);
+        }
+    }
+
+    #[test]
+    fn without_single_request_the_option_single_request_reopen_holds() {
+        let text = "options single-request single-request-reopen";
+        let settings = Settings { single_request: Some(false), ..Settings::default() };
+        assert_eq!(settings.stub_config(&conf(text)).pairing, Pairing::OwnSockets);
     }
 
     #[test]
