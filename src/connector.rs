@@ -1,5 +1,6 @@
 //! [`Connector`]: for hyper-util, hyper-rustls, tonic and tower.
 
+mod lookup;
 mod name_service;
 #[cfg(feature = "reqwest")]
 mod reqwest;
@@ -11,6 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use futures_core::Stream;
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use tower_service::Service;
@@ -18,9 +20,9 @@ use tower_service::Service;
 pub use name_service::{Addresses, ResolveName};
 pub use stream::RacedStream;
 
-use crate::happy_eyeballs::watch::ConnectWatch;
 use crate::happy_eyeballs::{self, ConnectOptions};
-use crate::{ConnectError, LookupStream, Resolver};
+use crate::{ConnectError, LookupResult, Resolver, Target};
+use lookup::{Lookup, Results};
 
 /// A tower `Service<Uri>` that looks a host up and races its addresses as they stream in.
 ///
@@ -56,7 +58,7 @@ use crate::{ConnectError, LookupStream, Resolver};
 /// `https` URIs and passes them on as they are. Give it [`Connector::for_tls`].
 #[derive(Clone, Debug)]
 pub struct Connector {
-    resolver: Resolver,
+    lookup: Lookup,
     options: Arc<ConnectOptions>,
     enforce_http: bool,
 }
@@ -79,7 +81,37 @@ impl Connector {
 
     /// A connector over `resolver`.
     pub fn with_resolver(resolver: Resolver) -> Self {
-        Self { resolver, options: Arc::default(), enforce_http: true }
+        Self::over(Lookup::Resolver(resolver))
+    }
+
+    /// A connector over any lookup: another resolver, a service registry, a table in memory.
+    ///
+    /// `lookup` is called for each connect and makes a stream of results, of which the addresses are
+    /// raced as they come, with the ports that they have. It ends with a [`LookupResult::End`], or
+    /// just ends. An IP address in a URI is dialled without it. [`ConnectOptions::lookup`] has no
+    /// effect here; [`ConnectOptions::policy`] checks each address.
+    ///
+    /// ```
+    /// use futures_util::stream;
+    /// use outrace::{Connector, LookupResult};
+    ///
+    /// // One gateway for every host.
+    /// let gateway = "192.0.2.1:8080".parse().unwrap();
+    /// let connector = Connector::with_lookup(move |_target| {
+    ///     stream::iter([LookupResult::Address(gateway), LookupResult::End(Ok(()))])
+    /// });
+    /// # let _ = connector;
+    /// ```
+    pub fn with_lookup<F, S>(lookup: F) -> Self
+    where
+        F: Fn(Target) -> S + Send + Sync + 'static,
+        S: Stream<Item = LookupResult> + Send + 'static,
+    {
+        Self::over(Lookup::Other(Arc::new(move |target| Box::pin(lookup(target)))))
+    }
+
+    fn over(lookup: Lookup) -> Self {
+        Self { lookup, options: Arc::default(), enforce_http: true }
     }
 
     /// Sets the delays and limits of the race, the set-up of sockets and the lookup.
@@ -118,8 +150,7 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> ConnectFuture {
         ConnectFuture(match uri::target(&uri, self.enforce_http) {
             Ok(target) => {
-                let (watch, results) =
-                    ConnectWatch::with_lookup(target, &self.resolver, &self.options);
+                let (watch, results) = self.lookup.start(target, &self.options);
                 let options = Arc::clone(&self.options);
                 ConnectState::Racing(happy_eyeballs::Connecting::new(results, options, watch))
             }
@@ -140,7 +171,7 @@ pub struct ConnectFuture(ConnectState);
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "the small variant is for calls that fail at once")]
 enum ConnectState {
-    Racing(happy_eyeballs::Connecting<LookupStream>),
+    Racing(happy_eyeballs::Connecting<Results>),
     Failed(Option<ConnectError>),
 }
 

@@ -52,6 +52,7 @@
 //! | [`Resolver`], [`resolve`] | the stub resolver: settings, address policy, errors by cause, diagnostics, counters |
 //! | [`connect`], [`happy_eyeballs`] | the race over addresses as they stream in (RFC 8305) |
 //! | [`lookup_host`], [`LookupStream::into_addrs`] | all addresses at once |
+//! | [`blocking`] | the race for threads without a runtime |
 //! | [`Connector`], [`connector`] | the race as a `tower` service for HTTP clients |
 //! | [`observer`] | what lookups and races do, told while they do it |
 //! | [`futex_queue`] | the bounded queue between threads and tasks that carries the results |
@@ -80,6 +81,7 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+pub mod blocking;
 pub mod futex_queue;
 pub mod happy_eyeballs;
 pub mod observer;

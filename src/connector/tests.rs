@@ -38,3 +38,63 @@ fn it_fits_where_http_connector_fits() {
     }
     check(Connector::new());
 }
+
+/// A table in memory, the simplest of lookups.
+mod over_a_lookup_of_the_caller {
+    use std::net::SocketAddr;
+    use std::sync::Mutex;
+
+    use futures_util::stream;
+
+    use super::*;
+    use crate::happy_eyeballs::ConnectErrorKind;
+    use crate::resolve::AddressPolicy;
+
+    fn server() -> (std::net::TcpListener, SocketAddr) {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = server.local_addr().unwrap();
+        (server, addr)
+    }
+
+    #[tokio::test]
+    async fn its_addresses_are_raced_and_it_is_not_asked_for_literals() {
+        let (_server, addr) = server();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        let mut connector = Connector::with_lookup(move |target| {
+            log.lock().unwrap().push(target.to_string());
+            // Without an `End`, and with nothing listening at the first address.
+            stream::iter([SocketAddr::new(addr.ip(), 1), addr].map(LookupResult::Address))
+        });
+        let uri = Uri::from_static("http://registry.internal:8080/path");
+        let stream = connector.call(uri).await.unwrap().into_inner();
+        assert_eq!(stream.info().addr(), addr);
+        assert_eq!(stream.info().attempts().len(), 2);
+        assert_eq!(stream.info().lookup(), None);
+        let literal = format!("http://{addr}/").parse().unwrap();
+        let stream = connector.call(literal).await.unwrap().into_inner();
+        assert_eq!(stream.info().addr(), addr);
+        assert_eq!(*asked.lock().unwrap(), ["registry.internal:8080"]);
+    }
+
+    #[tokio::test]
+    async fn the_options_of_the_race_hold() {
+        let (_server, addr) = server();
+        let results = move |_| stream::iter([LookupResult::Address(addr)]);
+        let options = ConnectOptions::default().policy(AddressPolicy::public_only());
+        let mut connector = Connector::with_lookup(results).options(options);
+        let error = connector.call(Uri::from_static("http://a.internal/")).await.unwrap_err();
+        assert_eq!(error.kind(), ConnectErrorKind::Denied);
+        let literal = format!("http://{addr}/").parse().unwrap();
+        let error = connector.call(literal).await.unwrap_err();
+        assert_eq!(error.kind(), ConnectErrorKind::Denied);
+    }
+
+    #[test]
+    fn it_fits_where_the_other_fits() {
+        fn send_sync<T: Send + Sync + 'static>(_: &T) {}
+        let mut connector = Connector::with_lookup(|_| stream::empty());
+        send_sync(&connector);
+        send_sync(&connector.call(Uri::from_static("http://a.internal/")));
+    }
+}

@@ -87,6 +87,9 @@ pub(super) enum End {
     /// There was no race.
     #[cfg_attr(not(feature = "hyper"), allow(dead_code))]
     InvalidUri(UriError),
+    /// There was no race: a thread without a runtime could not make one. Whether for want of
+    /// resources.
+    NoRuntime(io::ErrorKind, bool),
     /// No address is left, and the lookup has ended.
     Lost,
     /// The deadline passed.
@@ -101,6 +104,11 @@ impl ConnectError {
     #[cfg_attr(not(feature = "hyper"), allow(dead_code))]
     pub(crate) fn invalid_uri(cause: UriError) -> Self {
         Self::no_race(End::InvalidUri(cause))
+    }
+
+    /// The event loop of a race could not be made.
+    pub(crate) fn no_runtime(error: &io::Error) -> Self {
+        Self::no_race(End::NoRuntime(error.kind(), os::is_out_of_resources(error)))
     }
 
     fn no_race(end: End) -> Self {
@@ -156,6 +164,8 @@ impl<E: Error + 'static> ConnectError<E> {
     pub fn kind(&self) -> ConnectErrorKind {
         match self.0.end {
             End::InvalidTarget(_) | End::InvalidUri(_) => ConnectErrorKind::InvalidTarget,
+            End::NoRuntime(_, true) => ConnectErrorKind::Resources,
+            End::NoRuntime(kind, false) => ConnectErrorKind::Io(kind),
             End::Lost | End::TimedOut => match (self.0.end, self.decisive_failure()) {
                 // No deadline would have been long enough.
                 (_, Some((_, ConnectErrorKind::Resources))) => ConnectErrorKind::Resources,
@@ -271,6 +281,9 @@ impl<E: Error + 'static> ConnectError<E> {
     }
 
     fn fmt_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let End::NoRuntime(kind, _) = self.0.end {
+            return write!(f, "no event loop for the connect: {kind}");
+        }
         let elapsed = Millis(self.0.elapsed);
         let attempts = self.0.attempts.len();
         let s = if attempts == 1 { "" } else { "s" };
@@ -279,7 +292,7 @@ impl<E: Error + 'static> ConnectError<E> {
                 return match self.0.end {
                     End::InvalidTarget(cause) => write!(f, "no target to connect to: {cause}"),
                     End::InvalidUri(cause) => write!(f, "no target to connect to: {cause}"),
-                    End::Lost | End::TimedOut => {
+                    End::Lost | End::TimedOut | End::NoRuntime(..) => {
                         f.write_str("no target to connect to")?;
                         match self.lookup_error().map(LookupError::kind) {
                             Some(LookupErrorKind::InvalidTarget(cause)) => write!(f, ": {cause}"),

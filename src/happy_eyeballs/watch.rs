@@ -48,6 +48,18 @@ impl ConnectWatch {
         (watch, results)
     }
 
+    /// For a race to `target`, whose lookup `lookup` starts.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn with_other_lookup<S>(
+        target: Target,
+        lookup: impl FnOnce(Target) -> S,
+        options: &ConnectOptions,
+    ) -> (Self, S) {
+        let watch = Self::new(Some(&target), options);
+        let results = watch.span.in_scope(|| lookup(target));
+        (watch, results)
+    }
+
     fn new(target: Option<&Target>, options: &ConnectOptions) -> Self {
         let observed = options.observer.as_ref().map(|observer| {
             let observer = Arc::clone(observer);

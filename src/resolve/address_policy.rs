@@ -65,7 +65,8 @@ use super::IpPrefix;
 /// # What it covers
 ///
 /// Every address that a [`Resolver`](crate::Resolver) with it returns, whatever the source: DNS, IP
-/// literals, the hosts file and the hosts of the program, and `localhost`. So it covers `connect_with`, `Connector`, and any
+/// literals, the hosts file and the hosts of the program, and `localhost`. So it covers
+/// `connect_with`, `Connector`, and any
 /// client on top; each redirect that a client follows is looked up, and checked, again. As
 /// [`ConnectOptions::policy`](crate::happy_eyeballs::ConnectOptions::policy) it covers one race,
 /// wherever its addresses come from.

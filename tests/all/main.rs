@@ -7,6 +7,7 @@ mod support;
 
 mod address_policy;
 mod auto_traits;
+mod blocking;
 mod cache;
 mod connect;
 #[cfg(feature = "hyper")]
