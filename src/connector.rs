@@ -8,9 +8,11 @@ mod stream;
 mod uri;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use http::Uri;
@@ -21,6 +23,7 @@ pub use name_service::{Addresses, ResolveName};
 pub use stream::RacedStream;
 
 use crate::happy_eyeballs::{self, ConnectOptions};
+use crate::resolve::AddressFamily;
 use crate::{ConnectError, LookupResult, Resolver, Target};
 use lookup::{Lookup, Results};
 
@@ -114,10 +117,39 @@ impl Connector {
         Self { lookup, options: Arc::default(), enforce_http: true }
     }
 
-    /// Sets the delays and limits of the race, the set-up of sockets and the lookup.
+    /// Sets all options at once: the delays and limits of the race, the set-up of sockets, the lookup.
     #[must_use]
     pub fn options(mut self, options: ConnectOptions) -> Self {
         self.options = Arc::new(options);
+        self
+    }
+
+    /// How long a connect may take, lookup included. As [`ConnectOptions::timeout`].
+    #[must_use]
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.change(|options| options.timeout(timeout))
+    }
+
+    /// `TCP_NODELAY`: small writes leave at once. As [`ConnectOptions::nodelay`].
+    #[must_use]
+    pub fn nodelay(self, nodelay: bool) -> Self {
+        self.change(|options| options.nodelay(nodelay))
+    }
+
+    /// The address family to look up and connect to. As [`ConnectOptions::family`].
+    #[must_use]
+    pub fn family(self, family: impl Into<Option<AddressFamily>>) -> Self {
+        self.change(|options| options.family(family))
+    }
+
+    /// The local address of connections of its family. As [`ConnectOptions::local_address`].
+    #[must_use]
+    pub fn local_address(self, ip: IpAddr) -> Self {
+        self.change(|options| options.local_address(ip))
+    }
+
+    fn change(mut self, change: impl FnOnce(ConnectOptions) -> ConnectOptions) -> Self {
+        self.options = Arc::new(change(Arc::unwrap_or_clone(self.options)));
         self
     }
 

@@ -24,6 +24,7 @@ mod gate;
 mod lookup_host;
 mod options;
 mod order;
+pub(crate) mod overrides;
 mod own_addresses;
 mod race;
 mod racing;
@@ -38,7 +39,7 @@ use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use tokio::net::TcpStream;
@@ -52,6 +53,7 @@ pub use lookup_host::lookup_host;
 pub use options::{AddressOrder, FailFast, RaceOptions};
 pub use order::PolicyTable;
 use order::{Learnt, SourceAddress};
+use overrides::Overrides;
 pub use racing::{Endpoint, Progress, Racing, race};
 pub use report::{
     AttemptError, AttemptOutcome, AttemptStage, ConnectInfo, ConnectionAttempt, SkipReason,
@@ -77,11 +79,12 @@ use crate::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use outrace::happy_eyeballs::{RaceOptions, ConnectOptions, SocketOptions};
+/// use outrace::happy_eyeballs::{AddressOrder, ConnectOptions, RaceOptions};
 ///
 /// let options = ConnectOptions::default()
-///     .race(RaceOptions::default().connect_timeout(Some(Duration::from_secs(10))))
-///     .socket(SocketOptions::default().nodelay(true));
+///     .race(RaceOptions::default().order(AddressOrder::AsResolved))
+///     .timeout(Duration::from_secs(10))
+///     .nodelay(true);
 /// # let _ = options;
 /// ```
 #[derive(Clone)]
@@ -95,6 +98,7 @@ pub struct ConnectOptions {
     /// What their races have taught, shared likewise.
     pub(crate) experience: Arc<Experience>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) overrides: Overrides,
 }
 
 impl Default for ConnectOptions {
@@ -107,6 +111,7 @@ impl Default for ConnectOptions {
             sources: Arc::default(),
             experience: Arc::default(),
             observer: None,
+            overrides: Overrides::default(),
         }
     }
 }
@@ -118,7 +123,74 @@ fn on_this_machine(mut options: RaceOptions) -> RaceOptions {
 }
 
 impl ConnectOptions {
+    /// How long the whole connect may take, from the start of the lookup to the connection. Default:
+    /// `None`. As [`RaceOptions::connect_timeout`] in [`race`](Self::race).
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.race = self.race.connect_timeout(timeout);
+        self
+    }
+
+    /// How long one attempt may take. Default: `None`. As [`RaceOptions::attempt_timeout`] in
+    /// [`race`](Self::race).
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.race = self.race.attempt_timeout(timeout);
+        self
+    }
+
+    /// `TCP_NODELAY`: small writes leave at once. Default: false. As [`SocketOptions::nodelay`] in
+    /// [`socket`](Self::socket).
+    #[must_use]
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.socket = self.socket.nodelay(nodelay);
+        self
+    }
+
+    /// The local address of connections of its family. Default: the system chooses. As
+    /// [`SocketOptions::local_ipv4`] or [`SocketOptions::local_ipv6`] in [`socket`](Self::socket):
+    /// with one for one family alone, the other family is neither looked up nor dialled.
+    #[must_use]
+    pub fn local_address(self, ip: IpAddr) -> Self {
+        let socket = match ip {
+            IpAddr::V4(ip) => self.socket.clone().local_ipv4(ip),
+            IpAddr::V6(ip) => self.socket.clone().local_ipv6(ip),
+        };
+        self.socket(socket)
+    }
+
+    /// Connects to `from` go to `to` instead, as by curl's `--connect-to`: for tests, and for programs
+    /// that are told where a host is. Default: none.
+    ///
+    /// `from` without a port fits every port of that host, and `to` without a port keeps the port. The
+    /// first rule that fits decides, and none is applied to what it says. Only where a connection goes
+    /// is changed: a URI, and the name that TLS asks for, stay. It holds where a target is given, and
+    /// not for [`connect_results`] and [`race()`].
+    ///
+    /// ```
+    /// # fn f() -> Result<(), outrace::TargetError> {
+    /// let options =
+    ///     outrace::ConnectOptions::default().connect_to("api.example.com:443", "127.0.0.1:8443")?;
+    /// # let _ = options;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`], if either is none.
+    pub fn connect_to(
+        mut self,
+        from: impl IntoTarget,
+        to: impl IntoTarget,
+    ) -> Result<Self, TargetError> {
+        self.overrides.add(from.into_target()?, to.into_target()?);
+        Ok(self)
+    }
+
     /// The delays, limits and timeout of the race. Default: those of RFC 8305, and no timeout.
+    ///
+    /// They replace all that was set of the race before.
     #[must_use]
     pub fn race(mut self, config: RaceOptions) -> Self {
         self.race = on_this_machine(config);
@@ -126,6 +198,8 @@ impl ConnectOptions {
     }
 
     /// How each socket is set up. Default: as the system does.
+    ///
+    /// It replaces all that was set of sockets before, and what was learnt of addresses is forgotten.
     #[must_use]
     pub fn socket(mut self, options: SocketOptions) -> Self {
         self.socket = options;
@@ -185,6 +259,7 @@ impl ConnectOptions {
         target: Target,
         options: &LookupOptions,
     ) -> LookupStream {
+        let target = self.overrides.apply(target);
         let is_name = matches!(target.host(), Host::Name(_));
         match self.socket.only_family().filter(|_| is_name && options.family.is_none()) {
             Some(family) => resolver.lookup_with(target, &options.clone().family(family)),
@@ -232,6 +307,7 @@ impl fmt::Debug for ConnectOptions {
             .field("socket", &self.socket)
             .field("lookup", &self.lookup)
             .field("policy", &self.policy)
+            .field("overrides", &self.overrides)
             .field("observer", &self.observer.as_ref().map(|_| ".."))
             .finish_non_exhaustive()
     }
@@ -342,9 +418,32 @@ pub enum UriError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    /// What a word changes beside itself: `socket` makes a new table of what was learnt.
+    #[test]
+    fn a_direct_word_changes_one_setting_and_keeps_the_others() {
+        let told = |options: &ConnectOptions| format!("{:?} {:?}", options.race, options.socket);
+        let second = Duration::from_secs(1);
+        let race = RaceOptions::default().resolution_delay(Duration::ZERO);
+        let socket = SocketOptions::default().keepalive_time(second);
+        let before = ConnectOptions::default().race(race.clone()).socket(socket.clone());
+        let keeps = |after: &ConnectOptions| Arc::ptr_eq(&before.experience, &after.experience);
+
+        let after = before.clone().timeout(second).attempt_timeout(second).nodelay(true);
+        assert!(keeps(&after));
+        let expected = ConnectOptions::default()
+            .race(race.clone().connect_timeout(second).attempt_timeout(second))
+            .socket(socket.clone().nodelay(true));
+        assert_eq!(told(&after), told(&expected));
+
+        let [v4, v6] = ["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let after = before.clone().local_address(v4).local_address(v6);
+        assert!(!keeps(&after), "what was learnt from another address");
+        let socket =
+            socket.local_ipv4([192, 0, 2, 1].into()).local_ipv6("2001:db8::1".parse().unwrap());
+        assert_eq!(told(&after), told(&ConnectOptions::default().race(race).socket(socket)));
+    }
 
     #[test]
     fn at10_each_option_is_kept_beside_the_others() {

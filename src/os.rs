@@ -264,6 +264,18 @@ pub(crate) fn set_fast_open(_: &Socket) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// A socket for TCP over several paths (RFC 8684).
+#[cfg(target_os = "linux")]
+pub(crate) fn mptcp_socket(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::STREAM, Some(Protocol::MPTCP))
+}
+
+/// Never called: no setting asks for it here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn mptcp_socket(_: Domain) -> io::Result<Socket> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Keepalive of a socket; `None` if it is not asked for. Settings that the system does not have are
 /// left out.
 #[cfg_attr(not(unix), allow(unused_variables))]

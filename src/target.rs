@@ -60,6 +60,12 @@ pub enum Host {
 }
 
 impl Target {
+    /// The same with this port, if it has none.
+    pub(crate) fn or_port(mut self, port: Option<u16>) -> Self {
+        self.port = self.port.or(port);
+        self
+    }
+
     /// Makes a target of a host and, if there is one, a port.
     pub fn new(host: Host, port: Option<u16>) -> Self {
         Self { host, port }

@@ -35,9 +35,12 @@ impl Lookup {
             }
             Self::Other(lookup) => {
                 let literal = |target: &Target| target.host().socket_addr(target.port()?);
-                let lookup = |target| match literal(&target) {
-                    Some(addr) => Results::Literal(Some(addr)),
-                    None => Results::Other(Mutex::new(lookup(target))),
+                let lookup = |target| {
+                    let target = options.overrides.apply(target);
+                    match literal(&target) {
+                        Some(addr) => Results::Literal(Some(addr)),
+                        None => Results::Other(Mutex::new(lookup(target))),
+                    }
                 };
                 ConnectWatch::with_other_lookup(target, lookup, options)
             }

@@ -78,6 +78,40 @@ mod over_a_lookup_of_the_caller {
     }
 
     #[tokio::test]
+    async fn a_connect_that_leads_elsewhere_goes_there() {
+        let (_server, addr) = server();
+        let options = ConnectOptions::default().connect_to("api.example.com", addr).unwrap();
+        let uri = Uri::from_static("http://api.example.com:8080/");
+        let mut connector = Connector::new().options(options.clone());
+        let stream = connector.call(uri.clone()).await.unwrap().into_inner();
+        assert_eq!(stream.info().addr(), addr);
+        let mut connector = Connector::with_lookup(|_| stream::empty()).options(options);
+        let stream = connector.call(uri).await.unwrap().into_inner();
+        assert_eq!(stream.info().addr(), addr);
+    }
+
+    #[tokio::test]
+    async fn a_word_of_the_connector_holds_for_its_connects() {
+        let (_server, addr) = server();
+        let silent = Connector::with_lookup(|_| stream::pending());
+        let error = silent
+            .timeout(Duration::from_millis(1))
+            .call(Uri::from_static("http://a.internal/"))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ConnectErrorKind::Timeout);
+        let local = "127.0.0.7".parse().unwrap();
+        let mut connector = Connector::new().nodelay(true).local_address(local);
+        let literal = format!("http://{addr}/").parse().unwrap();
+        let stream = connector.call(literal).await.unwrap().into_inner();
+        assert_eq!(stream.get_ref().local_addr().unwrap().ip(), local);
+        assert!(stream.get_ref().nodelay().unwrap());
+        let no_ipv4 = Connector::new().family(AddressFamily::Ipv6);
+        let literal = format!("http://{addr}/").parse().unwrap();
+        assert!(no_ipv4.clone().call(literal).await.unwrap_err().is_dns());
+    }
+
+    #[tokio::test]
     async fn the_options_of_the_race_hold() {
         let (_server, addr) = server();
         let results = move |_| stream::iter([LookupResult::Address(addr)]);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpStream;
 
 use super::gate::canonical;
@@ -29,7 +29,8 @@ impl Attempt {
     pub(super) fn start(options: &SocketOptions, addr: SocketAddr) -> Result<Self, AttemptError> {
         let domain = Domain::for_address(addr);
         let failed_at = |stage| move |error| failure(stage, error, domain);
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
+        let socket = options
+            .new_socket(domain)
             .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
             .map_err(failed_at(AttemptStage::Socket))?;
         options.tune(&socket);
@@ -47,6 +48,26 @@ impl Attempt {
         let stream =
             TcpStream::from_std(socket.into()).map_err(failed_at(AttemptStage::Register))?;
         Ok(Self { stream: Some(stream), itself: Some(addr).filter(|_| !is_asked_for) })
+    }
+}
+
+impl SocketOptions {
+    /// Connects to one address with these options: for the attempts of a [`race`](super::race()),
+    /// which brings them its addresses.
+    ///
+    /// # Errors
+    ///
+    /// [`AttemptError`], which converts into an `io::Error`.
+    ///
+    /// # Panics
+    ///
+    /// The future panics outside a Tokio runtime with I/O enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the socket.
+    pub async fn connect(&self, addr: SocketAddr) -> Result<TcpStream, AttemptError> {
+        Attempt::start(self, canonical(addr))?.await
     }
 }
 

@@ -165,6 +165,13 @@ impl std::error::Error for AttemptError {
     }
 }
 
+/// For code that returns `io::Result`: the kind is that of the cause, and this error is within.
+impl From<AttemptError> for io::Error {
+    fn from(error: AttemptError) -> Self {
+        Self::new(error.error.kind(), error)
+    }
+}
+
 /// An address that was not dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::Socket;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{AttemptError, AttemptStage};
 use crate::os;
@@ -23,6 +23,7 @@ type Hook = dyn Fn(BorrowedSocket<'_>, SocketAddr) -> io::Result<()> + Send + Sy
 /// attempt if it cannot be set, and only that attempt: the race goes on with the next address. An
 /// option that merely tunes is left out where the system refuses it.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one option, free of the others")]
 pub struct SocketOptions {
     keepalive_time: Option<Duration>,
     keepalive_interval: Option<Duration>,
@@ -37,6 +38,7 @@ pub struct SocketOptions {
     mark: Option<u32>,
     user_timeout: Option<Duration>,
     fast_open: bool,
+    mptcp: bool,
     before_bind: Option<Arc<Hook>>,
     before_connect: Option<Arc<Hook>>,
 }
@@ -174,6 +176,18 @@ impl SocketOptions {
     /// Whether an attempt to `addr` can be made at all.
     pub(super) fn can_reach(&self, addr: SocketAddr) -> bool {
         self.only_family().is_none_or(|only| only == AddressFamily::of(addr.ip()))
+    }
+
+    /// Makes the socket of an attempt.
+    pub(super) fn new_socket(&self, domain: Domain) -> io::Result<Socket> {
+        if self.mptcp {
+            let socket = os::mptcp_socket(domain);
+            note_refusal("mptcp", &socket);
+            if socket.is_ok() {
+                return socket;
+            }
+        }
+        Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
     }
 
     /// Sets the options that decide which way packets take.
@@ -323,6 +337,17 @@ impl SocketOptions {
         self.fast_open = fast_open;
         self
     }
+
+    /// Multipath TCP (RFC 8684): a connection goes on when the device changes networks, if the
+    /// server takes part. Default: false.
+    ///
+    /// Where the system has none (before Linux 5.6, or with `net.mptcp.enabled=0`), and with servers
+    /// that do not take part, it is plain TCP. Some TCP options cannot be set on such sockets.
+    #[must_use]
+    pub fn mptcp(mut self, mptcp: bool) -> Self {
+        self.mptcp = mptcp;
+        self
+    }
 }
 
 impl fmt::Debug for SocketOptions {
@@ -340,7 +365,8 @@ impl fmt::Debug for SocketOptions {
         s.field("interface", &self.interface)
             .field("mark", &self.mark)
             .field("user_timeout", &self.user_timeout)
-            .field("fast_open", &self.fast_open);
+            .field("fast_open", &self.fast_open)
+            .field("mptcp", &self.mptcp);
         s.field("before_bind", &self.before_bind.as_ref().map(|_| ".."))
             .field("before_connect", &self.before_connect.as_ref().map(|_| ".."))
             .finish_non_exhaustive()
@@ -358,7 +384,7 @@ fn run_hook(
 
 /// Reports an option that the system refused.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-fn note_refusal(option: &'static str, result: &io::Result<()>) {
+fn note_refusal<T>(option: &'static str, result: &io::Result<T>) {
     #[cfg(feature = "tracing")]
     if let Err(error) = result {
         tracing::debug!(option, %error, "socket option refused");

@@ -13,7 +13,7 @@ use crate::support::{Behaviour, Web, World};
 use futures_util::{Stream, StreamExt, stream};
 use outrace::happy_eyeballs::{
     AttemptOutcome, AttemptStage, BorrowedSocket, ConnectErrorKind, ConnectOptions, RaceOptions,
-    SkipReason, SocketOptions, connect_results, connect_with,
+    SkipReason, SocketOptions, connect_results, connect_with, race,
 };
 use outrace::resolve::{AddressFamily, AddressPolicy};
 use outrace::{LookupErrorKind, LookupResult, Resolver};
@@ -587,4 +587,37 @@ async fn the_times_of_a_race_count_from_the_call() {
     assert!(info.first_address_after() >= from, "{info:?}");
     assert!(info.first_attempt_after() >= info.first_address_after(), "{info:?}");
     assert!(info.connected_after() >= info.first_attempt_after(), "{info:?}");
+}
+
+/// `SocketOptions::connect` is the attempt of a caller's race that wants TCP as these options have it.
+#[tokio::test]
+async fn an_attempt_of_the_caller_connects_with_the_options_of_its_sockets() {
+    let web = Web::start([(V4_1, Behaviour::Refuse), (V4_2, Behaviour::Serve)]);
+    let addrs = [V4_1, V4_2].map(|ip| SocketAddr::new(ip, web.port()));
+    let sockets = SocketOptions::default().nodelay(true).local_ipv4([127, 0, 0, 9].into());
+    let race = race(known(addrs), &ConnectOptions::default(), |endpoint, _| {
+        let sockets = &sockets;
+        async move { sockets.connect(endpoint.addr).await }
+    });
+    let (stream, info) = race.await.unwrap();
+    assert_eq!((info.addr(), info.attempts().len()), (addrs[1], 2));
+    assert!(stream.nodelay().unwrap());
+    assert_eq!(stream.local_addr().unwrap().ip(), IpAddr::from([127, 0, 0, 9]));
+    let refused = std::io::Error::from(sockets.connect(addrs[0]).await.unwrap_err());
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+}
+
+/// Where the system has Multipath TCP, the socket is one; elsewhere the connection is plain TCP.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn mptcp_is_used_where_the_system_has_it_and_tcp_elsewhere() {
+    use socket2::{Domain, Protocol, Socket, Type};
+
+    let web = Web::start([(V4_1, Behaviour::Serve)]);
+    let addr = SocketAddr::new(V4_1, web.port());
+    let options = ConnectOptions::default().socket(SocketOptions::default().mptcp(true));
+    let (stream, _) = connect_results(known([addr]), &options).await.unwrap();
+    let has_mptcp = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).is_ok();
+    let expected = if has_mptcp { Protocol::MPTCP } else { Protocol::TCP };
+    assert_eq!(SockRef::from(&stream).protocol().unwrap(), Some(expected));
 }
