@@ -11,7 +11,9 @@ use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::server::{NamedService, UnaryService};
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Channel, Endpoint, Server};
+use tonic::transport::{
+    Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig,
+};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tower::Service;
@@ -77,6 +79,25 @@ async fn tonic_connects_with_connector() {
 
     let lazy = endpoint.connect_with_connector_lazy(host.connector());
     assert_eq!(greet(lazy, "again").await.unwrap(), "hello again");
+}
+
+#[tokio::test]
+async fn tonic_with_tls_connects_with_connector() {
+    let host = Host::new();
+    let certified = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
+    let identity = Identity::from_pem(certified.cert.pem(), certified.signing_key.serialize_pem());
+    let (listener, addr) = listen().await;
+    let tls = ServerTlsConfig::new().identity(identity);
+    let server = Server::builder().tls_config(tls).unwrap().add_service(Greeter);
+    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+
+    let root = Certificate::from_pem(certified.cert.pem());
+    let endpoint = Endpoint::from_shared(format!("https://{HOST}:{}", addr.port()))
+        .and_then(|endpoint| endpoint.tls_config(ClientTlsConfig::new().ca_certificate(root)))
+        .unwrap();
+    let tcp = host.connector().enforce_http(false);
+    let channel = endpoint.connect_with_connector(tcp).await.unwrap();
+    assert_eq!(greet(channel, "you").await.unwrap(), "hello you");
 }
 
 #[tokio::test]

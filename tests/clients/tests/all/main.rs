@@ -6,6 +6,7 @@
 mod grpc;
 mod http;
 mod layers;
+mod programs;
 mod reqwest_dns;
 mod tls;
 

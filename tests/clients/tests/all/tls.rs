@@ -1,5 +1,6 @@
 //! hyper-rustls' `HttpsConnector` over `Connector`, with a certificate of the test's own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,14 +10,20 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpInfo;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use outrace::happy_eyeballs::ConnectInfo;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use super::{HOST, Host, listen, serve_connection};
 
 /// Both ends of TLS for [`HOST`], with HTTP/2 on offer.
-fn configs() -> (ClientConfig, ServerConfig) {
+pub(super) fn configs() -> (ClientConfig, ServerConfig) {
+    let (client, server, _) = configs_and_root();
+    (client, server)
+}
+
+/// The same, and the certificate that the client trusts.
+pub(super) fn configs_and_root() -> (ClientConfig, ServerConfig, CertificateDer<'static>) {
     let certified = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
     let certificate = certified.cert.der().clone();
     let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
@@ -31,21 +38,19 @@ fn configs() -> (ClientConfig, ServerConfig) {
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
 
     let mut roots = RootCertStore::empty();
-    roots.add(certificate).unwrap();
+    roots.add(certificate.clone()).unwrap();
     let client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    (client, server)
+    (client, server, certificate)
 }
 
-#[tokio::test]
-async fn hyper_rustls_over_connector() {
-    let host = Host::new();
-    let (client_config, server_config) = configs();
+/// A web server with TLS, for as long as the runtime lives.
+pub(super) async fn serve_tls(config: Arc<ServerConfig>) -> SocketAddr {
     let (listener, addr) = listen().await;
-    let acceptor = TlsAcceptor::from(Arc::new(server_config));
+    let acceptor = TlsAcceptor::from(config);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
@@ -56,7 +61,14 @@ async fn hyper_rustls_over_connector() {
             });
         }
     });
+    addr
+}
 
+#[tokio::test]
+async fn hyper_rustls_over_connector() {
+    let host = Host::new();
+    let (client_config, server_config) = configs();
+    let addr = serve_tls(Arc::new(server_config)).await;
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(client_config)
         .https_only()
