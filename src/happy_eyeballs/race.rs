@@ -93,7 +93,8 @@ struct Pacing {
     hurried: bool,
 }
 
-/// What a handshake is given at the least: see [`Race::handle_transport_up`].
+/// What a handshake is given at the least: see [`Race::handle_transport_up`]. RFC 8305 section 8 has
+/// the same value as the recommended minimum between two attempts.
 const MIN_HANDSHAKE_TIME: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,10 +174,13 @@ impl Race {
     /// The address is alive, and most likely wins: the next attempt waits for another round trip and
     /// the peer's work, which is taken for twice the time so far, at most the Connection Attempt
     /// Delay. RFC 8305 has no such rule. A handshake that does not end costs no more than a silent
-    /// address.
+    /// address. The failure of the latest attempt comes first: the next one does not wait then.
     pub(crate) fn handle_transport_up(&mut self, id: AttemptId, now: Instant) {
         self.advance(now);
         let Some(alive) = self.alive.iter().find(|alive| alive.id == id) else { return };
+        if self.pacing.hurried {
+            return;
+        }
         let round_trip = self.now - alive.started;
         let handshake = (2 * round_trip).max(MIN_HANDSHAKE_TIME);
         let due = self.now + handshake.min(self.options.connection_attempt_delay);

@@ -87,6 +87,7 @@ struct Attempt {
     fate: Fate,
     /// From when on its failure lets the next one start before the delay is over.
     room_from: Option<Instant>,
+    is_transport_up: bool,
 }
 
 /// A race, and everything that an onlooker can know about it.
@@ -103,6 +104,8 @@ struct Game {
     started: HashSet<SocketAddr>,
     attempts: Vec<Attempt>,
     latest_start: Option<Instant>,
+    /// Until when handshakes keep the next attempt from starting.
+    held_until: Option<Instant>,
     /// The first that was said to be connected while it was alive.
     connected: Option<AttemptId>,
     end: Option<Output>,
@@ -140,6 +143,7 @@ impl Game {
             started: HashSet::new(),
             attempts: Vec::new(),
             latest_start: None,
+            held_until: None,
             connected: None,
             end: None,
         }
@@ -193,8 +197,12 @@ impl Game {
     }
 
     fn hand_in(&mut self) {
-        match self.random.below(12) {
+        match self.random.below(14) {
             0..=4 => self.hand_in_address(),
+            12 | 13 => {
+                let id = AttemptId(self.random.below(12));
+                self.transport_up(id);
+            }
             5..=8 => {
                 // Any id: alive, settled, canceled, or never given out.
                 let id = AttemptId(self.random.below(12));
@@ -232,6 +240,20 @@ impl Game {
         };
         self.known.push((rank, addr));
         self.first_address.get_or_insert(self.now);
+    }
+
+    /// Twice the time so far, at least 100 ms and at most the delay, unless the latest has failed.
+    fn transport_up(&mut self, id: AttemptId) {
+        let latest_has_failed = self.attempts.last().is_some_and(|a| a.room_from.is_some());
+        let attempt = self.attempts.get_mut(id.0 as usize).filter(|a| !a.is_transport_up);
+        let Some(attempt) = attempt else { return };
+        self.race.handle_transport_up(id, self.now);
+        attempt.is_transport_up = true;
+        if attempt.fate == Fate::Alive && !latest_has_failed {
+            let handshake = (2 * (self.now - attempt.started)).max(100 * MS);
+            let until = self.now + handshake.min(self.config.connection_attempt_delay);
+            self.held_until = self.held_until.max(Some(until));
+        }
     }
 
     fn fail(&mut self, id: AttemptId, room_from: Option<Instant>) {
@@ -321,12 +343,15 @@ impl Game {
             let delay = self.config.connection_attempt_delay;
             let room = latest.room_from.is_some_and(|from| self.now >= from);
             assert!(room || self.now >= before + delay, "too soon after the last start");
+            let is_held = self.held_until.is_some_and(|until| self.now < until);
+            assert!(room || !is_held, "a handshake was not given its time");
             assert!(delay >= 10 * MS);
         }
-        self.latest_start = Some(self.now);
+        (self.latest_start, self.held_until) = (Some(self.now), None);
         let family = Family::of(addr);
         let (started, fate) = (self.now, Fate::Alive);
-        self.attempts.push(Attempt { family, started, fate, room_from: None });
+        let (room_from, is_transport_up) = (None, false);
+        self.attempts.push(Attempt { family, started, fate, room_from, is_transport_up });
     }
 
     fn check_expiry(&mut self, id: AttemptId) {
