@@ -15,4 +15,5 @@ mod hyper_client;
 mod lifecycle;
 mod lookup;
 mod observed;
+mod socket_options;
 mod support_works;

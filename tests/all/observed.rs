@@ -1,4 +1,4 @@
-//! An observer is told of a lookup and of a race while they run (CR09).
+//! An observer receives the events of a lookup and of a race while they run (CR09).
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,7 +15,7 @@ use outrace::{ConnectOptions, LookupErrorKind, LookupOptions, Observer, Resolver
 
 use crate::support::{Nameserver, World};
 
-/// Sends what it is told to a channel.
+/// Sends each event to a channel.
 struct Teller(Mutex<Sender<Told>>);
 
 #[derive(Debug)]

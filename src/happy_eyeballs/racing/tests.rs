@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use futures_util::stream;
@@ -151,48 +152,43 @@ async fn a_unix_socket_can_be_raced() {
     assert_eq!((info.addr(), info.attempts().len()), (addr(2), 2));
 }
 
-/// A clock of a few lines, whose waits are threads.
+/// A clock that the test sets.
+#[derive(Clone)]
+struct Clock(Rc<Cell<Instant>>);
+
+impl Timer for Clock {
+    type Sleep = Pin<Box<dyn Future<Output = ()>>>;
+
+    fn now(&self) -> Instant {
+        self.0.get()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Self::Sleep {
+        let clock = self.clone();
+        Box::pin(std::future::poll_fn(move |_| {
+            if clock.now() < deadline { Poll::Pending } else { Poll::Ready(()) }
+        }))
+    }
+}
+
 #[test]
 fn with_another_timer_a_race_needs_no_tokio() {
-    struct Threads;
-    impl Timer for Threads {
-        type Sleep = futures_util::future::BoxFuture<'static, ()>;
-
-        fn sleep_until(&self, deadline: Instant) -> Self::Sleep {
-            let waker = Arc::new(AtomicWaker::new());
-            let sleeper = Arc::clone(&waker);
-            std::thread::spawn(move || {
-                std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
-                sleeper.wake();
-            });
-            Box::pin(std::future::poll_fn(move |cx| {
-                waker.register(cx.waker());
-                if Instant::now() < deadline { Poll::Pending } else { Poll::Ready(()) }
-            }))
-        }
-    }
-    struct Thread(std::thread::Thread);
-    impl std::task::Wake for Thread {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let options =
-        ConnectOptions::default().race(RaceOptions::default().connection_attempt_delay(10 * MS));
+    let clock = Clock(Rc::new(Cell::new(Instant::now() + Duration::from_secs(1000))));
+    let options = ConnectOptions::default();
     let race = race(results(&[1, 2]), &options, |endpoint, _| async move {
         if endpoint.addr == addr(1) {
             std::future::pending::<()>().await;
         }
         Ok::<_, io::Error>(endpoint.addr)
     });
-    let mut race = std::pin::pin!(race.timer(Threads));
-    let waker = Arc::new(Thread(std::thread::current())).into();
-    let outcome = loop {
-        match race.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(outcome) => break outcome,
-            Poll::Pending => std::thread::park(),
-        }
+    let mut race = std::pin::pin!(race.timer(clock.clone()));
+    let mut poll_after = |time| {
+        clock.0.set(clock.now() + time);
+        race.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     };
-    let (winner, info) = outcome.unwrap();
+    assert!(poll_after(Duration::ZERO).is_pending());
+    assert!(poll_after(249 * MS).is_pending());
+    let Poll::Ready(Ok((winner, info))) = poll_after(MS) else { panic!("the second attempt wins") };
     assert_eq!((winner, info.attempts().len()), (addr(2), 2));
+    assert_eq!(info.connected_after(), 250 * MS);
 }
