@@ -1,7 +1,7 @@
 //! Prints what a resolver counts while it resolves: two nameservers, of which the first loses what
 //! it is asked first and the second is slow, and names that are looked up again and again.
 //!
-//! It leaves out what each lookup does: an `outrace::Observer` is told of that.
+//! It leaves out the events of each lookup, which an `outrace::Observer` receives.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

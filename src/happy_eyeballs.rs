@@ -159,8 +159,8 @@ impl ConnectOptions {
         self.socket(socket)
     }
 
-    /// Connects to `from` go to `to` instead, as by curl's `--connect-to`: for tests, and for programs
-    /// that are told where a host is. Default: none.
+    /// Connects to `from` go to `to` instead, as by curl's `--connect-to`: for tests, and for hosts
+    /// whose place is configured. Default: none.
     ///
     /// `from` without a port fits every port of that host, and `to` without a port keeps the port. The
     /// first rule that fits decides, and none is applied to what it says. Only where a connection goes
@@ -178,7 +178,7 @@ impl ConnectOptions {
     ///
     /// # Errors
     ///
-    /// [`TargetError`], if either is none.
+    /// [`TargetError`], if `from` or `to` is no valid target.
     pub fn connect_to(
         mut self,
         from: impl IntoTarget,
@@ -242,9 +242,10 @@ impl ConnectOptions {
         self
     }
 
-    /// An observer of each race and of its lookup: see [`Observer`]. Default: none.
+    /// The observer of each race and of its lookup: see [`Observer`]. Default: none.
     ///
-    /// One of the [`lookup`](Self::lookup) options is told of the lookup instead.
+    /// If the [`lookup`](Self::lookup) options have an observer too, the lookup's events go to that
+    /// one.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));

@@ -54,7 +54,7 @@
 //! | [`lookup_host`], [`LookupStream::into_addrs`] | all addresses at once |
 //! | [`blocking`] | the race for threads without a runtime |
 //! | [`Connector`], [`connector`] | the race as a `tower` service for HTTP clients |
-//! | [`observer`] | what lookups and races do, told while they do it |
+//! | [`observer`] | the events of lookups and races, as they happen |
 //! | [`futex_queue`] | the bounded queue between threads and tasks that carries the results |
 //! | [`Target`], [`HostName`], [`IntoTarget`] | targets and names that are checked once, and what converts into them |
 //!

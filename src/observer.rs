@@ -1,4 +1,4 @@
-//! [`Observer`]: told of what lookups and races do, while they do it.
+//! [`Observer`]: receives the events of lookups and races as they happen.
 
 use std::error::Error;
 use std::fmt;
@@ -11,17 +11,16 @@ use crate::happy_eyeballs::{ConnectErrorKind, ConnectionAttempt, SkippedAddress}
 use crate::resolve::{FailureCause, Question, Transport};
 use crate::{LookupError, Target};
 
-/// Told of what lookups and races do, while they do it.
+/// Receives the events of lookups and races as they happen.
 ///
 /// It is set by [`LookupOptions::observer`](crate::LookupOptions::observer) for lookups, and by
 /// [`ConnectOptions::observer`](crate::ConnectOptions::observer) for races and their lookups. Without
-/// one, nothing is gathered. With feature `tracing`, the same events come out as `tracing` events in
+/// one, no event is made. With feature `tracing`, the same events come out as `tracing` events in
 /// the spans `connect` and `lookup`.
 ///
-/// What happens is told where it happens: a race on the task that polls it, what the nameservers do
-/// on the resolver thread, which serves every lookup. So a method returns at once: it counts, or
-/// sends what it was told to a channel. A panic of it on the resolver thread is caught, and the
-/// lookup goes on without an observer.
+/// The events of a race come on the task that polls it, and those of the nameservers on the resolver
+/// thread, which serves every lookup. So a method must return at once: it counts, or sends the event
+/// to a channel. A panic on the resolver thread is caught, and the lookup goes on without an observer.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -92,8 +91,8 @@ pub struct LookupEvent<'a> {
 
 /// What has happened in a lookup.
 ///
-/// A lookup that was coalesced with another one is told what happens from then on: `Answered` may
-/// come with no `Sent` before it.
+/// A lookup that was coalesced with another one has events from then on: `Answered` may come with no
+/// `Sent` before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LookupEventKind {
@@ -123,7 +122,7 @@ pub enum LookupEventKind {
     Answered {
         /// What was asked; `None` if the source answers about all record types at once.
         question: Option<Question>,
-        /// Who has answered.
+        /// The source.
         source: AnswerSource,
         /// From the query to its response: zero, unless a nameserver has answered.
         elapsed: Duration,
@@ -170,7 +169,8 @@ impl fmt::Display for AnswerSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AnswerKind {
-    /// So many addresses, before an address policy is applied.
+    /// So many addresses. Those of nameservers and of the cache are counted before the resolver's
+    /// address policy is applied, those of other sources after it.
     Addresses(usize),
     /// The name is an alias, and its target is asked for next.
     Alias,

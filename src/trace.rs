@@ -1,8 +1,8 @@
 //! Spans and events, with feature `tracing`; nothing without it.
 //!
 //! One span a lookup (`outrace::lookup`) and one a race (`outrace::connect`), whose child its lookup
-//! is, at level debug. What an [`Observer`](crate::Observer) is told comes out as events in them, as it
-//! happens. Field names are those of the OpenTelemetry semantic conventions where it has them; a
+//! is, at level debug. The events of an [`Observer`](crate::Observer) come out in them, as they
+//! happen. Field names are those of the OpenTelemetry semantic conventions where it has them; a
 //! `duration` is a number of seconds. Nothing is formatted for a subscriber that does not listen.
 //!
 //! Level warn is for what needs action: a name collision (`outrace::lookup`), and parts of the
@@ -19,7 +19,7 @@ mod imp {
     use crate::happy_eyeballs::error::kind_of;
     use crate::happy_eyeballs::{AttemptOutcome, ConnectionAttempt, SkippedAddress};
     use crate::observer::{ConnectEvent, ConnectEventKind, LookupEvent, LookupEventKind};
-    use crate::resolve::{Diagnostic, NAME_COLLISION};
+    use crate::resolve::{Diagnostic, NAME_COLLISION, Transport};
     use crate::{Host, LookupResult, Target, TargetError};
 
     /// The span of one lookup, from its call to its `End` or its drop.
@@ -37,10 +37,7 @@ mod imp {
             );
             match target {
                 _ if span.is_disabled() => {}
-                Ok(target) => {
-                    record_host(&span, "dns.question.name", target.host());
-                    target.port().map(|port| span.record("server.port", port));
-                }
+                Ok(target) => record_target(&span, "dns.question.name", target),
                 Err(error) => {
                     span.record("error.type", "InvalidTarget");
                     span.in_scope(|| {
@@ -75,7 +72,7 @@ mod imp {
                         dns.question.type = %question.record_type,
                         server.address = %nameserver.ip(),
                         server.port = nameserver.port(),
-                        network.transport = %transport,
+                        network.transport = transport_name(*transport),
                         is_resend = *is_resend
                     },
                     "query sent"
@@ -87,7 +84,7 @@ mod imp {
                         dns.question.type = %question.record_type,
                         server.address = %nameserver.ip(),
                         server.port = nameserver.port(),
-                        network.transport = %transport
+                        network.transport = transport_name(*transport)
                     },
                     "response late"
                 ),
@@ -185,8 +182,7 @@ mod imp {
             if !span.is_disabled()
                 && let Some(target) = target
             {
-                record_host(&span, "server.address", target.host());
-                target.port().map(|port| span.record("server.port", port));
+                record_target(&span, "server.address", target);
             }
             Self(span)
         }
@@ -284,14 +280,24 @@ mod imp {
         }
     }
 
-    fn record_host(span: &Span, name: &'static str, host: &Host) {
-        match host {
-            Host::Name(host) => span.record(name, host.as_str()),
-            host => span.record(name, field::display(host)),
+    /// Records the host of a target in the field `host`, and its port.
+    fn record_target(span: &Span, host: &'static str, target: &Target) {
+        match target.host() {
+            Host::Name(name) => span.record(host, name.as_str()),
+            address => span.record(host, field::display(address)),
         };
+        target.port().map(|port| span.record("server.port", port));
     }
 
-    /// Tells something within a span, to the subscriber of that span: another thread may have
+    /// As the OpenTelemetry semantic conventions spell `network.transport`.
+    fn transport_name(transport: Transport) -> &'static str {
+        match transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+        }
+    }
+
+    /// Makes an event within a span, for the subscriber of that span: the thread of the event may have
     /// another one, or none.
     fn in_span(span: &Span, tell: impl FnOnce()) {
         span.with_subscriber(|(_, dispatch)| {

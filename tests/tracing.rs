@@ -101,9 +101,9 @@ async fn a_lookup_and_a_race_tell_what_they_do() {
     assert!(lines.has(&["dns.answer=127.0.0.1", "address"]), "{:?}", lines.0);
     assert!(lines.has(&["dns.answer=www.example.test", "canonical name"]), "{:?}", lines.0);
 
-    // What the nameservers do happens on another thread, and is told in the same span.
+    // The events of nameservers happen on another thread, and come in the same span.
     assert!(
-        lines.has(&["[lookup] DEBUG outrace::lookup", "query sent", "network.transport=UDP"]),
+        lines.has(&["[lookup] DEBUG outrace::lookup", "query sent", "network.transport=\"udp\""]),
         "{:?}",
         lines.0
     );

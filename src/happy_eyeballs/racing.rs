@@ -29,8 +29,8 @@ use crate::LookupResult;
 /// races with these options have learnt orders them; what an attempt does with its sockets is its own
 /// business. Races of another transport learn other things: give them options of their own.
 ///
-/// An attempt of several steps tells when its transport has connected
-/// ([`Progress::transport_up`]), so that the time of a handshake does not start the next attempt.
+/// An attempt of several steps reports when its transport has connected
+/// ([`Progress::transport_up`]), so that a handshake under way does not start the next attempt.
 ///
 /// The race, and with it [`RaceOptions::connect_timeout`](super::RaceOptions::connect_timeout),
 /// starts with this call. Results are taken until [`LookupResult::End`] or the end of the stream.
@@ -91,12 +91,12 @@ pub struct Endpoint {
     pub addr: SocketAddr,
 }
 
-/// How an attempt tells the race of its progress.
+/// An attempt reports its progress to the race by this.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<Told>);
+pub struct Progress(Arc<ProgressState>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct ProgressState {
     transport_is_up: AtomicBool,
     /// The race's, for an attempt that another task drives.
     waker: AtomicWaker,
@@ -222,7 +222,7 @@ impl<F: TryFuture> Future for Attempt<F> {
     type Output = Result<F::Ok, F::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Registered first: what is told from now on is either seen after this poll or wakes.
+        // Registered first: a `transport_up` from here on is seen after this poll, or wakes the race.
         self.progress.0.waker.register(cx.waker());
         self.future.as_mut().try_poll(cx)
     }

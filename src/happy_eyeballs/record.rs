@@ -1,4 +1,4 @@
-//! [`RaceRecord`]: what happens in a race, told as it happens, and kept for its [`ConnectInfo`] or
+//! [`RaceRecord`]: the events of a race, passed on as they happen, and kept for its [`ConnectInfo`] or
 //! [`ConnectError`].
 
 use std::error::Error;
@@ -14,9 +14,10 @@ use super::{ConnectError, ConnectInfo, SkipReason, SkippedAddress};
 use crate::LookupError;
 use crate::observer::ConnectEventKind;
 
-/// What happens in a race.
+/// The events of a race.
 ///
-/// Dropping it between the first poll and the end tells that the race was dropped.
+/// Dropping it between the first poll and the end is the event
+/// [`Dropped`](ConnectEventKind::Dropped).
 #[derive(Debug)]
 pub(super) struct RaceRecord<E: Error + 'static> {
     begin: Instant,

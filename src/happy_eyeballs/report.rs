@@ -20,7 +20,7 @@ pub struct ConnectionAttempt<E = AttemptError> {
     pub addr: SocketAddr,
     /// When the attempt started, counted from the start of the race.
     pub started: Duration,
-    /// From its start to [`Progress::transport_up`](super::Progress::transport_up), if it told.
+    /// From its start to [`Progress::transport_up`](super::Progress::transport_up), if that was called.
     pub transport_up: Option<Duration>,
     /// From its start to its end.
     pub lived: Duration,

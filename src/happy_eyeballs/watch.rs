@@ -1,4 +1,4 @@
-//! [`ConnectWatch`]: tells the observer of a race, and the subscriber of `tracing`, what happens in it.
+//! [`ConnectWatch`]: passes the events of a race to its observer and to the `tracing` subscriber.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::observer::{ConnectEvent, ConnectEventKind, Observer, next_number};
 use crate::trace::ConnectSpan;
 use crate::{LookupStream, Resolver, Target};
 
-/// One race, as its observer and the subscriber are told of it.
+/// Passes the events of one race on.
 pub(crate) struct ConnectWatch {
     span: ConnectSpan,
     /// Nothing is kept for the many races that have no observer.
@@ -68,7 +68,7 @@ impl ConnectWatch {
         Self { span: ConnectSpan::new(target), observed }
     }
 
-    /// Whether anything is told.
+    /// Whether the events of this race go anywhere.
     pub(super) fn is_on(&self) -> bool {
         self.observed.is_some() || self.span.is_enabled()
     }

@@ -103,7 +103,7 @@ impl ResolverBuilder {
     /// Adds a host in memory: `name` has these addresses, without a file and without a nameserver.
     /// Default: none.
     ///
-    /// For tests, and for programs that are told where a name leads, as curl is by `--resolve`. The
+    /// For tests, and for names whose addresses are configured, as by curl's `--resolve`. The
     /// addresses are answered in the order given, each once; further calls for the same name add to
     /// them. It holds with and without the files of this machine, and comes before the hosts file,
     /// `localhost` and the nameservers, none of which adds an address: of a name that is given IPv4

@@ -31,7 +31,7 @@ pub struct LookupOptions {
     pub(crate) search: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
-    /// The race that the lookup is for, in what the observer is told.
+    /// The race that the lookup is for, in the events of the lookup.
     pub(crate) connect: Option<u64>,
 }
 
@@ -73,7 +73,7 @@ impl LookupOptions {
         self
     }
 
-    /// An observer of the lookup: see [`Observer`]. Default: none.
+    /// The observer of the lookup: see [`Observer`]. Default: none.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self

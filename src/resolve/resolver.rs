@@ -281,7 +281,7 @@ impl ResolverInner {
         self.driver.send(Command::Abandon(id));
     }
 
-    /// What tells the observer of a lookup, if there is one.
+    /// What passes the events of a lookup on, if they go anywhere.
     fn watch(
         &self,
         target: &Result<Target, TargetError>,

@@ -1,5 +1,4 @@
-//! [`LookupWatch`]: tells the observer of a lookup, and the subscriber of `tracing`, what happens in
-//! it.
+//! [`LookupWatch`]: passes the events of a lookup to its observer and to the `tracing` subscriber.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,9 +12,9 @@ use crate::observer::{
 use crate::trace::LookupSpan;
 use crate::{LookupError, LookupErrorKind, LookupResult, Target};
 
-/// One lookup, as its observer and the subscriber are told of it.
+/// Passes the events of one lookup on.
 ///
-/// Dropping it before the end tells that the lookup was dropped.
+/// Dropping it before the end is the event [`Dropped`](LookupEventKind::Dropped).
 pub(crate) struct LookupWatch {
     observer: Option<Arc<dyn Observer>>,
     span: LookupSpan,
@@ -28,7 +27,7 @@ pub(crate) struct LookupWatch {
 }
 
 impl LookupWatch {
-    /// `None` if nothing is to be told: most lookups have neither observer nor subscriber.
+    /// `None` without an observer and a subscriber, as for most lookups.
     pub(super) fn new(
         target: &Target,
         options: &LookupOptions,
@@ -50,7 +49,7 @@ impl LookupWatch {
         }))
     }
 
-    /// A source without a wire has answered in full.
+    /// The lookup was answered in full where it was made.
     pub(super) fn answered(
         &mut self,
         results: &[LookupResult],
@@ -77,7 +76,7 @@ impl LookupWatch {
         }
     }
 
-    /// Tells what has happened in `lookup` since the last time.
+    /// Passes on what has happened in `lookup` since the last call.
     pub(super) fn tell(&mut self, lookup: &mut Lookup, now: Instant) {
         for (at, event) in lookup.take_notes() {
             self.event(at, &event);
@@ -101,7 +100,7 @@ impl LookupWatch {
     }
 
     fn event(&mut self, now: Instant, kind: &LookupEventKind) {
-        // An observer that panics is told no more.
+        // An observer that panics receives no further event.
         let observer = self.observer.take();
         let event = LookupEvent {
             lookup: self.lookup,

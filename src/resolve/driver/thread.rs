@@ -227,8 +227,8 @@ impl ResolverThread {
         }
     }
 
-    /// Tells the observer of a lookup what has happened. It is code of the caller: what it panics
-    /// with ends here.
+    /// Passes the events of a lookup to its observer, which is code of the caller: its panic ends
+    /// here.
     fn tell(&mut self, id: LookupId, now: Instant) {
         let Some(watch) = self.watches.get_mut(&id) else { return };
         let Some(lookup) = self.core.lookup_mut(id) else { return };

@@ -75,8 +75,8 @@ struct Watched {
     ends: usize,
     /// It was given an address that was over when it asked.
     was_outdated: bool,
-    /// Its observer was told of addresses; `None` if it has none.
-    was_told: Option<bool>,
+    /// Whether its observer had an event with addresses; `None` without an observer.
+    has_event: Option<bool>,
 }
 
 impl Checks {
@@ -142,14 +142,14 @@ impl Checks {
         self.truths.remove(&id);
     }
 
-    /// What the observer of a lookup is told: before its results.
+    /// The events of a lookup, which come before its results.
     pub(super) fn notes(&mut self, id: LookupId, notes: &[Note], now: Instant) {
         let Some(watched) = self.lookups.get_mut(&id) else { return };
-        let was_told = watched.was_told.get_or_insert(false);
+        let has_event = watched.has_event.get_or_insert(false);
         for (at, event) in notes {
             assert!(*at <= now, "{id:?}: {event:?} is to come");
             if let LookupEventKind::Answered { answer, .. } = event {
-                *was_told |= matches!(answer, AnswerKind::Addresses(_));
+                *has_event |= matches!(answer, AnswerKind::Addresses(_));
             }
         }
     }
@@ -203,7 +203,7 @@ impl Checks {
                         !watched.was_outdated,
                         "{id:?}: an address was over, and no error came"
                     );
-                    assert_ne!(watched.was_told, Some(false), "{id:?}: no source was told");
+                    assert_ne!(watched.has_event, Some(false), "{id:?}: no event had a source");
                 }
                 if let Err(error) = outcome {
                     let over_tcp = |failure: &QueryFailure| failure.transport == Transport::Tcp;

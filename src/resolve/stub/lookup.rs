@@ -56,11 +56,11 @@ pub(crate) struct Lookup {
     pub(crate) end: Option<LookupResult>,
     /// Whether `end` was set; it may have been taken since.
     pub(crate) has_ended: bool,
-    /// What an observer is to be told, and when it happened. `None` without an observer.
+    /// Events that the observer has not received yet. `None` without an observer.
     notes: Option<Vec<Note>>,
 }
 
-/// What an observer is to be told, and when it happened.
+/// An event for the observer of a lookup, and when it happened.
 pub(crate) type Note = (Instant, LookupEventKind);
 
 /// The state of one address family of the current candidate.
@@ -132,7 +132,7 @@ impl Lookup {
         self
     }
 
-    /// Whether what happens is kept for an observer.
+    /// Whether events are kept for an observer.
     pub(crate) fn observe(mut self, is_observed: bool) -> Self {
         self.notes = is_observed.then(Vec::new);
         self
@@ -156,7 +156,7 @@ impl Lookup {
         }
     }
 
-    /// A question as callers are told of it: the end of an alias chain may be no host name.
+    /// A question as it stands in events and errors: the end of an alias chain may be no host name.
     fn question(&self, name: &QueryName, record_type: RecordType) -> Option<Question> {
         let name = name.to_host_name().or_else(|| self.candidate.clone())?;
         Some(Question { name, record_type })
@@ -166,7 +166,7 @@ impl Lookup {
         self.notes.as_ref().is_some_and(|notes| !notes.is_empty())
     }
 
-    /// Takes what an observer is to be told.
+    /// Takes the events for the observer.
     pub(crate) fn take_notes(&mut self) -> Vec<Note> {
         self.notes.as_mut().map(std::mem::take).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What an observer is told of a lookup: made only where there is one.
+//! The events of a lookup, made for lookups with an observer alone.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an observer is told of a race.
+//! The events that the observer of a race receives.
 
 use std::sync::Mutex;
 
@@ -83,7 +83,7 @@ fn cr09_a_race_that_a_timeout_drops_tells_what_it_had() {
     assert_eq!(told("6a@500", "", Some(100)), ["0 started", "100 dropped"]);
 }
 
-/// Neither a race that was never polled nor one that is over is told of as dropped.
+/// No `Dropped` comes of a race that was never polled, or that has ended.
 #[test]
 fn cr09_each_race_has_one_beginning_and_one_end() {
     for (network, drop_after) in [("6a=ok+1", None), ("6a=refused+1", None), ("6a=hang", Some(1))] {
