@@ -3,7 +3,7 @@
 //! The lookups of this crate need no runtime: see
 //! [`LookupStream::into_blocking_iter`](crate::LookupStream::into_blocking_iter). A race does, and the
 //! functions of this module make one for its time, on the thread that calls: no other thread is
-//! started, and what [`happy_eyeballs`](crate::happy_eyeballs) says of races holds.
+//! started, and what [`happy_eyeballs`] says of races holds.
 
 use std::net::TcpStream;
 
