@@ -63,6 +63,11 @@ install_packages() {
   return "$outcome"
 }
 
+# OpenSSL's headers, with which hyper-tls is built; the feature of that name in tests/clients needs them.
+install_openssl() {
+  install pkg-config=pkg-config /usr/include/openssl/ssl.h=libssl-dev
+}
+
 # not_checked REASON: ends a script whose tool cannot be had. The log says so, and `run` says it again
 # at its end.
 not_checked() {

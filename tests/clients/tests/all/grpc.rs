@@ -10,14 +10,13 @@ use tonic::body::Body;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::server::{NamedService, UnaryService};
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{
-    Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig,
-};
+use tonic::transport::server::{ServerTlsConfig, TcpIncoming};
+use tonic::transport::{Certificate, Channel, Endpoint, Identity, Server};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tower::Service;
 
+use super::tls::Certified;
 use super::{HOST, Host, listen};
 
 type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
@@ -65,39 +64,39 @@ async fn greet(channel: Channel, name: &str) -> Result<String, Status> {
     Ok(client.unary(request, path, codec).await?.into_inner())
 }
 
+/// Serves [`Greeter`] for as long as the runtime lives. Gives its port.
+async fn serve_greeter(mut server: Server) -> u16 {
+    let (listener, addr) = listen().await;
+    let incoming = TcpIncoming::from(listener);
+    tokio::spawn(server.add_service(Greeter).serve_with_incoming(incoming));
+    addr.port()
+}
+
 #[tokio::test]
 async fn tonic_connects_with_connector() {
     let host = Host::new();
-    let (listener, addr) = listen().await;
-    let server =
-        Server::builder().add_service(Greeter).serve_with_incoming(TcpIncoming::from(listener));
-    tokio::spawn(server);
-
-    let endpoint = Endpoint::from_shared(format!("http://{HOST}:{}", addr.port())).unwrap();
-    let channel = endpoint.connect_with_connector(host.connector()).await.unwrap();
+    let uri = format!("http://{HOST}:{}", serve_greeter(Server::builder()).await);
+    let channel =
+        outrace_clients::tonic::connect(host.resolver.clone(), uri.clone()).await.unwrap();
     assert_eq!(greet(channel, "you").await.unwrap(), "hello you");
+    host.assert_asked();
 
+    let endpoint = Endpoint::from_shared(uri).unwrap();
     let lazy = endpoint.connect_with_connector_lazy(host.connector());
     assert_eq!(greet(lazy, "again").await.unwrap(), "hello again");
 }
 
 #[tokio::test]
-async fn tonic_with_tls_connects_with_connector() {
-    let host = Host::new();
-    let certified = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
-    let identity = Identity::from_pem(certified.cert.pem(), certified.signing_key.serialize_pem());
-    let (listener, addr) = listen().await;
+async fn tonic_connects_over_tls_with_connector() {
+    let (host, certified) = (Host::new(), Certified::new());
+    let identity = Identity::from_pem(certified.certificate.pem(), certified.key.serialize_pem());
     let tls = ServerTlsConfig::new().identity(identity);
-    let server = Server::builder().tls_config(tls).unwrap().add_service(Greeter);
-    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-
-    let root = Certificate::from_pem(certified.cert.pem());
-    let endpoint = Endpoint::from_shared(format!("https://{HOST}:{}", addr.port()))
-        .and_then(|endpoint| endpoint.tls_config(ClientTlsConfig::new().ca_certificate(root)))
-        .unwrap();
-    let tcp = host.connector().enforce_http(false);
-    let channel = endpoint.connect_with_connector(tcp).await.unwrap();
-    assert_eq!(greet(channel, "you").await.unwrap(), "hello you");
+    let port = serve_greeter(Server::builder().tls_config(tls).unwrap()).await;
+    let authority = Certificate::from_pem(certified.authority.pem());
+    let uri = format!("https://{HOST}:{port}");
+    let channel = outrace_clients::tonic_tls::connect(host.resolver.clone(), authority, uri);
+    assert_eq!(greet(channel.await.unwrap(), "you").await.unwrap(), "hello you");
+    host.assert_asked();
 }
 
 #[tokio::test]

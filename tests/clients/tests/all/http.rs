@@ -39,6 +39,16 @@ async fn hyper_client_over_http1_and_http2() {
 }
 
 #[tokio::test]
+async fn a_get_by_hyper_util() {
+    let host = Host::new();
+    let uri = format!("http://{HOST}:{}/page", serve().await).parse().unwrap();
+    let response = outrace_clients::hyper_util::get(host.resolver.clone(), uri).await.unwrap();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "HTTP/1.1 /page");
+    host.assert_asked();
+}
+
+#[tokio::test]
 async fn http_connector_over_resolver() {
     let host = Host::new();
     let uri = format!("http://{HOST}:{}/page", serve().await).parse().unwrap();

@@ -60,6 +60,19 @@ async fn a_client_over_layers_over_connector() {
     assert_eq!(retried.load(Ordering::Relaxed), 0);
 }
 
+/// NXDOMAIN without a SOA record is not cached (RFC 2308), so the second connect asks again.
+#[tokio::test]
+async fn a_connect_that_failed_is_tried_again() {
+    let host = Host::with_script(
+        "www.example.test. A    -> nxdomain | answer 127.0.0.1
+         www.example.test. AAAA -> nxdomain | answer ::1",
+    );
+    let uri = format!("http://{HOST}:{}/page", serve().await).parse().unwrap();
+    let response = outrace_clients::tower::get(host.resolver.clone(), uri).await.unwrap();
+    assert!(response.status().is_success());
+    assert!(host.nameserver.journal().queries_for(HOST, "A").len() >= 2);
+}
+
 #[tokio::test]
 async fn a_retry_layer_sees_the_cause() {
     let host = Host::new();

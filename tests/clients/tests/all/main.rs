@@ -1,4 +1,5 @@
-//! outrace under clients that it did not write, each as its own documentation sets it up.
+//! outrace under clients that it did not write, each as its own documentation sets it up: the
+//! programs, and what else they are promised.
 //!
 //! Every name has an AAAA record too, of an address where nothing listens: a client that gets a
 //! page has raced for it.
@@ -6,9 +7,15 @@
 mod grpc;
 mod http;
 mod layers;
-mod programs;
+mod lines;
+mod postgres;
+mod races;
+mod redis;
 mod reqwest_dns;
+mod threads;
 mod tls;
+mod ureq;
+mod websocket;
 
 #[path = "../../../support/mod.rs"]
 mod support;
@@ -31,7 +38,7 @@ use tokio::net::TcpListener;
 
 /// A name for a server on 127.0.0.1, and a resolver that knows it.
 struct Host {
-    _nameserver: Nameserver,
+    nameserver: Nameserver,
     resolver: Resolver,
 }
 
@@ -56,11 +63,17 @@ impl Host {
             .nameservers([nameserver.addr()])
             .address_policy(policy)
             .build();
-        Self { _nameserver: nameserver, resolver }
+        Self { nameserver, resolver }
     }
 
     fn connector(&self) -> Connector {
         Connector::with_resolver(self.resolver.clone())
+    }
+
+    /// The nameserver was asked, and no other knows the name.
+    #[track_caller]
+    fn assert_asked(&self) {
+        assert!(!self.nameserver.journal().queries_for(HOST, "A").is_empty());
     }
 }
 

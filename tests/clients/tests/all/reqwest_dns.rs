@@ -10,13 +10,14 @@ use super::{HOST, Host, serve};
 #[tokio::test]
 async fn reqwest_resolves_through_resolver() {
     let host = Host::new();
-    let client = reqwest::Client::builder().dns_resolver(host.resolver.clone()).build().unwrap();
     let url = format!("http://{HOST}:{}/page", serve().await);
-    let text = client.get(url).send().await.unwrap().text().await.unwrap();
+    let text = outrace_clients::reqwest::get(host.resolver.clone(), &url).await.unwrap();
     assert_eq!(text, "HTTP/1.1 /page");
+    host.assert_asked();
 
-    let gone = client.get("http://gone.example.test/").send().await.unwrap_err();
-    assert!(gone.is_connect(), "{gone:?}");
+    let gone = "http://gone.example.test/";
+    let error = outrace_clients::reqwest::get(host.resolver.clone(), gone).await.unwrap_err();
+    assert!(error.is_connect(), "{error:?}");
 }
 
 /// The family that never answers costs reqwest the Resolution Delay.

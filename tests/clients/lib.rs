@@ -1,1 +1,0 @@
-//! No code here: the tests are all there is.
