@@ -47,6 +47,10 @@ fn he80_co03_co05_at09_rr21_open_files() {
     assert!(starts.windows(2).all(|pair| pair[1] >= pair[0] + delay), "no list is burnt: {full:#}");
 
     assert!(runtime.block_on(race()).is_ok(), "and it heals");
+    // A server that has yet to accept the connection would have no descriptor for it below.
+    web.wait_until("the last winner is gone", |visits| {
+        visits.connections.len() == 11 && visits.open() == 0
+    });
     at09_without_a_thread_every_way_to_look_up_says_the_same(soft, hard);
     let few = rlim_t::try_from(open_files() + 64).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, few, hard).unwrap();
