@@ -93,6 +93,7 @@ mod host_name;
 mod os;
 mod process;
 mod result;
+mod route;
 #[cfg(any(test, fuzzing))]
 mod seeded;
 mod stream;

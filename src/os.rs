@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 /// Items for systems with Linux's socket options.
 macro_rules! cfg_linux_sockets {
@@ -136,11 +136,7 @@ pub(crate) fn pid_namespace() -> Option<u64> {
 }
 
 /// Opens a socket that does not block: with one system call where the kernel can do so.
-pub(crate) fn nonblocking_socket(
-    domain: Domain,
-    kind: Type,
-    protocol: Protocol,
-) -> io::Result<Socket> {
+pub(crate) fn nonblocking_socket(domain: Domain, kind: Type) -> io::Result<Socket> {
     #[cfg(any(
         target_os = "android",
         target_os = "dragonfly",
@@ -150,7 +146,7 @@ pub(crate) fn nonblocking_socket(
         target_os = "netbsd",
         target_os = "openbsd"
     ))]
-    return Socket::new(domain, kind.nonblocking(), Some(protocol));
+    return Socket::new(domain, kind.nonblocking(), None);
     #[cfg(not(any(
         target_os = "android",
         target_os = "dragonfly",
@@ -161,7 +157,7 @@ pub(crate) fn nonblocking_socket(
         target_os = "openbsd"
     )))]
     {
-        let socket = Socket::new(domain, kind, Some(protocol))?;
+        let socket = Socket::new(domain, kind, None)?;
         socket.set_nonblocking(true)?;
         Ok(socket)
     }
@@ -267,7 +263,7 @@ pub(crate) fn set_fast_open(_: &Socket) -> io::Result<()> {
 /// A socket for TCP over several paths (RFC 8684).
 #[cfg(target_os = "linux")]
 pub(crate) fn mptcp_socket(domain: Domain) -> io::Result<Socket> {
-    Socket::new(domain, Type::STREAM, Some(Protocol::MPTCP))
+    Socket::new(domain, Type::STREAM, Some(socket2::Protocol::MPTCP))
 }
 
 /// Never called: no setting asks for it here.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::{AttemptError, AttemptStage};
 use crate::os;
 use crate::resolve::AddressFamily;
+use crate::route::Route;
 
 pub use crate::os::BorrowedSocket;
 
@@ -32,10 +33,7 @@ pub struct SocketOptions {
     reuse_address: bool,
     send_buffer_size: Option<usize>,
     recv_buffer_size: Option<usize>,
-    local_ipv4: Option<Ipv4Addr>,
-    local_ipv6: Option<Ipv6Addr>,
-    interface: Option<os::Interface>,
-    mark: Option<u32>,
+    route: Route,
     user_timeout: Option<Duration>,
     fast_open: bool,
     mptcp: bool,
@@ -123,14 +121,14 @@ impl SocketOptions {
     /// are skipped. `0.0.0.0` is no local address: the system chooses.
     #[must_use]
     pub fn local_ipv4(mut self, ip: Ipv4Addr) -> Self {
-        self.local_ipv4 = Some(ip).filter(|ip| !ip.is_unspecified());
+        self.route.set_local_address(ip.into());
         self
     }
 
     /// The local address of IPv6 connections; see [`local_ipv4`](Self::local_ipv4).
     #[must_use]
     pub fn local_ipv6(mut self, ip: Ipv6Addr) -> Self {
-        self.local_ipv6 = Some(ip).filter(|ip| !ip.is_unspecified());
+        self.route.set_local_address(ip.into());
         self
     }
 
@@ -153,7 +151,8 @@ impl SocketOptions {
     /// options are set and the local address is bound.
     ///
     /// For options that this type does not know. On Linux the port of a local address is chosen by
-    /// the connect, and is 0 here. An error fails this attempt, and no other. The hook runs on the task that connects and must not block.
+    /// the connect, and is 0 here. An error fails this attempt, and no other. The hook runs on the
+    /// task that connects and must not block.
     #[must_use]
     pub fn before_connect<F>(mut self, hook: F) -> Self
     where
@@ -166,7 +165,7 @@ impl SocketOptions {
     /// The only family that attempts can be made to, if the caller gave a local address of that
     /// family and none of the other.
     pub(super) fn only_family(&self) -> Option<AddressFamily> {
-        match (self.local_ipv4, self.local_ipv6) {
+        match (self.route.local_ipv4, self.route.local_ipv6) {
             (Some(_), None) => Some(AddressFamily::Ipv4),
             (None, Some(_)) => Some(AddressFamily::Ipv6),
             (None, None) | (Some(_), Some(_)) => None,
@@ -175,7 +174,7 @@ impl SocketOptions {
 
     /// Whether an attempt to `addr` can be made at all.
     pub(super) fn can_reach(&self, addr: SocketAddr) -> bool {
-        self.only_family().is_none_or(|only| only == AddressFamily::of(addr.ip()))
+        self.route.can_reach(addr)
     }
 
     /// Makes the socket of an attempt.
@@ -196,19 +195,13 @@ impl SocketOptions {
     /// attempt's, so that it finds the one that the attempt will have.
     pub(super) fn route(&self, socket: &Socket, addr: SocketAddr) -> Result<(), AttemptError> {
         let failed_at = |stage| move |error| AttemptError::new(stage, error);
-        if let Some(interface) = &self.interface {
-            os::bind_to_interface(socket, interface, addr)
-                .map_err(failed_at(AttemptStage::Interface))?;
-        }
-        if let Some(mark) = self.mark {
-            os::set_mark(socket, mark).map_err(failed_at(AttemptStage::Mark))?;
-        }
-        Ok(())
+        self.route.set_interface(socket, addr).map_err(failed_at(AttemptStage::Interface))?;
+        self.route.set_mark(socket).map_err(failed_at(AttemptStage::Mark))
     }
 
     /// Binds the local address for a connection to `addr`, if the caller gave one.
     pub(super) fn bind(&self, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
-        let Some(local) = self.local_addr(addr) else { return Ok(()) };
+        let Some(local) = self.route.local_addr(addr) else { return Ok(()) };
         // Otherwise a port of the local address is taken for all destinations at once, and there
         // are some 28,000 of them; so it is chosen at the connect, for one destination.
         note_refusal("bind_address_no_port", &os::bind_address_no_port(socket));
@@ -217,20 +210,7 @@ impl SocketOptions {
 
     /// The local address that a hook may have made possible to bind.
     pub(super) fn local_addr_by_hook(&self, addr: SocketAddr) -> Option<SocketAddr> {
-        self.before_bind.as_ref().and_then(|_| self.local_addr(addr))
-    }
-
-    /// The local address for a connection to `addr`, if the caller gave one.
-    fn local_addr(&self, addr: SocketAddr) -> Option<SocketAddr> {
-        match addr {
-            SocketAddr::V4(_) => self.local_ipv4.map(|ip| SocketAddrV4::new(ip, 0).into()),
-            SocketAddr::V6(addr) => self.local_ipv6.map(|ip| {
-                // A link-local address means nothing without its zone (RFC 4007 section 6), which
-                // is that of the destination: link-local packets do not change zones.
-                let scope_id = if ip.is_unicast_link_local() { addr.scope_id() } else { 0 };
-                SocketAddrV6::new(ip, 0, 0, scope_id).into()
-            }),
-        }
+        self.before_bind.as_ref().and_then(|_| self.route.local_addr(addr))
     }
 
     /// Sets the options that only tune, as far as the system allows: the next address would meet
@@ -288,14 +268,14 @@ os::cfg_linux_sockets! {
         /// The name of the network interface that all packets use: `SO_BINDTODEVICE`. Default: any.
         #[must_use]
         pub fn interface(mut self, name: impl Into<String>) -> Self {
-            self.interface = Some(name.into());
+            self.route.interface = Some(name.into());
             self
         }
 
         /// `SO_MARK`, for policy routing and packet filters. Default: none. Needs `CAP_NET_ADMIN`.
         #[must_use]
         pub fn mark(mut self, mark: u32) -> Self {
-            self.mark = Some(mark);
+            self.route.mark = Some(mark);
             self
         }
 
@@ -318,7 +298,7 @@ os::cfg_interface_by_index! {
         /// The index of the network interface that all packets use: `IP_BOUND_IF`. Default: any.
         #[must_use]
         pub fn interface(mut self, index: std::num::NonZeroU32) -> Self {
-            self.interface = Some(index);
+            self.route.interface = Some(index);
             self
         }
     }
@@ -360,10 +340,10 @@ impl fmt::Debug for SocketOptions {
             .field("reuse_address", &self.reuse_address)
             .field("send_buffer_size", &self.send_buffer_size)
             .field("recv_buffer_size", &self.recv_buffer_size)
-            .field("local_ipv4", &self.local_ipv4)
-            .field("local_ipv6", &self.local_ipv6);
-        s.field("interface", &self.interface)
-            .field("mark", &self.mark)
+            .field("local_ipv4", &self.route.local_ipv4)
+            .field("local_ipv6", &self.route.local_ipv6);
+        s.field("interface", &self.route.interface)
+            .field("mark", &self.route.mark)
             .field("user_timeout", &self.user_timeout)
             .field("fast_open", &self.fast_open)
             .field("mptcp", &self.mptcp);

@@ -235,6 +235,21 @@ impl ResolverBuilder {
         self
     }
 
+    /// The local address of the DNS sockets to nameservers of its family, one for each family.
+    /// Default: the operating system chooses, which `0.0.0.0` and `::` leave to it again.
+    ///
+    /// With a local address for one family and none for the other, a nameserver of the other family
+    /// is not asked, as if it could not be reached: [`FailureCause::Socket`] with
+    /// [`AddrNotAvailable`](std::io::ErrorKind::AddrNotAvailable), which is also the cause where
+    /// this host does not have the address. It says nothing about the connections made to the
+    /// addresses found: see [`SocketOptions`](crate::happy_eyeballs::SocketOptions) for those.
+    ///
+    /// [`FailureCause::Socket`]: super::FailureCause::Socket
+    pub fn local_address(mut self, ip: IpAddr) -> Self {
+        self.settings.route.set_local_address(ip);
+        self
+    }
+
     /// How many results of one lookup the queue to its stream holds. Default: 16, at least 1.
     /// Further results wait in the resolver thread, and delay no other lookup.
     pub fn queue_capacity(mut self, capacity: usize) -> Self {
@@ -279,6 +294,50 @@ impl ResolverBuilder {
     /// Reads two small local files. No thread is started before the first lookup needs it.
     pub fn build(self) -> Resolver {
         Resolver::new(self.settings)
+    }
+}
+
+crate::os::cfg_linux_sockets! {
+    impl ResolverBuilder {
+        /// The name of the network interface that queries leave by, and responses arrive at:
+        /// `SO_BINDTODEVICE`. Default: any.
+        ///
+        /// A nameserver on another interface is out of reach: with `eth0` also one on loopback, as
+        /// that of systemd-resolved is. While there is no such interface, the cause of a failure is
+        /// [`FailureCause::Socket`](super::FailureCause::Socket) with
+        /// [`NetworkDown`](std::io::ErrorKind::NetworkDown). Connections to the addresses found have
+        /// [`SocketOptions::interface`](crate::happy_eyeballs::SocketOptions::interface).
+        pub fn interface(mut self, name: impl Into<String>) -> Self {
+            self.settings.route.interface = Some(name.into());
+            self
+        }
+
+        /// `SO_MARK` of the DNS sockets, for policy routing and packet filters. Default: none.
+        ///
+        /// Needs `CAP_NET_ADMIN`: without it no query is sent, and the cause of the failure is
+        /// [`FailureCause::Socket`](super::FailureCause::Socket) with
+        /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied).
+        pub fn mark(mut self, mark: u32) -> Self {
+            self.settings.route.mark = Some(mark);
+            self
+        }
+    }
+}
+
+crate::os::cfg_interface_by_index! {
+    impl ResolverBuilder {
+        /// The index of the network interface that queries leave by, and responses arrive at:
+        /// `IP_BOUND_IF`. Default: any.
+        ///
+        /// A nameserver on another interface is out of reach, one on loopback as well. While there
+        /// is no such interface, the cause of a failure is
+        /// [`FailureCause::Socket`](super::FailureCause::Socket) with
+        /// [`NetworkDown`](std::io::ErrorKind::NetworkDown). Connections to the addresses found have
+        /// [`SocketOptions::interface`](crate::happy_eyeballs::SocketOptions::interface).
+        pub fn interface(mut self, index: std::num::NonZeroU32) -> Self {
+            self.settings.route.interface = Some(index);
+            self
+        }
     }
 }
 

@@ -244,12 +244,13 @@ impl ResolverInner {
         let queue_capacity = settings.queue_capacity;
         let cache = settings.cache.clone();
         let address_policy = settings.address_policy.clone();
+        let route = settings.route.clone();
         let (configuration, stub) = Configuration::new(settings, clock.now());
         Self {
             configuration: Arc::new(configuration),
             queue_capacity,
             address_policy,
-            driver: DriverHandle::new(stub, cache.as_ref(), clock),
+            driver: DriverHandle::new(stub, cache.as_ref(), clock, route),
         }
     }
 

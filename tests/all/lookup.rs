@@ -1,13 +1,15 @@
 //! What a lookup promises to its user: what comes, in which order, and that it ends.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::Nameserver;
+use crate::support::{Nameserver, Transport};
+
 use futures_util::{FutureExt, StreamExt};
-use outrace::resolve::{AddressFamily, ConfigSource};
+use outrace::resolve::{AddressFamily, ConfigSource, FailureCause};
 use outrace::{LookupErrorKind, LookupOptions, LookupResult, LookupStream, Resolver, futex_queue};
 
 fn resolver(nameserver: &Nameserver) -> Resolver {
@@ -398,4 +400,46 @@ async fn rr13_a_name_of_digits_is_looked_up_in_the_hosts_file_and_nowhere_else()
     let [LookupResult::End(Err(error))] = &results[..] else { panic!("{results:?}") };
     assert!(matches!(error.kind(), LookupErrorKind::InvalidTarget(_)), "{error}");
     assert!(nameserver.journal().queries().is_empty());
+}
+
+#[tokio::test]
+async fn queries_come_from_the_local_address_that_the_program_set() {
+    let nameserver = Nameserver::start(
+        "* * udp -> truncate
+         * A tcp -> answer 192.0.2.1",
+    );
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .nameservers([nameserver.addr()])
+        .local_address([127, 0, 0, 7].into())
+        .build();
+    let ipv4 = LookupOptions::default().family(AddressFamily::Ipv4);
+    let results = all(resolver.lookup_with("www.example:80", &ipv4)).await;
+    assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))));
+    let sources: Vec<_> =
+        nameserver.journal().queries().iter().map(|q| (q.transport, q.source.ip())).collect();
+    let local = [127, 0, 0, 7].into();
+    assert_eq!(sources, [(Transport::Udp, local), (Transport::Tcp, local)]);
+}
+
+/// One nameserver is out of reach, as the resolver's own address is of the other family; the other
+/// one answers.
+#[tokio::test]
+async fn a_nameserver_of_the_other_family_than_the_local_address_is_passed_over() {
+    let nameserver = Nameserver::start("* * -> answer 192.0.2.1 2001:db8::1");
+    let resolver = |nameservers: &[SocketAddr]| {
+        Resolver::builder()
+            .without_system_configuration()
+            .nameservers(nameservers.iter().copied())
+            .local_address([127, 0, 0, 7].into())
+            .timeout(Duration::from_millis(100))
+            .build()
+    };
+    let elsewhere = "[2001:db8::53]:53".parse().unwrap();
+    let results = all(resolver(&[elsewhere, nameserver.addr()]).lookup("www.example:80")).await;
+    assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))));
+    let results = all(resolver(&[elsewhere]).lookup("www.example:80")).await;
+    let Some(LookupResult::End(Err(error))) = results.last() else { panic!("{results:?}") };
+    let causes: Vec<_> = error.failures().iter().map(|failure| failure.cause).collect();
+    assert_eq!(causes, [FailureCause::Socket(ErrorKind::AddrNotAvailable); 2], "{error:#}");
 }

@@ -15,6 +15,7 @@ use crate::resolve::names::local::LookupConfig;
 use crate::resolve::stub::query::QueryConfig;
 use crate::resolve::stub::{Pairing, StubConfig};
 use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
+use crate::route::Route;
 
 /// Most lookups bring fewer results than this, so that none waits for its consumer to be polled.
 const DEFAULT_QUEUE_CAPACITY: usize = 16;
@@ -52,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) rotate: Option<bool>,
     pub(crate) no_aaaa: Option<bool>,
     pub(crate) single_request: Option<bool>,
+    /// Which way the packets of DNS sockets take.
+    pub(crate) route: Route,
     pub(crate) queue_capacity: usize,
     pub(crate) max_sockets: Option<usize>,
     /// `None`: no cache.
@@ -77,6 +80,7 @@ impl Default for Settings {
             rotate: None,
             no_aaaa: None,
             single_request: None,
+            route: Route::default(),
             queue_capacity: DEFAULT_QUEUE_CAPACITY,
             max_sockets: None,
             cache: Some(CacheOptions::default()),

@@ -20,6 +20,7 @@ use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::watch::LookupWatch;
 use crate::resolve::wire::query_name::QueryName;
+use crate::route::Route;
 
 /// The resolver thread of one resolver, as callers see it. Each process has its own.
 pub(crate) struct DriverHandle {
@@ -27,8 +28,13 @@ pub(crate) struct DriverHandle {
 }
 
 impl DriverHandle {
-    pub(crate) fn new(config: StubConfig, cache: Option<&CacheOptions>, clock: BootClock) -> Self {
-        let shared = DriverShared::new(config.into(), cache, clock, LookupId(0));
+    pub(crate) fn new(
+        config: StubConfig,
+        cache: Option<&CacheOptions>,
+        clock: BootClock,
+        route: Route,
+    ) -> Self {
+        let shared = DriverShared::new(config.into(), cache, clock, route, LookupId(0));
         Self { shared: PerProcess::new(shared.into()) }
     }
 

@@ -8,13 +8,17 @@ use std::time::Instant;
 
 use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
-use crate::os::{is_lost_datagram, is_out_of_ports, is_out_of_resources, nonblocking_socket};
+use crate::os::{
+    bind_address_no_port, is_in_progress, is_lost_datagram, is_out_of_ports, is_out_of_resources,
+    nonblocking_socket,
+};
 use crate::resolve::stub::Transmit;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{IdMap, SocketId};
 use crate::resolve::stub::socket_error::SocketError;
+use crate::route::Route;
 
 /// The longest datagram and the longest DNS message over TCP: nothing is ever cut off.
 const MAX_MESSAGE: usize = 65_535;
@@ -48,6 +52,7 @@ fn token(socket: SocketId) -> Token {
 
 /// The open sockets.
 pub(crate) struct Network {
+    route: Route,
     udp: IdMap<SocketId, UdpSocket>,
     tcp: IdMap<SocketId, Connection>,
     /// Sockets that may have something to read: of which an event has said so, and those with more
@@ -64,9 +69,11 @@ struct Connection {
     unsent: Vec<u8>,
 }
 
-impl Default for Network {
-    fn default() -> Self {
+impl Network {
+    /// A network whose packets take this route.
+    pub(crate) fn new(route: Route) -> Self {
         Self {
+            route,
             udp: IdMap::default(),
             tcp: IdMap::default(),
             unread: BTreeSet::new(),
@@ -74,9 +81,7 @@ impl Default for Network {
             write_buffer: Vec::new(),
         }
     }
-}
 
-impl Network {
     /// Whether a socket waits for the next turn to be read on.
     pub(crate) fn has_unread(&self) -> bool {
         !self.unread.is_empty()
@@ -149,6 +154,28 @@ impl Network {
         }
     }
 
+    /// A socket that does not block, is not inherited by child programs, and whose packets take the
+    /// route.
+    fn socket(&self, nameserver: SocketAddr, kind: Type) -> io::Result<Socket> {
+        let route = &self.route;
+        if !route.can_reach(nameserver) {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        }
+        let socket = nonblocking_socket(Domain::for_address(nameserver), kind)?;
+        // The kinds of std have none for an interface that is not there.
+        route.set_interface(&socket, nameserver).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => error,
+            _ => io::ErrorKind::NetworkDown.into(),
+        })?;
+        route.set_mark(&socket)?;
+        if let Some(local) = route.local_addr(nameserver) {
+            // Without it a TCP port of the local address is taken for all destinations at once.
+            drop(bind_address_no_port(&socket));
+            socket.bind(&local.into())?;
+        }
+        Ok(socket)
+    }
+
     fn open_udp(
         &mut self,
         socket: SocketId,
@@ -157,7 +184,7 @@ impl Network {
     ) -> io::Result<()> {
         // Connecting binds it to a port that the kernel picks at random, discards datagrams that
         // are not from the nameserver's address and port, and reports a closed port as an error.
-        let udp = udp_socket(nameserver)?;
+        let udp = self.socket(nameserver, Type::DGRAM)?;
         udp.connect(&nameserver.into())?;
         let mut udp = UdpSocket::from_std(udp.into());
         registry.register(&mut udp, token(socket), Interest::READABLE)?;
@@ -192,7 +219,12 @@ impl Network {
         nameserver: SocketAddr,
         registry: &Registry,
     ) -> io::Result<()> {
-        let mut stream = TcpStream::connect(nameserver)?;
+        let stream = self.socket(nameserver, Type::STREAM)?;
+        match stream.connect(&nameserver.into()) {
+            Err(error) if !is_in_progress(&error) => return Err(error),
+            _ => {}
+        }
+        let mut stream = TcpStream::from_std(stream.into());
         let interests = Interest::READABLE | Interest::WRITABLE;
         registry.register(&mut stream, token(socket), interests)?;
         // It saves a few milliseconds; a lookup works without.
@@ -267,11 +299,6 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-/// A socket that does not block and is not inherited by child programs.
-fn udp_socket(nameserver: SocketAddr) -> io::Result<Socket> {
-    nonblocking_socket(Domain::for_address(nameserver), Type::DGRAM, Protocol::UDP)
 }
 
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {

@@ -21,6 +21,7 @@ use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::{Stub, StubConfig};
 use crate::resolve::watch::LookupWatch;
 use crate::resolve::wire::query_name::QueryName;
+use crate::route::Route;
 
 /// More lookups than a process makes in a lifetime, and room for as many forks in a row.
 const LOOKUPS_PER_PROCESS: u64 = 1 << 48;
@@ -31,6 +32,8 @@ pub(super) struct DriverShared {
     pub(super) config: ArcSwap<StubConfig>,
     pub(super) cache: Option<Arc<Cache>>,
     pub(super) clock: BootClock,
+    /// Which way the packets of the thread's sockets take.
+    pub(super) route: Route,
     pub(super) counters: Arc<Counters>,
     /// Whether no nameserver is in good standing. It guards no other data.
     pub(super) is_forsaken: AtomicBool,
@@ -92,12 +95,14 @@ impl DriverShared {
         config: Arc<StubConfig>,
         cache: Option<&CacheOptions>,
         clock: BootClock,
+        route: Route,
         last_orphan: LookupId,
     ) -> Self {
         Self {
             config: ArcSwap::new(config),
             cache: cache.map(|options| Arc::new(Cache::new(options.clone()))),
             clock,
+            route,
             counters: Arc::default(),
             is_forsaken: AtomicBool::new(false),
             inbox: Mutex::new(Inbox { last_lookup: last_orphan, ..Inbox::default() }),
@@ -110,7 +115,7 @@ impl DriverShared {
     pub(super) fn for_child(&self) -> Self {
         let last_orphan = LookupId(self.last_orphan().0 + LOOKUPS_PER_PROCESS);
         let cache = self.cache.as_ref().map(|cache| cache.options());
-        Self::new(self.config.load_full(), cache, self.clock, last_orphan)
+        Self::new(self.config.load_full(), cache, self.clock, self.route.clone(), last_orphan)
     }
 
     /// Sends a command to the thread, if one runs.

@@ -87,6 +87,7 @@ impl ResolverThread {
         let life = Life { shared: Arc::clone(&shared), waker };
         let ids = Ids::default();
         let core = Generations::new(shared.stub(&ids));
+        let network = Network::new(shared.route.clone());
         Self {
             life,
             shared,
@@ -94,7 +95,7 @@ impl ResolverThread {
             alarm,
             core,
             ids,
-            network: Network::default(),
+            network,
             commands: VecDeque::new(),
             sinks: IdMap::default(),
             watches: IdMap::default(),

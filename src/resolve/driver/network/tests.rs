@@ -1,11 +1,12 @@
 //! What errors of the operating system mean (RR05, RR24); what a flood and a burst may cost (AT03,
 //! RR25); and RV20, the ports: a forger has the kernel's whole range to guess, each time anew.
 
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
 use mio::{Events, Poll};
 use nix::errno::Errno;
+use socket2::SockRef;
 
 use super::*;
 use crate::resolve::config::resolv_conf::{self, Env};
@@ -90,7 +91,7 @@ fn handle_events(network: &mut Network, core: &mut Generations, poll: &mut Poll)
 fn at03_a_flooded_socket_is_read_once_a_turn() {
     let nameserver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let (mut core, counters) = core(nameserver.local_addr().unwrap(), false, 1);
-    let (mut network, mut poll) = (Network::default(), Poll::new().unwrap());
+    let (mut network, mut poll) = (Network::new(Route::default()), Poll::new().unwrap());
     network.transmit(&mut core, poll.registry(), Instant::now());
     let (_, client) = nameserver.recv_from(&mut [0; 512]).unwrap();
 
@@ -111,7 +112,7 @@ fn rr25_a_burst_is_sent_a_turns_share_at_a_time() {
     let nameserver = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let lookups = TRANSMITS_PER_TURN as u64;
     let (mut core, counters) = core(nameserver.local_addr().unwrap(), true, lookups);
-    let (mut network, mut poll) = (Network::default(), Poll::new().unwrap());
+    let (mut network, mut poll) = (Network::new(Route::default()), Poll::new().unwrap());
     network.transmit(&mut core, poll.registry(), Instant::now());
     handle_events(&mut network, &mut core, &mut poll);
     for turn in 1..=2 {
@@ -123,16 +124,79 @@ fn rr25_a_burst_is_sent_a_turns_share_at_a_time() {
     assert!(!core.has_transmits());
 }
 
+/// A network with one UDP and one TCP socket to a nameserver on loopback, or why there is none.
+fn opened(route: Route) -> io::Result<Network> {
+    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (mut network, poll) = (Network::new(route), Poll::new().unwrap());
+    network.open_udp(SocketId(1), udp, poll.registry())?;
+    network.open_tcp(SocketId(2), tcp.local_addr().unwrap(), poll.registry())?;
+    Ok(network)
+}
+
+/// Both sockets of a network.
+fn sockets(network: &Network) -> [SockRef<'_>; 2] {
+    [SockRef::from(&network.udp[&SocketId(1)]), SockRef::from(&network.tcp[&SocketId(2)].tcp)]
+}
+
+#[test]
+fn dns_sockets_have_the_local_address_and_the_interface_of_the_program() {
+    let local = Ipv4Addr::new(127, 0, 0, 7);
+    let mut route = Route { interface: Some("lo".to_owned()), ..Route::default() };
+    route.set_local_address(local.into());
+    for socket in sockets(&opened(route).unwrap()) {
+        assert_eq!(socket.device().unwrap().as_deref(), Some(&b"lo"[..]));
+        assert_eq!(*socket.local_addr().unwrap().as_socket_ipv4().unwrap().ip(), local);
+    }
+}
+
+#[test]
+fn dns_sockets_have_the_mark_of_the_program_or_are_not_there() {
+    let mark = 7;
+    let is_allowed =
+        SockRef::from(&UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).set_mark(mark).is_ok();
+    match opened(Route { mark: Some(mark), ..Route::default() }) {
+        Ok(network) => {
+            assert!(is_allowed);
+            assert_eq!(sockets(&network).map(|socket| socket.mark().unwrap()), [mark; 2]);
+        }
+        Err(error) => {
+            assert!(!is_allowed);
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        }
+    }
+}
+
+#[test]
+fn a_nameserver_without_a_way_to_it_says_why() {
+    let mut of_the_other_family = Route::default();
+    of_the_other_family.set_local_address(Ipv6Addr::LOCALHOST.into());
+    let mut not_of_this_host = Route::default();
+    not_of_this_host.set_local_address(Ipv4Addr::new(192, 0, 2, 1).into());
+    let missing = Route { interface: Some("nowhere0".to_owned()), ..Route::default() };
+    for (route, kind) in [
+        (of_the_other_family, io::ErrorKind::AddrNotAvailable),
+        (not_of_this_host, io::ErrorKind::AddrNotAvailable),
+        (missing, io::ErrorKind::NetworkDown),
+    ] {
+        let error = opened(route.clone()).err().expect("there is no way");
+        assert_eq!(error.kind(), kind, "{route:?}");
+        let nameserver = (Ipv4Addr::LOCALHOST, 53).into();
+        let told = open_error(&error, nameserver, Type::DGRAM);
+        assert_eq!(told, SocketError::Failed(kind), "{route:?}");
+    }
+}
+
 const SOCKETS: usize = 10_000;
 /// How many are open at once.
 const BATCH: usize = 16;
 
 /// The ports of sockets opened one after the other, as the resolver opens them.
-fn ports(ip: std::net::IpAddr) -> Vec<u16> {
+fn ports(ip: IpAddr, route: Route) -> Vec<u16> {
     let nameserver = UdpSocket::bind((ip, 0)).expect("loopback");
     let addr = nameserver.local_addr().unwrap();
     let poll = Poll::new().unwrap();
-    let (mut network, mut ports) = (Network::default(), Vec::with_capacity(SOCKETS));
+    let (mut network, mut ports) = (Network::new(route), Vec::with_capacity(SOCKETS));
     for number in (0..).take(SOCKETS) {
         let socket = SocketId(number);
         network.open_udp(socket, addr, poll.registry()).expect("a socket");
@@ -155,12 +219,18 @@ fn rv20_ports_are_uniform_over_the_kernels_range() {
     let (low, high) = (range.next().unwrap(), range.next().unwrap());
     let count = usize::from(high - low) + 1;
     println!("{SOCKETS} sockets, ports {low} to {high}");
-    for ip in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+    let mut bound = Route::default();
+    bound.set_local_address(Ipv4Addr::new(127, 0, 0, 2).into());
+    for (ip, route) in [
+        (IpAddr::from(Ipv4Addr::LOCALHOST), Route::default()),
+        (Ipv6Addr::LOCALHOST.into(), Route::default()),
+        (Ipv4Addr::LOCALHOST.into(), bound),
+    ] {
         if UdpSocket::bind((ip, 0)).is_err() {
             println!("no IPv6 on this machine");
             continue;
         }
-        let ports = ports(ip);
+        let ports = ports(ip, route);
         assert!(
             ports.iter().all(|port| (low..=high).contains(port)),
             "the range is {low} to {high}"

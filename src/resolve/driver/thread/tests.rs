@@ -12,6 +12,7 @@ use crate::resolve::config::settings::Settings;
 use crate::resolve::driver::clock::BootClock;
 use crate::resolve::stub::StubConfig;
 use crate::resolve::stub::lookup::Lookup;
+use crate::route::Route;
 
 /// A queue whose lock another thread has for the first few offers.
 struct Locked {
@@ -59,7 +60,7 @@ fn answered() -> Box<Lookup> {
 /// Nothing else wakes the thread: it has to come back by itself.
 #[test]
 fn at10_results_for_a_queue_that_is_locked_are_offered_again() {
-    let driver = DriverHandle::new(config(), None, BootClock::new());
+    let driver = DriverHandle::new(config(), None, BootClock::new(), Route::default());
     let (received, results) = mpsc::channel();
     let sink = ResultSink::Tagged(Box::new(Locked { offers: 3, received }));
     driver.start(answered(), sink, None, None).unwrap();
@@ -73,8 +74,13 @@ fn at10_results_for_a_queue_that_is_locked_are_offered_again() {
 /// They came too late for the thread to take them.
 #[test]
 fn at10_commands_for_a_thread_that_died_end_with_it() {
-    let shared =
-        Arc::new(DriverShared::new(config().into(), None, BootClock::new(), LookupId::default()));
+    let shared = Arc::new(DriverShared::new(
+        config().into(),
+        None,
+        BootClock::new(),
+        Route::default(),
+        LookupId::default(),
+    ));
     let poll = Poll::new().unwrap();
     let waker = Arc::new(mio::Waker::new(poll.registry(), COMMANDS).unwrap());
     let life = Life { shared: Arc::clone(&shared), waker: Arc::clone(&waker) };
