@@ -273,6 +273,11 @@ impl ConnectOptions {
         self.sources.towards(&self.socket, addr, now)
     }
 
+    /// Whether sources and what was learnt decide the order of addresses.
+    fn ranks(&self) -> bool {
+        self.race.order == AddressOrder::Rfc6724
+    }
+
     /// What earlier races have taught about `addr`.
     fn learnt(&self, addr: SocketAddr, source: Option<SourceAddress>, now: Instant) -> Learnt {
         self.experience.of(addr, source.map(|source| source.addr), now)

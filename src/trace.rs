@@ -187,6 +187,11 @@ mod imp {
             Self(span)
         }
 
+        /// No span.
+        pub(crate) fn off() -> Self {
+            Self(Span::none())
+        }
+
         pub(crate) fn is_enabled(&self) -> bool {
             !self.0.is_disabled()
         }
@@ -343,6 +348,10 @@ mod imp {
     #[expect(clippy::unused_self, reason = "with the feature there is a span in it")]
     impl ConnectSpan {
         pub(crate) fn new(_: Option<&Target>) -> Self {
+            Self
+        }
+
+        pub(crate) fn off() -> Self {
             Self
         }
 

@@ -10,17 +10,13 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::gate::AddressGate;
-use super::options::RaceOptions;
-use super::order::Learnt;
-use super::source_address::SourceCache;
-use super::{SocketOptions, on_this_machine};
+use super::lookup_host::HostRanking;
 use crate::{LookupError, LookupErrorKind, LookupResult, LookupStream};
 
 pin_project! {
     /// Waits for the addresses of a lookup, and returns them in the order of RFC 6724.
     ///
-    /// It goes through the same [`AddressGate`] as a race. Once the Resolution Delay (RFC 8305
+    /// They go through the same gate as those of a race. Once the Resolution Delay (RFC 8305
     /// section 8, 50 ms) has passed since the first address, it waits for no more: a caller that
     /// needs all of them at once must not lose seconds to one family's lost packet.
     ///
@@ -32,16 +28,14 @@ pin_project! {
     pub(crate) struct AddressCollector<S = LookupStream> {
         #[pin]
         results: S,
-        gate: Option<AddressGate>,
-        sources: SourceCache,
+        ranking: Option<HostRanking>,
         delay: Option<Pin<Box<Sleep>>>,
     }
 }
 
 impl<S: Stream<Item = LookupResult>> AddressCollector<S> {
     pub(crate) fn new(results: S) -> Self {
-        let gate = Some(AddressGate::new(&on_this_machine(RaceOptions::default())));
-        Self { results, gate, sources: SourceCache::default(), delay: None }
+        Self { results, ranking: Some(HostRanking::new()), delay: None }
     }
 }
 
@@ -50,19 +44,19 @@ impl<S: Stream<Item = LookupResult>> Future for AddressCollector<S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let gate = this.gate.as_mut().expect("a future is not polled after it was ready");
+        let ranking = this.ranking.as_mut().expect("a future is not polled after it was ready");
         let outcome = loop {
             match this.results.as_mut().poll_next(cx) {
                 Poll::Ready(Some(LookupResult::Address(addr))) => {
-                    let now = Instant::now().into_std();
-                    let source = this.sources.towards(&SocketOptions::default(), addr, now);
-                    gate.handle_address(addr, source.as_ref(), Learnt::default(), now);
+                    ranking.handle_address(addr, Instant::now().into_std());
                 }
                 Poll::Ready(Some(LookupResult::CanonicalName(_))) => {}
                 Poll::Ready(Some(LookupResult::End(outcome))) => break outcome,
                 Poll::Ready(None) => break Err(LookupErrorKind::ResolverGone.into()),
                 Poll::Pending => {
-                    let Some(at) = gate.resolution_delay_ends() else { return Poll::Pending };
+                    let Some(at) = ranking.gate.resolution_delay_ends() else {
+                        return Poll::Pending;
+                    };
                     let delay = || Box::pin(sleep_until(Instant::from_std(at)));
                     if this.delay.get_or_insert_with(delay).as_mut().poll(cx).is_pending() {
                         return Poll::Pending;
@@ -71,7 +65,7 @@ impl<S: Stream<Item = LookupResult>> Future for AddressCollector<S> {
                 }
             }
         };
-        let gate = this.gate.take().expect("seen above");
+        let gate = this.ranking.take().expect("seen above").gate;
         Poll::Ready(match outcome {
             _ if gate.len() > 0 => Ok(gate.into_ranked().collect()),
             Ok(()) => Err(LookupErrorKind::NoAddress.into()),

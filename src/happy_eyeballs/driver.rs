@@ -19,7 +19,7 @@ use super::race::{AttemptId, Output, Race};
 use super::record::RaceRecord;
 use super::report::{AttemptOutcome, Reporter};
 use super::source_address::somewhere;
-use super::timer::{RaceTimer, Timer};
+use super::timer::{RaceWait, Timer};
 use super::watch::ConnectWatch;
 use super::{ConnectError, ConnectInfo, ConnectOptions};
 use crate::LookupResult;
@@ -67,8 +67,8 @@ pin_project! {
         dial: D,
         race: Race,
         live: Vec<LiveAttempt<D>>,
-        timer: RaceTimer<T>,
-        record: RaceRecord<D::Error>,
+        wait: RaceWait<T>,
+        record: RaceRecord<D::Error, T>,
         // Addresses that came in this poll.
         arrived: Vec<SocketAddr>,
     }
@@ -90,29 +90,24 @@ enum AttemptState<D: Dial> {
 impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
     /// A race that begins now.
     pub(super) fn new(results: S, dial: D, timer: T, watch: ConnectWatch) -> Self {
-        let now = timer.now();
-        Self {
-            results: Some(results),
-            race: Race::new(&dial.options().race, now),
-            dial,
-            live: Vec::new(),
-            timer: RaceTimer::new(timer),
-            record: RaceRecord::new(now, watch),
-            arrived: Vec::new(),
-        }
+        Self::with_record(results, dial, RaceRecord::new(timer, watch))
     }
 
     /// The same race by another clock. Only before the first poll.
     pub(super) fn with_timer<U: Timer>(self, timer: U) -> Driver<S, D, U> {
-        let now = timer.now();
-        Driver {
-            results: self.results,
-            race: Race::new(&self.dial.options().race, now),
-            dial: self.dial,
-            live: self.live,
-            timer: RaceTimer::new(timer),
-            record: self.record.begin(now),
-            arrived: self.arrived,
+        let results = self.results.expect("it is there until the race has been polled");
+        Driver::with_record(results, self.dial, self.record.with_timer(timer))
+    }
+
+    fn with_record(results: S, dial: D, record: RaceRecord<D::Error, T>) -> Self {
+        Self {
+            results: Some(results),
+            race: Race::new(&dial.options().race, record.begin()),
+            dial,
+            live: Vec::new(),
+            wait: RaceWait::new(),
+            record,
+            arrived: Vec::new(),
         }
     }
 
@@ -120,7 +115,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
     /// would start another attempt, and an answer beats the delay that waits for it.
     pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<D>> {
         loop {
-            let now = self.timer.now();
+            let now = self.record.timer().now();
             self.as_mut().project().record.polled(now);
             self.as_mut().poll_attempts(now, cx);
             self.as_mut().poll_results(now, cx);
@@ -133,7 +128,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
                         Err(error) => error.attempts(),
                     };
                     // One address alone has no order to learn.
-                    if this.race.knows_others() {
+                    if this.race.knows_others() && this.dial.options().ranks() {
                         let source = |addr| Some(this.dial.source(addr, now)?.addr);
                         this.dial.options().learn(attempts, source, now);
                     }
@@ -148,7 +143,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
                 Next::Pending => {}
             }
             let this = self.as_mut().project();
-            ready!(this.timer.poll(this.race.poll_timeout(), cx));
+            ready!(this.wait.poll(this.record.timer(), this.race.poll_timeout(), cx));
         }
     }
 
@@ -228,10 +223,11 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
         let first = this.record.addresses(now);
         // The only address of a lookup, such as an IP literal, needs no rank.
         let alone = first && complete && this.arrived.len() == 1;
+        let unranked = alone || !this.dial.options().ranks();
         let mut missing = Some(Family::of(this.arrived[0]).other());
         for addr in this.arrived.drain(..) {
             missing = missing.filter(|&missing| missing != Family::of(addr));
-            let (source, learnt) = if alone {
+            let (source, learnt) = if unranked {
                 (None, Learnt::default())
             } else {
                 let source = this.dial.source(addr, now);
@@ -240,7 +236,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
             this.race.handle_address(addr, source, learnt, now);
         }
         // Whether the family that has not arrived is worth the Resolution Delay.
-        if let Some(missing) = missing.filter(|_| first && !complete) {
+        if let Some(missing) = missing.filter(|_| first && !complete && !unranked) {
             let source = this.dial.default_source(missing, now);
             this.race.handle_default_source(missing, source, now);
         }
@@ -285,7 +281,7 @@ impl<S: Stream<Item = LookupResult>, D: Dial, T: Timer> Driver<S, D, T> {
                         unreachable!("its connection was handed in")
                     };
                     this.record.ended(id, AttemptOutcome::Won, now);
-                    let reporter = Reporter(Some(Arc::clone(this.dial.options())));
+                    let reporter = Reporter(Arc::clone(this.dial.options()));
                     let info = this.record.take_info(id, this.race.ignored(), reporter, now);
                     return Next::Done(Ok((connection, info)));
                 }
@@ -321,7 +317,7 @@ impl<S, D: Dial, T: Timer> fmt::Debug for Driver<S, D, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
             .field("race", &self.race)
-            .field("timer", &self.timer)
+            .field("wait", &self.wait)
             .finish_non_exhaustive()
     }
 }

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::gate::AddressGate;
+use super::gate::{AddressGate, canonical};
 use super::options::RaceOptions;
 use super::order::Learnt;
-use super::source_address::SourceCache;
+use super::source_address::default_sources;
 use super::{SocketOptions, on_this_machine};
 use crate::{IntoTarget, LookupError, lookup};
 
@@ -38,12 +38,28 @@ pub async fn lookup_host(
     target: impl IntoTarget,
 ) -> Result<impl ExactSizeIterator<Item = SocketAddr>, LookupError> {
     let results = lookup(target);
-    let mut gate = AddressGate::new(&on_this_machine(RaceOptions::default()));
-    let (sources, options) = (SourceCache::default(), SocketOptions::default());
+    let mut ranking = HostRanking::new();
     for addr in results.into_addrs().await? {
-        let now = Instant::now();
-        let source = sources.towards(&options, addr, now);
-        gate.handle_address(addr, source.as_ref(), Learnt::default(), now);
+        ranking.handle_address(addr, Instant::now());
     }
-    Ok(gate.into_ranked())
+    Ok(ranking.gate.into_ranked())
+}
+
+/// The addresses of a lookup as this host ranks them, for callers without options: sockets are bound
+/// to nothing, and what connects learn goes nowhere.
+#[derive(Debug)]
+pub(super) struct HostRanking {
+    pub(super) gate: AddressGate,
+}
+
+impl HostRanking {
+    pub(super) fn new() -> Self {
+        Self { gate: AddressGate::new(&on_this_machine(RaceOptions::default())) }
+    }
+
+    pub(super) fn handle_address(&mut self, addr: SocketAddr, now: Instant) {
+        let addr = canonical(addr);
+        let source = default_sources().towards(&SocketOptions::default(), addr, now);
+        self.gate.handle_address(addr, source.as_ref(), Learnt::default(), now);
+    }
 }

@@ -51,7 +51,8 @@ pub enum AddressOrder {
     Rfc6724,
     /// As the addresses came out of the lookup, then interleaving of the families. For a resolver
     /// that has sorted them already. The first address to come is attempted at once: the
-    /// [Resolution Delay](RaceOptions::resolution_delay) waits for nothing here.
+    /// [Resolution Delay](RaceOptions::resolution_delay) waits for nothing here, and what races learn
+    /// of addresses is neither used nor kept.
     AsResolved,
 }
 

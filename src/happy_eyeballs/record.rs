@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 use super::error::{End, Report};
 use super::race::AttemptId;
 use super::report::{AttemptOutcome, ConnectionAttempt, Info, Reporter};
-use super::timer::{Timer, TokioTimer};
+use super::timer::Timer;
 use super::watch::ConnectWatch;
 use super::{ConnectError, ConnectInfo, SkipReason, SkippedAddress};
 use crate::LookupError;
 use crate::observer::ConnectEventKind;
 
-/// The events of a race.
+/// The events of a race, by its clock.
 ///
 /// Dropping it between the first poll and the end is the event
 /// [`Dropped`](ConnectEventKind::Dropped).
-#[derive(Debug)]
-pub(super) struct RaceRecord<E: Error + 'static> {
+pub(super) struct RaceRecord<E: Error + 'static, T: Timer> {
+    timer: T,
     begin: Instant,
     first_address: Option<Instant>,
     /// Numbered like the race's attempts: in order of start, from 0.
@@ -34,10 +34,12 @@ pub(super) struct RaceRecord<E: Error + 'static> {
 /// How many skipped addresses are remembered. A response can list thousands, and a few say it all.
 const MAX_SKIPPED: usize = 64;
 
-impl<E: Error + 'static> RaceRecord<E> {
-    pub(super) fn new(begin: Instant, watch: ConnectWatch) -> Self {
+impl<E: Error + 'static, T: Timer> RaceRecord<E, T> {
+    /// The race begins now.
+    pub(super) fn new(timer: T, watch: ConnectWatch) -> Self {
         Self {
-            begin,
+            begin: timer.now(),
+            timer,
             first_address: None,
             attempts: Vec::new(),
             skipped: Vec::new(),
@@ -47,10 +49,17 @@ impl<E: Error + 'static> RaceRecord<E> {
         }
     }
 
-    /// The race begins at another time. Only before it is polled.
-    pub(super) fn begin(mut self, begin: Instant) -> Self {
-        self.begin = begin;
-        self
+    /// The race begins now, by another clock. Only before it is polled.
+    pub(super) fn with_timer<U: Timer>(mut self, timer: U) -> RaceRecord<E, U> {
+        RaceRecord::new(timer, std::mem::replace(&mut self.watch, ConnectWatch::off()))
+    }
+
+    pub(super) fn timer(&self) -> &T {
+        &self.timer
+    }
+
+    pub(super) fn begin(&self) -> Instant {
+        self.begin
     }
 
     fn since_begin(&self, at: Instant) -> Duration {
@@ -163,12 +172,12 @@ impl<E: Error + 'static> RaceRecord<E> {
     }
 }
 
-impl<E: Error + 'static> Drop for RaceRecord<E> {
+impl<E: Error + 'static, T: Timer> Drop for RaceRecord<E, T> {
     fn drop(&mut self) {
         if !self.is_running || !self.watch.is_on() {
             return;
         }
-        let now = TokioTimer.now();
+        let now = self.timer.now();
         for index in 0..self.attempts.len() {
             // While a race runs, no attempt is canceled but for what they all begin with.
             if matches!(self.attempts[index].outcome, AttemptOutcome::Canceled) {

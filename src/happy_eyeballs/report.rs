@@ -230,8 +230,8 @@ pub(super) struct Info<E> {
 
 /// The way back to what the races with some options have learnt. It is no part of the record: all are
 /// equal.
-#[derive(Clone, Default)]
-pub(super) struct Reporter(pub(super) Option<Arc<ConnectOptions>>);
+#[derive(Clone)]
+pub(super) struct Reporter(pub(super) Arc<ConnectOptions>);
 
 impl PartialEq for Reporter {
     fn eq(&self, _: &Self) -> bool {
@@ -298,9 +298,7 @@ impl<E> ConnectInfo<E> {
     /// five minutes the next races with the same [`ConnectOptions`] (or by the same
     /// [`Connector`](crate::Connector)) try this address last, unless the network has changed.
     pub fn report_useless(&self) {
-        if let Some(options) = &self.0.reporter.0 {
-            options.report_useless(self.addr());
-        }
+        self.0.reporter.0.report_useless(self.addr());
     }
 
     /// How long after the start the first address arrived.

@@ -19,7 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::SocketOptions;
 use super::order::{Family, SourceAddress};
 use super::own_addresses::OwnAddresses;
-use crate::process::without_waiting;
+use crate::process::{FirstUse, without_waiting};
 
 /// The sources that are known for one set of socket options.
 ///
@@ -113,8 +113,16 @@ impl SourceCache {
     }
 }
 
+/// The sources of sockets without options, for the whole process.
+pub(super) fn default_sources() -> &'static SourceCache {
+    static SOURCES: FirstUse<SourceCache> = FirstUse::new();
+    SOURCES.get_or_make(SourceCache::default)
+}
+
+/// Whether what was learnt then is no longer good. So is what another clock has dated later than now:
+/// a paused one of Tokio's may be far ahead.
 fn is_over(learnt: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(learnt) >= LIFETIME
+    now.checked_duration_since(learnt).is_none_or(|age| age >= LIFETIME)
 }
 
 /// Destinations that share a source: those of one /24 or /64. Routes of the Internet are no finer;
@@ -209,7 +217,7 @@ mod tests {
     type Row = (u64, &'static str, io::Result<SocketAddr>, Option<SocketAddr>, bool);
 
     /// Each row: when, the destination, what the system would answer, what is returned, whether the
-    /// system was asked.
+    /// system was asked. The last one is of a clock that is behind.
     #[test]
     fn a_source_is_remembered_for_its_network_and_for_a_second() {
         let exhausted = || io::Error::from_raw_os_error(crate::os::OUT_OF_DESCRIPTORS);
@@ -218,7 +226,7 @@ mod tests {
         let begin = Instant::now();
         let here = "192.0.2.1:1".parse().unwrap();
         let there = "192.0.2.2:1".parse().unwrap();
-        let rows: [Row; 9] = [
+        let rows: [Row; 10] = [
             (0, "198.51.100.1:80", Ok(here), Some(here), true),
             (999, "198.51.100.200:443", Ok(there), Some(here), false),
             (999, "198.51.101.1:80", Ok(there), Some(there), true),
@@ -228,6 +236,7 @@ mod tests {
             (1001, "[2001:db8:0:1::1]:80", Ok(here), Some(here), true),
             (1001, "203.0.113.1:80", Err(exhausted()), None, true),
             (1001, "203.0.113.1:80", Ok(here), Some(here), true),
+            (0, "203.0.113.1:80", Ok(there), Some(there), true),
         ];
         for (at, destination, answer, expected, asked) in rows {
             let was_asked = Cell::new(false);

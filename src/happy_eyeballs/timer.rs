@@ -39,7 +39,8 @@ pub trait Timer {
     /// A wait. It is not polled again once it is ready, and its output is ignored.
     type Sleep: Future;
 
-    /// The present. Default: [`Instant::now`].
+    /// The present. Default: [`Instant::now`]. What races learn of addresses is dated by it, so
+    /// timers of races with the same options should agree on it.
     fn now(&self) -> Instant {
         Instant::now()
     }
@@ -73,43 +74,43 @@ impl Timer for TokioTimer {
     }
 }
 
-/// The one timer of a race. Its wait is made when it is first needed: a race that its first address
-/// wins has none.
-pub(super) struct RaceTimer<T: Timer> {
-    timer: T,
+/// The one wait of a race. It is made when it is first needed: a race that its first address wins has
+/// none.
+pub(super) struct RaceWait<T: Timer> {
     sleep: Option<Pin<Box<T::Sleep>>>,
     /// Of `sleep`; `None` once it was ready.
     deadline: Option<Instant>,
 }
 
-impl<T: Timer> RaceTimer<T> {
-    pub(super) fn new(timer: T) -> Self {
-        Self { timer, sleep: None, deadline: None }
+impl<T: Timer> RaceWait<T> {
+    pub(super) fn new() -> Self {
+        Self { sleep: None, deadline: None }
     }
 
-    pub(super) fn now(&self) -> Instant {
-        self.timer.now()
-    }
-
-    /// Ready once `deadline` has passed.
-    pub(super) fn poll(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once `deadline` has passed by the race's timer, which is always the same.
+    pub(super) fn poll(
+        &mut self,
+        timer: &T,
+        deadline: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let Some(deadline) = deadline else { return Poll::Pending };
         let is_new = self.deadline.replace(deadline) != Some(deadline);
         let sleep = match &mut self.sleep {
             Some(sleep) => {
                 if is_new {
-                    self.timer.reset(sleep.as_mut(), deadline);
+                    timer.reset(sleep.as_mut(), deadline);
                 }
                 sleep
             }
-            none => none.insert(Box::pin(self.timer.sleep_until(deadline))),
+            none => none.insert(Box::pin(timer.sleep_until(deadline))),
         };
         sleep.as_mut().poll(cx).map(|_| self.deadline = None)
     }
 }
 
-impl<T: Timer> fmt::Debug for RaceTimer<T> {
+impl<T: Timer> fmt::Debug for RaceWait<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RaceTimer").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("RaceWait").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

@@ -68,6 +68,11 @@ impl ConnectWatch {
         Self { span: ConnectSpan::new(target), observed }
     }
 
+    /// For no race.
+    pub(super) fn off() -> Self {
+        Self { span: ConnectSpan::off(), observed: None }
+    }
+
     /// Whether the events of this race go anywhere.
     pub(super) fn is_on(&self) -> bool {
         self.observed.is_some() || self.span.is_enabled()

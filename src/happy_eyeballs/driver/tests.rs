@@ -421,15 +421,18 @@ fn an_address_that_must_not_be_dialled_takes_no_turn() {
 /// that taught something, since what it taught holds for that source.
 #[test]
 fn sources_are_asked_for_when_there_is_an_order_to_find() {
-    for (rule, lookup, asked) in [
-        ("he19_a_literal_has_no_order", "6a@0 end@0", 0),
-        ("each_of_two", "6a@0 4a@0 end@0", 2 + 1),
-        ("one_and_the_family_that_is_missing", "6a@0", 2),
-        ("the_family_that_is_missing_is_asked_for_once", "4a@0 4b@10 6a@20", 4 + 1),
-        ("the_last_one_comes_with_the_end", "4a@0 6a@20 end@20", 3 + 1),
+    use crate::happy_eyeballs::AddressOrder::{AsResolved, Rfc6724};
+    for (rule, lookup, order, asked) in [
+        ("he19_a_literal_has_no_order", "6a@0 end@0", Rfc6724, 0),
+        ("each_of_two", "6a@0 4a@0 end@0", Rfc6724, 2 + 1),
+        ("one_and_the_family_that_is_missing", "6a@0", Rfc6724, 2),
+        ("the_family_that_is_missing_is_asked_for_once", "4a@0 4b@10 6a@20", Rfc6724, 4 + 1),
+        ("the_last_one_comes_with_the_end", "4a@0 6a@20 end@20", Rfc6724, 3 + 1),
+        ("an_order_that_is_given_needs_none", "4a@0 4b@10 6a@20", AsResolved, 0),
     ] {
         let count = virtual_time(async {
-            let script = Script::new("6a=ok+1 4a=ok+1", ConnectOptions::default());
+            let options = ConnectOptions::default().race(RaceOptions::default().order(order));
+            let script = Script::new("6a=ok+1 4a=ok+1", options);
             let count = Rc::clone(&script.asked);
             drive(results(lookup), script).await.unwrap();
             count.get()

@@ -142,7 +142,7 @@ fn at10_the_long_form_has_a_line_for_each_part_of_the_record() {
         winner: 0,
         first_address: Duration::ZERO,
         lookup: None,
-        reporter: Reporter::default(),
+        reporter: Reporter(Arc::default()),
     });
     assert_eq!((error.ignored(), won.ignored()), (3, 2));
     let lines: Vec<_> = format!("{error:#}").lines().map(str::to_owned).collect();

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Mutex;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::happy_eyeballs::{AttemptOutcome, ConnectErrorKind, RaceOptions};
+use crate::observer::{ConnectEvent, ConnectEventKind, Observer};
 use crate::resolve::AddressPolicy;
 
 const MS: Duration = Duration::from_millis(1);
@@ -191,4 +193,33 @@ fn with_another_timer_a_race_needs_no_tokio() {
     let Poll::Ready(Ok((winner, info))) = poll_after(MS) else { panic!("the second attempt wins") };
     assert_eq!((winner, info.attempts().len()), (addr(2), 2));
     assert_eq!(info.connected_after(), 250 * MS);
+}
+
+/// The events of an observer, each with its time.
+#[derive(Default)]
+struct Times(Mutex<Vec<(Duration, String)>>);
+
+impl Observer for Times {
+    fn connect_event(&self, event: &ConnectEvent<'_>) {
+        let what = match &event.kind {
+            ConnectEventKind::AttemptEnded(attempt) => format!("lived {:?}", attempt.lived),
+            ConnectEventKind::Dropped => "dropped".to_owned(),
+            _ => return,
+        };
+        self.0.lock().unwrap().push((event.at, what));
+    }
+}
+
+#[test]
+fn a_race_that_is_dropped_is_dropped_at_the_time_of_its_own_clock() {
+    let clock = Clock(Rc::new(Cell::new(Instant::now() + Duration::from_secs(1000))));
+    let times = Arc::new(Times::default());
+    let options = ConnectOptions::default().observer(Arc::clone(&times));
+    let attempt = |_, _| std::future::pending::<io::Result<()>>();
+    let mut race = Box::pin(race(results(&[1]), &options, attempt).timer(clock.clone()));
+    assert!(race.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    clock.0.set(clock.now() + 249 * MS);
+    drop(race);
+    let at = 249 * MS;
+    assert_eq!(*times.0.lock().unwrap(), [(at, format!("lived {at:?}")), (at, "dropped".into())]);
 }
