@@ -250,6 +250,29 @@ impl ResolverBuilder {
         self
     }
 
+    /// Whether queries over UDP write the letters of the name in a random case, `wWw.ExAmPLe.coM`
+    /// ([draft-vixie-dnsext-dns0x20]). Default: off.
+    ///
+    /// Nameservers copy the question into their response as it came. So a forger, who has to guess
+    /// the port and the id of a query, has to guess the case of each letter as well: up to 31 bits
+    /// more, one for each letter of the name. Callers see nothing of it: canonical names are spelled
+    /// as they would be without. TCP has no need of it, and has its names as they were given.
+    ///
+    /// A few nameservers answer in lower case, or in the case in which another client has asked. A
+    /// response in another case than its query is no answer, as it may be forged: the question is
+    /// asked over TCP, and of the next nameservers, at the cost of two round trips; its socket
+    /// listens on for the true response. If TCP is refused or silent there, the question is asked
+    /// over UDP as it was given, so that such a nameserver costs time and no lookup. When three
+    /// questions in a row have been answered in this way, and none in the case of its query, the
+    /// nameserver is asked without for ten minutes. Such responses are counted:
+    /// [`Stats::case_mismatches`](super::Stats::case_mismatches), and those of each nameserver.
+    ///
+    /// [draft-vixie-dnsext-dns0x20]: https://datatracker.ietf.org/doc/html/draft-vixie-dnsext-dns0x20-00
+    pub fn mixed_case(mut self, mixed_case: bool) -> Self {
+        self.settings.mixed_case = mixed_case;
+        self
+    }
+
     /// How many results of one lookup the queue to its stream holds. Default: 16, at least 1.
     /// Further results wait in the resolver thread, and delay no other lookup.
     pub fn queue_capacity(mut self, capacity: usize) -> Self {

@@ -336,6 +336,9 @@ pub enum FailureCause {
     AliasChainTooLong,
     /// A response came that answers this question, and its records cannot be read.
     Malformed,
+    /// A response came whose question is not in the mixed case of the query
+    /// ([`ResolverBuilder::mixed_case`](super::ResolverBuilder::mixed_case)).
+    CaseMismatch,
     /// The operating system could not open, connect or use the socket.
     Socket(io::ErrorKind),
     /// This process or system is out of open files, local ports, buffers or memory: no query was
@@ -349,7 +352,7 @@ pub enum FailureCause {
 impl FailureCause {
     /// Whether the nameserver has responded.
     pub(crate) fn is_response(self) -> bool {
-        matches!(self, Self::Rcode(_) | Self::LameReferral | Self::Malformed)
+        matches!(self, Self::Rcode(_) | Self::LameReferral | Self::Malformed | Self::CaseMismatch)
     }
 }
 
@@ -362,6 +365,7 @@ impl fmt::Display for FailureCause {
             Self::AliasLoop => f.write_str("alias loop"),
             Self::AliasChainTooLong => f.write_str("alias chain too long"),
             Self::Malformed => f.write_str("malformed response"),
+            Self::CaseMismatch => f.write_str("response in another case than the query"),
             Self::Socket(kind) => write!(f, "{kind}"),
             Self::OutOfResources => f.write_str("out of open files, local ports or memory"),
             Self::NotSent => f.write_str("not sent, others were ahead of it"),

@@ -49,6 +49,12 @@ pub struct Stats {
     /// Truncated responses, asked for again over TCP. If that fails, the addresses that they had
     /// come before the error.
     pub truncated: u64,
+    /// Responses in another case than that of their query, of a nameserver that does not keep the
+    /// case of a question or of a forger ([`ResolverBuilder::mixed_case`]). The question was asked
+    /// in other ways.
+    ///
+    /// [`ResolverBuilder::mixed_case`]: super::ResolverBuilder::mixed_case
+    pub case_mismatches: u64,
     /// Answers with the address 127.0.53.53, which means that a private name is becoming a public
     /// one: a new top-level domain answers so for its first ninety days (ICANN, "Name Collision
     /// Occurrence Management Framework", 2014). The address is handed out as any other. The place
@@ -129,6 +135,9 @@ pub struct NameserverStats {
     pub timeouts: u64,
     /// Questions that it failed, by an error such as SERVFAIL or because it could not be reached.
     pub failures: u64,
+    /// Responses in another case than that of their query: its own, or forged ones
+    /// ([`Stats::case_mismatches`]).
+    pub case_mismatches: u64,
     /// Its smoothed round-trip time (RFC 6298 section 2), to the microsecond; `None` before its
     /// first answer over UDP.
     pub smoothed_rtt: Option<Duration>,
@@ -155,6 +164,7 @@ pub(crate) struct Counters {
     pub(crate) cache_misses: AtomicU64,
     pub(crate) cache_refreshes: AtomicU64,
     pub(crate) truncated: AtomicU64,
+    pub(crate) case_mismatches: AtomicU64,
     pub(crate) name_collisions: AtomicU64,
     pub(crate) link_local: AtomicU64,
     pub(crate) open_sockets: AtomicU64,
@@ -175,6 +185,7 @@ pub(crate) struct NameserverCounters {
     pub(crate) resends: AtomicU64,
     pub(crate) timeouts: AtomicU64,
     pub(crate) failures: AtomicU64,
+    pub(crate) case_mismatches: AtomicU64,
     pub(crate) losses: AtomicU64,
     waiting: AtomicU64,
     window: AtomicU64,
@@ -235,6 +246,7 @@ impl NameserverCounters {
             resends: AtomicU64::default(),
             timeouts: AtomicU64::default(),
             failures: AtomicU64::default(),
+            case_mismatches: AtomicU64::default(),
             losses: AtomicU64::default(),
             waiting: AtomicU64::default(),
             window: AtomicU64::default(),
@@ -260,6 +272,7 @@ impl NameserverCounters {
             resends: get(&self.resends),
             timeouts: get(&self.timeouts),
             failures: get(&self.failures),
+            case_mismatches: get(&self.case_mismatches),
             waiting: get(&self.waiting),
             window: get(&self.window),
             losses: get(&self.losses),
@@ -315,6 +328,7 @@ impl Counters {
             udp_queries: get(&self.udp_queries),
             tcp_queries: get(&self.tcp_queries),
             truncated: get(&self.truncated),
+            case_mismatches: get(&self.case_mismatches),
             name_collisions: get(&self.name_collisions),
             link_local: get(&self.link_local),
             ignored: IgnoredMessages {

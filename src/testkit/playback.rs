@@ -91,7 +91,9 @@ impl Playback {
         };
         let (name, rtype, transport) = key;
         let edns = asked.edns_size.is_some();
-        let actions = timeline(&self.steps(&Asks { name, rtype, transport, edns, attempt }), asked);
+        let as_read = if self.script.folds_case { asked.in_lower_case() } else { asked.clone() };
+        let steps = self.steps(&Asks { name, rtype, transport, edns, attempt });
+        let actions = timeline(&steps, &as_read);
         Reaction { attempt, actions }
     }
 

@@ -51,6 +51,12 @@ impl Asked {
         })
     }
 
+    /// As a nameserver reads it that does not keep the case of a question.
+    #[must_use]
+    pub fn in_lower_case(&self) -> Self {
+        Self { qname: recased(&self.qname, u8::to_ascii_lowercase), ..self.clone() }
+    }
+
     /// The longest response that the asker takes.
     fn limit(&self) -> usize {
         match (self.transport, self.edns_size) {

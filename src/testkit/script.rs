@@ -69,6 +69,7 @@
 //! |---|---|
 //! | `$tcp refuse`, `$tcp black-hole` | no TCP connection comes about: RST, or silence |
 //! | `$tcp close`, `$tcp mute` | closed right after accept, or never read (real sockets) |
+//! | `$case lower` | every query is read in lower case, and so are the question and the owners of its responses |
 //! | `$udp refuse` | every datagram is answered by an ICMP port unreachable |
 //! | `$open unreachable` | the asker's host has no route to it (simulation) |
 //! | `$open quota 300ms` | the asker's host has no descriptor left until so long after the start (simulation) |
@@ -105,6 +106,8 @@ pub struct Script {
     pub tcp: TcpService,
     /// Nothing listens: the asker gets an ICMP port unreachable.
     pub udp_refused: bool,
+    /// It does not keep the case of a question.
+    pub folds_case: bool,
     pub open: OpenSocket,
 }
 
@@ -246,7 +249,10 @@ impl Script {
 
     /// Whether there is nothing in it but rules.
     pub fn has_rules_alone(&self) -> bool {
-        self.tcp == TcpService::Serve && !self.udp_refused && self.open == OpenSocket::Works
+        self.tcp == TcpService::Serve
+            && !self.udp_refused
+            && !self.folds_case
+            && self.open == OpenSocket::Works
     }
 
     /// Every step of every rule.

@@ -53,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) rotate: Option<bool>,
     pub(crate) no_aaaa: Option<bool>,
     pub(crate) single_request: Option<bool>,
+    /// resolv.conf has no word for it.
+    pub(crate) mixed_case: bool,
     /// Which way the packets of DNS sockets take.
     pub(crate) route: Route,
     pub(crate) queue_capacity: usize,
@@ -80,6 +82,7 @@ impl Default for Settings {
             rotate: None,
             no_aaaa: None,
             single_request: None,
+            mixed_case: false,
             route: Route::default(),
             queue_capacity: DEFAULT_QUEUE_CAPACITY,
             max_sockets: None,
@@ -115,6 +118,7 @@ impl Settings {
                 attempts,
                 edns: self.edns.unwrap_or(options.edns0),
                 tcp_only: self.tcp_only.unwrap_or(options.use_vc),
+                mixed_case: self.mixed_case,
                 spreads_resends: true,
             },
             rotate,

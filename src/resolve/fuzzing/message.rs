@@ -67,7 +67,7 @@ impl Case {
     fn read(&self) -> Option<Response> {
         let Asked { id, record_type, transport, .. } = self.asked;
         let name = &query_name(&self.asked.name);
-        let expected = Expected { id, name, record_type, transport };
+        let expected = Expected { id, name, record_type, transport, case: None };
         read_response(&self.octets, expected).ok()
     }
 

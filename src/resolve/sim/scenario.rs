@@ -21,7 +21,8 @@ use crate::seeded::Random;
 ///
 /// ```text
 /// 192.0.2.1@1 =www.example@1 ok@2            results of a lookup; an error by its kind
-/// 0 ns1 www.example A, 1 ns1/tcp www.example A plain      queries; plain is one without EDNS
+/// 0 ns1 www.example A, 1 ns1/tcp www.example A plain      queries; plain is one without EDNS,
+///                                      mixed one whose letters are not all in the same case
 /// ```
 #[derive(Clone, Copy)]
 pub(super) struct Scenario<'a> {
@@ -87,6 +88,7 @@ impl ScenarioConfig {
                 ["max-sockets", number] => stub.max_sockets = number.parse().unwrap(),
                 ["use-vc"] => stub.query.tcp_only = true,
                 ["no-edns"] => stub.query.edns = false,
+                ["mixed-case"] => stub.query.mixed_case = true,
                 ["cache"] => cache = Some(CacheOptions::new()),
                 ["cache", "stale", millis] => {
                     cache = cache.map(|cache| cache.serve_stale(duration(millis)));
@@ -206,8 +208,11 @@ pub(super) fn queries(world: &World) -> String {
         let query = &record.query;
         let transport = if query.transport == Transport::Tcp { "/tcp" } else { "" };
         let plain = if query.edns { "" } else { " plain" };
+        let has = |is: fn(&u8) -> bool| query.wire_name.iter().any(is);
+        let is_mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+        let mixed = if is_mixed { " mixed" } else { "" };
         format!(
-            "{} ns{}{transport} {} {}{plain}",
+            "{} ns{}{transport} {} {}{plain}{mixed}",
             record.at.as_millis(),
             record.server + 1,
             query.name,

@@ -11,6 +11,7 @@ mod errors;
 mod figures;
 mod lenient;
 mod life_cycle;
+mod mixed_case;
 mod order;
 mod retry;
 mod search_list;

@@ -132,6 +132,7 @@ pub(super) fn config(servers: usize) -> StubConfig {
             attempts: 2,
             edns: true,
             tcp_only: false,
+            mixed_case: false,
             spreads_resends: false,
         },
         rotate: false,

@@ -438,7 +438,8 @@ impl Stub {
             }
             outstanding.is_out = true;
             self.counters.query(sent.transport);
-            let options = QueryOptions { edns: sent.edns, trust_ad: self.config.trust_ad };
+            let (edns, trust_ad, case) = (sent.edns, self.config.trust_ad, sent.case);
+            let options = QueryOptions { edns, trust_ad, case };
             let record_type = entry.query.record_type(sent.question);
             let transmit = match sent.transport {
                 Transport::Udp => {

@@ -1,4 +1,5 @@
-//! What is known of a nameserver: its round-trip time, its failures, whether it supports EDNS.
+//! What is known of a nameserver: its round-trip time, its failures, whether it supports EDNS
+//! and keeps the case of a question.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,6 +32,11 @@ const PROBE_DELAY: Duration = Duration::from_secs(5);
 /// How long EDNS stays disabled for a nameserver that did not support it: it may be upgraded, or
 /// the FORMERR may have been forged.
 const EDNS_DISABLED_PERIOD: Duration = Duration::from_secs(600);
+/// After so many questions in a row that a nameserver has answered, and not in the case in which they
+/// were asked, it is taken for one that does not keep the case: one or two may have been forged.
+const MAX_CASE_CHANGES: u8 = 3;
+/// How long it is then asked without a mixed case: it may be upgraded.
+const PLAIN_PERIOD: Duration = Duration::from_secs(600);
 
 /// One nameserver of the configuration, and what its responses have shown.
 #[derive(Debug)]
@@ -47,6 +53,10 @@ pub(crate) struct Nameserver {
     /// It has answered a query with EDNS.
     knows_edns: bool,
     edns_disabled_until: Option<Instant>,
+    /// Questions whose case it has changed, since it last kept one.
+    case_changes: u8,
+    /// Its questions are sent as they were given.
+    plain_until: Option<Instant>,
     pacer: Pacer,
     /// How many queries wait for their turn: for the first time, or to be sent again.
     waiting: [usize; 2],
@@ -64,6 +74,8 @@ impl Nameserver {
             is_late: false,
             knows_edns: false,
             edns_disabled_until: None,
+            case_changes: 0,
+            plain_until: None,
             pacer: Pacer::default(),
             waiting: [0; 2],
             counters,
@@ -134,6 +146,27 @@ impl Nameserver {
     /// Whether it has answered a query with EDNS.
     pub(crate) fn knows_edns(&self) -> bool {
         self.knows_edns
+    }
+
+    /// Whether it keeps the case of a question, as far as is known.
+    pub(crate) fn keeps_case(&self, now: Instant) -> bool {
+        self.plain_until.is_none_or(|until| now >= until)
+    }
+
+    /// It has responded in the mixed case of a query.
+    pub(crate) fn handle_case_kept(&mut self) {
+        self.case_changes = 0;
+        self.plain_until = None;
+    }
+
+    /// It has answered a question that came back in another case, over TCP or, where that is not to
+    /// be had, as it was given.
+    pub(crate) fn handle_case_changed(&mut self, now: Instant) {
+        self.case_changes += 1;
+        if self.case_changes == MAX_CASE_CHANGES {
+            self.case_changes = 0;
+            self.plain_until = Some(now + PLAIN_PERIOD);
+        }
     }
 
     /// A valid answer came, `rtt` after its query was sent, with or without EDNS.
@@ -259,6 +292,11 @@ impl Nameserver {
         if !is_first {
             add(&self.counters.resends);
         }
+    }
+
+    /// Counts a response in another case than that of its query.
+    pub(crate) fn note_case_mismatch(&self) {
+        add(&self.counters.case_mismatches);
     }
 
     /// Counts a question that it failed, by an error response or because it could not be reached.

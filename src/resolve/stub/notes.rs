@@ -50,6 +50,7 @@ pub(super) fn read(response: &Response) -> (AnswerKind, Option<Duration>) {
         Response::FormErr => rcode(Rcode::FORMERR),
         Response::BadVers => rcode(Rcode::BADVERS),
         Response::StrayOpt | Response::Unreadable => AnswerKind::Failed(FailureCause::Malformed),
+        Response::CaseMismatch => AnswerKind::Failed(FailureCause::CaseMismatch),
         Response::LameReferral => AnswerKind::Failed(FailureCause::LameReferral),
     };
     (kind, None)

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::ids::{QueryId, SocketId};
 use super::query::{QuerySend, SentQuery};
 use super::socket_error::SocketError;
-use super::sockets::{OutstandingQuery, Slot};
+use super::sockets::{OutstandingQuery, ResponseRank, Slot};
 use super::{AwaitedResponse, Step, Stub, Timer, Transmit};
 use crate::resolve::error::Transport;
 use crate::resolve::stats::add;
@@ -44,12 +44,14 @@ impl Stub {
     }
 
     fn send(&mut self, query: QueryId, send: QuerySend, now: Instant) {
-        let QuerySend { server, transport, questions, edns, number, after_silence } = send;
+        let QuerySend { server, transport, questions, edns, mixes_case, number, after_silence } =
+            send;
         let sent = questions.iter().enumerate().map(|(index, question)| SentQuery {
             question,
             server,
             transport,
             edns,
+            case: None,
             at: now,
             number: number.plus(index),
             is_after_silence: after_silence.contains(question),
@@ -71,7 +73,10 @@ impl Stub {
             let nameserver = self.servers[server].addr();
             self.transmits.push_back(Step::Now(Transmit::OpenUdp { socket, nameserver }));
         }
-        sent.for_each(|sent| self.send_over_udp(socket, query, sent));
+        for sent in sent {
+            let case = self.case_mask(mixes_case);
+            self.send_over_udp(socket, query, SentQuery { case, ..sent });
+        }
     }
 
     /// Notes that the query awaits a response to `outstanding` on `socket`.
@@ -96,6 +101,7 @@ impl Stub {
             name: &entry.name,
             record_type: entry.query.record_type(sent.question),
             transport: sent.transport,
+            case: sent.case,
         };
         read_response(message, expected).map_err(|reason| self.counters.ignored(reason)).ok()
     }
@@ -110,6 +116,10 @@ impl Stub {
         match &response {
             Response::Truncated(_) => add(&self.counters.truncated),
             Response::Unreadable => self.counters.ignored(Ignored::Malformed),
+            Response::CaseMismatch => {
+                add(&self.counters.case_mismatches);
+                self.servers[outstanding.sent.server].note_case_mismatch();
+            }
             Response::Answer(answer) if answer.is_name_collision() => {
                 add(&self.counters.name_collisions);
             }
@@ -119,7 +129,7 @@ impl Stub {
         let OutstandingQuery { query, sent, .. } = *outstanding;
         self.note_response(query, sent, &response, now);
         // A hint may be forged: it makes no room.
-        let is_hint = matches!(response, Response::Hint(_) | Response::Unreadable);
+        let is_hint = ResponseRank::from(&response) == ResponseRank::Hint;
         if sent.transport == Transport::Udp && !is_hint {
             let is_answer = matches!(response, Response::Answer(_) | Response::Truncated(_));
             let nameserver = &mut self.servers[sent.server];

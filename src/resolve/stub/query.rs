@@ -7,6 +7,7 @@
 //! configuration says, or at the deadline. Nothing else that arrives ends it: a doubtful message
 //! may make it ask another nameserver sooner, and it listens on.
 
+mod case;
 mod order;
 mod outcome;
 mod responses;
@@ -21,6 +22,7 @@ use super::pacing::{SendNumber, SendRank};
 use crate::resolve::NameserverStrategy;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::wire::answer::Answer;
+use crate::resolve::wire::case_mask::CaseMask;
 
 use order::{HeldAnswer, Listening};
 pub(crate) use outcome::{Failure, NameserverFailure, Settled};
@@ -58,6 +60,8 @@ pub(crate) struct QueryConfig {
     pub(crate) edns: bool,
     /// Whether every query is sent over TCP (resolv.conf(5) `use-vc`).
     pub(crate) tcp_only: bool,
+    /// Whether the letters of the names in queries over UDP have a random case.
+    pub(crate) mixed_case: bool,
     /// Whether the resend delays of queries differ by a random part.
     pub(crate) spreads_resends: bool,
 }
@@ -69,6 +73,8 @@ pub(crate) struct SentQuery {
     pub(crate) server: usize,
     pub(crate) transport: Transport,
     pub(crate) edns: bool,
+    /// The case of its letters, if it is a random one.
+    pub(crate) case: Option<CaseMask>,
     pub(crate) at: Instant,
     /// The nameserver's number for it; of no meaning over TCP.
     pub(crate) number: SendNumber,
@@ -83,6 +89,8 @@ pub(crate) struct QuerySend {
     pub(crate) transport: Transport,
     pub(crate) questions: Questions,
     pub(crate) edns: bool,
+    /// Whether each question has its letters in a random case.
+    pub(crate) mixes_case: bool,
     /// The number of the first question's send: the others follow.
     pub(crate) number: SendNumber,
     /// Of which questions the send before this one got no response in time.

@@ -43,7 +43,7 @@ pub(crate) enum ResponseRank {
 impl From<&Response> for ResponseRank {
     fn from(response: &Response) -> Self {
         match response {
-            Response::Hint(_) | Response::Unreadable => Self::Hint,
+            Response::Hint(_) | Response::Unreadable | Response::CaseMismatch => Self::Hint,
             Response::Answer(_) => Self::Answer,
             _ => Self::Failure,
         }

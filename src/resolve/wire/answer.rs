@@ -13,6 +13,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::case_mask::CaseMask;
 use super::query_name::{QueryName, is_host_name};
 use super::reader::{CLASS_IN, Malformed, Name, Reader, Record, rtype, ttl_seconds};
 use crate::resolve::{Rcode, RecordType};
@@ -52,6 +53,18 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Spells the names that it leads to as `asked`, where the letters are those that `mask` gave the
+    /// query: no caller sees them.
+    pub(super) fn unmask(&mut self, mask: CaseMask, asked: &QueryName) {
+        if self.links == 0 {
+            return;
+        }
+        self.canonical = self.canonical.unmasked(mask, asked);
+        if let Outcome::Alias { target } = &mut self.outcome {
+            *target = target.unmasked(mask, asked);
+        }
+    }
+
     /// Whether it has the address that means a name collision.
     pub(crate) fn is_name_collision(&self) -> bool {
         let collision = IpAddr::from(NAME_COLLISION);

@@ -15,8 +15,9 @@
 //! still says that the nameserver is there, and should be asked in another way.
 
 use super::answer::{Answer, AnswerSection, AuthoritySection, Outcome};
+use super::case_mask::CaseMask;
 use super::query_name::QueryName;
-use super::reader::{CLASS_IN, Malformed, Reader, rtype};
+use super::reader::{CLASS_IN, Malformed, Name, Reader, rtype};
 use crate::resolve::{Rcode, RecordType, Transport};
 
 /// The size of a UDP response that a query with EDNS allows, in octets.
@@ -40,7 +41,7 @@ const RA: u16 = 1 << 7;
 const AD: u16 = 1 << 5;
 const RCODE: u16 = 0xf;
 
-/// What a query says beside its question. Recursion is always desired.
+/// What a query says beside its question, and how it writes it. Recursion is always desired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QueryOptions {
     /// Whether to add an OPT record, with a UDP payload size of [`UDP_PAYLOAD_SIZE`].
@@ -48,6 +49,8 @@ pub(crate) struct QueryOptions {
     /// Whether to set the AD bit, by which a nameserver that validates is asked to say so in its
     /// response (RFC 6840 section 5.7).
     pub(crate) trust_ad: bool,
+    /// The case of the letters of the name; `None`: as they are in it.
+    pub(crate) case: Option<CaseMask>,
 }
 
 /// Writes a query in place of what `buf` holds.
@@ -67,6 +70,9 @@ pub(crate) fn write_query(
         buf.extend_from_slice(&field.to_be_bytes());
     }
     buf.extend_from_slice(name.as_wire());
+    if let Some(mask) = options.case {
+        mask.apply(&mut buf[HEADER_LEN..]);
+    }
     buf.extend_from_slice(&record_type.code().to_be_bytes());
     buf.extend_from_slice(&CLASS_IN.to_be_bytes());
     if options.edns {
@@ -90,6 +96,9 @@ pub(crate) struct Expected<'a> {
     pub(crate) record_type: RecordType,
     /// How the query went out and the response came in.
     pub(crate) transport: Transport,
+    /// The case of the letters in the query, which the response has to have as well; `None`: in any
+    /// case.
+    pub(crate) case: Option<CaseMask>,
 }
 
 /// What one message from a nameserver means for one outstanding question.
@@ -120,8 +129,24 @@ pub(crate) enum Response {
     /// records that cannot be read. A hint to ask over TCP and the next nameserver, and to keep on
     /// listening.
     Unreadable,
+    /// It answers the question in letters of another case than the query has: a nameserver that does
+    /// not keep the case, or a forger who has guessed all but that. A hint to ask over TCP and the
+    /// next nameserver, and to keep on listening.
+    CaseMismatch,
     /// NOERROR that neither answers nor denies, from a nameserver that does not recurse.
     LameReferral,
+}
+
+impl Response {
+    /// The same in the letters of the name as it was asked for, where they are those of the query.
+    fn unmasked(mut self, mask: CaseMask, asked: &QueryName) -> Self {
+        match &mut self {
+            Self::Answer(answer) => answer.unmask(mask, asked),
+            Self::Truncated(Some(last_resort)) => last_resort.unmask(mask, asked),
+            _ => {}
+        }
+        self
+    }
 }
 
 /// Why a message is dropped. It is counted, and the query waits on.
@@ -195,41 +220,59 @@ pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Re
     {
         return Err(Ignored::WrongQuestion);
     }
+    if expected.case.is_some_and(|mask| !expected.name.is_spelled(mask, name)) {
+        return Ok(Response::CaseMismatch);
+    }
 
     // From here on a forger has guessed all that there is to guess.
+    let response = read_records(&header, name, reader, expected);
+    Ok(match expected.case {
+        Some(mask) => response.unmasked(mask, expected.name),
+        None => response,
+    })
+}
+
+/// Reads what comes behind a question that is the one asked, `question`.
+fn read_records<'a>(
+    header: &Header,
+    question: Name<'a>,
+    mut reader: Reader<'a>,
+    expected: Expected<'_>,
+) -> Response {
     if header.is_truncated(expected.transport) {
         let (record_type, records) = (expected.record_type, header.answers);
-        let answer = AnswerSection::read_truncated(name, record_type, reader, records);
+        let answer = AnswerSection::read_truncated(question, record_type, reader, records);
         let last_resort = answer.into_last_resort(expected.name, header.rcode(0));
-        return Ok(Response::Truncated(last_resort));
+        return Response::Truncated(last_resort);
     }
-    let Ok(answer) = AnswerSection::read(name, expected.record_type, &mut reader, header.answers)
+    let Ok(answer) =
+        AnswerSection::read(question, expected.record_type, &mut reader, header.answers)
     else {
-        return Ok(unreadable(header.rcode(0)));
+        return unreadable(header.rcode(0));
     };
     if answer.has_opt {
-        return Ok(Response::StrayOpt);
+        return Response::StrayOpt;
     }
-    let (authority, opt) = match read_rest(&answer, &mut reader, &header) {
+    let (authority, opt) = match read_rest(&answer, &mut reader, header) {
         Ok(rest) => rest,
         // The answer section is whole. Middleboxes cut messages at 512 octets, append others and
         // miscount: behind addresses nothing is needed.
         Err(Malformed) if header.rcode(0) == Rcode::NOERROR => {
             let authority = AuthoritySection::default();
             let answer = answer.into_answer(expected.name, Rcode::NOERROR, &authority);
-            return Ok(match answer.outcome {
+            return match answer.outcome {
                 Outcome::Addresses(_) => Response::Answer(header.cacheable(answer)),
                 _ => Response::Unreadable,
-            });
+            };
         }
-        Err(Malformed) => return Ok(unreadable(header.rcode(0))),
+        Err(Malformed) => return unreadable(header.rcode(0)),
     };
     if authority.has_opt || opt == Opt::Stray {
-        return Ok(Response::StrayOpt);
+        return Response::StrayOpt;
     }
 
-    Ok(match header.rcode(opt.extended_bits()) {
-        Rcode::NOERROR if is_lame_referral(&header, &authority) => Response::LameReferral,
+    match header.rcode(opt.extended_bits()) {
+        Rcode::NOERROR if is_lame_referral(header, &authority) => Response::LameReferral,
         rcode @ (Rcode::NOERROR | Rcode::NXDOMAIN) => {
             let mut answer = answer.into_answer(expected.name, rcode, &authority);
             let is_confirmed = answer.ttl.is_some() || header.flags & AA != 0 && !authority.has_ns;
@@ -241,7 +284,7 @@ pub(crate) fn read_response(message: &[u8], expected: Expected<'_>) -> Result<Re
         Rcode::FORMERR => Response::FormErr,
         Rcode::BADVERS => Response::BadVers,
         rcode => Response::Failure(rcode),
-    })
+    }
 }
 
 /// Reads what comes behind the answer section, to the last octet.

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::HostName;
+use crate::resolve::wire::case_mask::CaseMask;
 use crate::resolve::wire::reader::{MAX_NAME_LEN, Name};
 
 /// An absolute name in wire form: what a question asks for, or where an alias points to.
@@ -62,6 +63,30 @@ impl QueryName {
             && self.labels().zip(name.labels()).all(|(a, b)| a.eq_ignore_ascii_case(b))
     }
 
+    /// Whether `name`, which is this name, has the letters that a query with `mask` has.
+    pub(crate) fn is_spelled(&self, mask: CaseMask, name: Name<'_>) -> bool {
+        let mut wire = [0; MAX_NAME_LEN];
+        let wire = &mut wire[..self.0.len()];
+        wire.copy_from_slice(&self.0);
+        mask.apply(wire);
+        labels(wire).eq(name.labels())
+    }
+
+    /// This name with the spelling of `asked`, of which a nameserver has seen the one that `mask`
+    /// gives: each label that is so spelled has come from the query. (The end of an alias' target
+    /// is often compressed into a pointer to the question, and that of a DNAME record begins with
+    /// labels of it, RFC 6672 section 2.2.)
+    #[must_use]
+    pub(crate) fn unmasked(&self, mask: CaseMask, asked: &Self) -> Self {
+        let mut sent = asked.0.to_vec();
+        mask.apply(&mut sent);
+        let as_asked = |label| {
+            let mut spellings = labels(&sent).zip(asked.labels());
+            spellings.find(|(sent, _)| *sent == label).map_or(label, |(_, asked)| asked)
+        };
+        Self::from_labels(self.labels().map(as_asked))
+    }
+
     /// At most 127 labels of at most 63 octets, 255 octets in all: what a [`HostName`] and a
     /// checked [`Name`] consist of.
     fn from_labels<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Self {
@@ -78,14 +103,18 @@ impl QueryName {
     }
 
     fn labels(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = &*self.0;
-        std::iter::from_fn(move || {
-            let (&len, after) = rest.split_first()?;
-            let (label, after) = after.split_at(len.into());
-            rest = after;
-            (len != 0).then_some(label)
-        })
+        labels(&self.0)
     }
+}
+
+/// The labels of a name in wire form.
+fn labels(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (&len, after) = rest.split_first()?;
+        let (label, after) = after.split_at(len.into());
+        rest = after;
+        (len != 0).then_some(label)
+    })
 }
 
 /// Whether every label holds letters, digits, hyphens and underscores alone, and there is one.

@@ -38,6 +38,7 @@ fn service(directive: &str, script: &mut Script) -> Result<()> {
         ["tcp", "black-hole"] => script.tcp = TcpService::BlackHole,
         ["tcp", "close"] => script.tcp = TcpService::CloseAtOnce,
         ["tcp", "mute"] => script.tcp = TcpService::Mute,
+        ["case", "lower"] => script.folds_case = true,
         ["open", "unreachable"] => script.open = OpenSocket::Unreachable,
         ["open", "quota", until] => script.open = OpenSocket::QuotaUntil(duration(until)?),
         _ => return Err("unknown directive".into()),

@@ -69,6 +69,7 @@ fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
             attempts: 2,
             edns: true,
             tcp_only: false,
+            mixed_case: false,
             spreads_resends: true,
         },
         rotate: false,

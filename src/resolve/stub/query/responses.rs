@@ -24,6 +24,7 @@ impl Query {
         now: Instant,
     ) {
         let SentQuery { question, server, transport, edns, at, .. } = sent;
+        self.note_case(sent, &response, servers, now);
         if !self.is_open(question) {
             if self.listens_to(question) == Some(server)
                 && matches!(response, Response::Answer(_) | Response::Truncated(_))
@@ -83,6 +84,7 @@ impl Query {
             }
             Response::Hint(rcode) => self.handle_hint(rcode, sent, servers, now),
             Response::Unreadable => self.handle_unreadable(sent, servers, now),
+            Response::CaseMismatch => self.handle_case_mismatch(sent, servers, now),
         }
     }
 
@@ -153,7 +155,7 @@ impl Query {
 
     /// A datagram was a sign of life and no response: the others are asked at once, this one a
     /// little sooner, and the hint is reported if no better response comes.
-    fn listen_on(
+    pub(super) fn listen_on(
         &mut self,
         question: usize,
         server: usize,
@@ -200,13 +202,13 @@ impl Query {
             return;
         }
         let at_server = &mut self.servers[server].questions[question];
-        let (count, of) = &mut at_server.refusals;
-        if at_server.udp.last_sent == *of {
+        if at_server.udp.last_sent == at_server.refused {
             return;
         }
-        (*count, *of) = (count.saturating_add(1), at_server.udp.last_sent);
+        at_server.refused = at_server.udp.last_sent;
+        at_server.refusals = at_server.refusals.saturating_add(1);
         at_server.is_overdue = true;
-        if *count > 1 {
+        if at_server.refusals > 1 {
             let cause = FailureCause::Socket(io::ErrorKind::ConnectionRefused);
             return self.fail(question, server, Transport::Udp, cause, servers, now);
         }

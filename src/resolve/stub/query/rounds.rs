@@ -33,7 +33,10 @@ impl Query {
             return;
         }
         via.enter(SendState::Failed);
-        if at_server.has_failed() {
+        if transport == Transport::Tcp {
+            self.handle_without_tcp(question, server, cause, now);
+        }
+        if self.servers[server].questions[question].has_failed() {
             servers[server].handle_failure(now);
             servers[server].note_failure();
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::server_state::{Questions, SendState};
 use super::{MAX_SENDS, Query, QuerySend, QuestionEntry, SILENT_RESEND_DELAY};
-use crate::resolve::error::Transport;
+use crate::resolve::error::{FailureCause, Transport};
 use crate::resolve::stub::nameserver::Nameserver;
 use crate::resolve::stub::pacing::SendNumber;
 
@@ -174,11 +174,12 @@ impl Query {
             && !server_state.without_edns
             && servers[server].speaks_edns(now)
             && !is_last;
+        let mixes_case = self.mixes_case(server, transport, questions, servers, now);
         let number = match transport {
             Transport::Udp => servers[server].note_udp_sends(questions.iter().count(), now),
             Transport::Tcp => SendNumber::default(),
         };
-        QuerySend { server, transport, questions, edns, number, after_silence }
+        QuerySend { server, transport, questions, edns, mixes_case, number, after_silence }
     }
 
     /// Whether one of the questions has failed in every round but the last.
@@ -202,6 +203,7 @@ impl Query {
         let longest = self.deadline.saturating_duration_since(now) / 2;
         let at_server = &mut self.servers[server].questions[question];
         let (hint, met_overload) = (at_server.hint, at_server.met_overload);
+        let keeps_send_back = at_server.keeps_send_back();
         let was_sent = matches!(at_server.via(transport).state, SendState::Waiting);
         at_server.is_overdue |= was_sent;
         if was_sent {
@@ -214,8 +216,10 @@ impl Query {
             return;
         }
         let is_overrun = servers[server].is_overrun(now);
-        // What was refused in a burst is asked once more when it is over.
+        // What was refused in a burst is asked once more when it is over, and what came in another
+        // case is asked in another way.
         let hint = hint.filter(|_| !is_overrun && !met_overload);
+        let hint = hint.filter(|&hint| hint != FailureCause::CaseMismatch);
         let via = self.servers[server].questions[question].via(transport);
         match (via.state, transport) {
             (SendState::Held, _) => {
@@ -227,6 +231,15 @@ impl Query {
                 via.state = SendState::Late;
                 via.next = Some(now + TCP_SILENT_DELAY.min(longest));
                 servers[server].handle_silence(now);
+            }
+            (SendState::Late, Transport::Tcp) => {
+                via.enter(SendState::Silent);
+                self.handle_without_tcp(question, server, FailureCause::Timeout, now);
+            }
+            (SendState::Waiting, Transport::Udp) if keeps_send_back => {
+                servers[server].handle_silence(now);
+                via.was_silent = true;
+                via.next = Some(now + SILENT_RESEND_DELAY);
             }
             (SendState::Waiting, Transport::Udp) => {
                 servers[server].handle_silence(now);

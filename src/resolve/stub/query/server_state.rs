@@ -61,14 +61,17 @@ pub(super) struct QuestionState {
     pub(super) tcp: TransportState,
     /// The response over UDP was truncated: only TCP is used from then on.
     pub(super) is_truncated: bool,
+    pub(super) case: CaseState,
     /// It has not responded within its resend delay, or its port was refused.
     pub(super) is_overdue: bool,
     /// Its silence may be due to the load on the nameserver: a round does not end by it.
     pub(super) is_overrun: bool,
     /// It has refused the question because of how many queries it had.
     pub(super) met_overload: bool,
-    /// How often its port was refused, and when that was sent to which it last was.
-    pub(super) refusals: (u8, Option<Instant>),
+    /// How often its port was refused.
+    pub(super) refusals: u8,
+    /// When that was sent to which it last was.
+    pub(super) refused: Option<Instant>,
     /// What came that is less than a response, but a sign of life: an error without a question, or
     /// what cannot be read. It is reported if no better response comes.
     pub(super) hint: Option<FailureCause>,
@@ -104,6 +107,20 @@ pub(super) enum SendState {
     /// Silent, and to be sent again now.
     SilentDue,
     Failed,
+}
+
+/// Whether a nameserver keeps the case of a question, as its responses to a query tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum CaseState {
+    /// Nothing speaks against it.
+    #[default]
+    Kept,
+    /// A response over UDP came in another case: the question is asked over TCP.
+    Doubted,
+    /// TCP cannot be had: the question is asked over UDP as it was given.
+    Plain,
+    /// It has answered the question where its case does not matter.
+    Changed,
 }
 
 impl TransportState {

@@ -13,6 +13,7 @@ fn query(timeout: Duration, attempts: u8, servers: &mut [Nameserver], start: Ins
         attempts,
         edns: true,
         tcp_only: false,
+        mixed_case: false,
         spreads_resends: false,
     };
     Query::new([RecordType::A], config, servers, 0, start + timeout, 0, start)
@@ -20,7 +21,8 @@ fn query(timeout: Duration, attempts: u8, servers: &mut [Nameserver], start: Ins
 
 fn sent(send: QuerySend, at: Instant) -> SentQuery {
     let QuerySend { server, transport, edns, number, .. } = send;
-    SentQuery { question: 0, server, transport, edns, at, number, is_after_silence: false }
+    let (question, case, is_after_silence) = (0, None, false);
+    SentQuery { question, server, transport, edns, case, at, number, is_after_silence }
 }
 
 /// The process was stopped, and what has arrived is read before the timers: with a second

@@ -13,7 +13,7 @@ use crate::resolve::wire::message::{Expected, Ignored, Response, read_response};
 fn read(name: &str, record_type: RecordType, message: &[u8]) -> Result<Response, Ignored> {
     let name = QueryName::from(&name.parse().unwrap());
     let (id, transport) = (0x1234, Transport::Tcp);
-    read_response(message, Expected { id, name: &name, record_type, transport })
+    read_response(message, Expected { id, name: &name, record_type, transport, case: None })
 }
 
 /// For the question `x.example A`.

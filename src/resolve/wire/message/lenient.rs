@@ -9,7 +9,10 @@ const NAME: &[u8] = b"\x03www\x07example\0";
 fn read_over(transport: Transport, octets: &[u8]) -> String {
     let name = &query_name(NAME);
     let record_type = RecordType::A;
-    summary(read_response(octets, Expected { id: 0x1234, name, record_type, transport }))
+    summary(read_response(
+        octets,
+        Expected { id: 0x1234, name, record_type, transport, case: None },
+    ))
 }
 
 fn read(octets: &[u8]) -> String {

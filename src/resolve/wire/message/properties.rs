@@ -19,7 +19,7 @@ const NAME: &[u8] = b"\x03www\x07example\0";
 fn read(octets: &[u8], transport: Transport) -> Result<Response, Ignored> {
     let name = query_name(NAME);
     let record_type = RecordType::A;
-    read_response(octets, Expected { id: ID, name: &name, record_type, transport })
+    read_response(octets, Expected { id: ID, name: &name, record_type, transport, case: None })
 }
 
 /// Checks on the octets themselves what [`read_response`] found by parsing.
@@ -162,7 +162,7 @@ proptest! {
             (RecordType::A, Rtype::A)
         };
         let [one, other] = before.map(|mut buf| {
-            write_query(&mut buf, id, &query_name(&wire), record_type, QueryOptions { edns, trust_ad });
+            write_query(&mut buf, id, &query_name(&wire), record_type, QueryOptions { edns, trust_ad, case: None });
             buf
         });
         prop_assert_eq!(&one, &other);

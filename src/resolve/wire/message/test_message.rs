@@ -97,6 +97,7 @@ pub(in crate::resolve) fn summary(read: Result<Response, Ignored>) -> String {
         Ok(Response::LameReferral) => return "lame referral".into(),
         Ok(Response::StrayOpt) => return "stray opt".into(),
         Ok(Response::Unreadable) => return "unreadable".into(),
+        Ok(Response::CaseMismatch) => return "another case".into(),
         Err(ignored) => return format!("ignored: {}", reason(ignored)),
     };
     let outcome = match &answer.outcome {

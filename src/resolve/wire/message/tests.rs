@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use super::test_message::{for_each_row, message, query_name, reason, summary};
 use super::*;
 use crate::HostName;
+use crate::resolve::wire::case_mask::tests::mask;
 
 const ID: u16 = 0x1234;
 const GOOD: &str = "question www.example A; answer www.example 300 A 192.0.2.1; additional OPT 0";
@@ -17,7 +18,8 @@ fn name(text: &str) -> QueryName {
 }
 
 fn expected(name: &QueryName) -> Expected<'_> {
-    Expected { id: ID, name, record_type: RecordType::A, transport: Transport::Udp }
+    let (record_type, transport) = (RecordType::A, Transport::Udp);
+    Expected { id: ID, name, record_type, transport, case: None }
 }
 
 /// What `message` means for the question `www.example A`, asked over UDP.
@@ -28,7 +30,7 @@ fn read(message: &[u8]) -> String {
 #[test]
 fn a_query_is_a_function_of_its_arguments() {
     let mut buf = b"something of an earlier query".to_vec();
-    let options = QueryOptions { edns: true, trust_ad: false };
+    let options = QueryOptions { edns: true, trust_ad: false, case: None };
     write_query(&mut buf, ID, &name("www.example"), RecordType::A, options);
     assert_eq!(
         buf,
@@ -36,7 +38,7 @@ fn a_query_is_a_function_of_its_arguments() {
           \x03www\x07example\x00\x00\x01\x00\x01\
           \x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00"
     );
-    let options = QueryOptions { edns: false, trust_ad: true };
+    let options = QueryOptions { edns: false, trust_ad: true, case: None };
     write_query(&mut buf, ID, &name("www.example."), RecordType::Aaaa, options);
     assert_eq!(
         buf,
@@ -46,12 +48,119 @@ fn a_query_is_a_function_of_its_arguments() {
 }
 
 #[test]
+fn a_query_has_its_name_in_the_case_of_its_mask_and_no_other_octet_differs() {
+    let mut buf = b"something of an earlier query".to_vec();
+    let case = Some(mask(0b01_0010_1101));
+    let options = QueryOptions { edns: true, trust_ad: false, case };
+    // Its id and the type of its OPT record are letters as well.
+    write_query(&mut buf, 0x6162, &name("wwW.ex4mple"), RecordType::Aaaa, options);
+    assert_eq!(
+        buf,
+        b"ab\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01\
+          \x03WwW\x07Ex4MplE\x00\x00\x1c\x00\x01\
+          \x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00"
+    );
+}
+
+/// The query was `wWw.ExAmple A`.
+fn read_mixed(text: &str) -> String {
+    let name = name("www.EXAMPLE");
+    let case = Some(mask(0b00_0010_1010));
+    summary(read_response(&message(text), Expected { case, ..expected(&name) }))
+}
+
+#[test]
+fn a_response_in_another_case_than_its_query_is_no_answer_and_not_ignored() {
+    let meant = |what: &str| {
+        for rest in [
+            "answer www.example 300 A 192.0.2.1",
+            "answer wWw.ExAmple 300 A 192.0.2.1; additional OPT 0",
+            "answer wWw.ExAmple 300 A \\# 0102",
+        ] {
+            assert_eq!(read_mixed(&format!("question {what} A; {rest}")), "another case", "{rest}");
+        }
+        for header in ["NXDOMAIN", "tc", "SERVFAIL", "FORMERR", "REFUSED"] {
+            let text = format!("header 1234 ra {header}; question {what} A");
+            assert_eq!(read_mixed(&text), "another case", "{text}");
+        }
+    };
+    // Each letter counts, the spelling of the caller is not the one of the query either.
+    for other in [
+        "www.example",
+        "WWW.EXAMPLE",
+        "www.EXAMPLE",
+        "WWw.ExAmple",
+        "www.ExAmple",
+        "wWW.ExAmple",
+        "wWw.exAmple",
+        "wWw.EXAmple",
+        "wWw.Example",
+        "wWw.ExAMple",
+        "wWw.ExAmPle",
+        "wWw.ExAmpLe",
+        "wWw.ExAmplE",
+    ] {
+        meant(other);
+    }
+}
+
+#[test]
+fn a_response_in_the_case_of_its_query_is_read_as_any_other() {
+    let question = "question wWw.ExAmple A";
+    for (rest, meaning) in [
+        ("answer www.example 300 A 192.0.2.1", "192.0.2.1, ttl 300"),
+        ("answer wWw.ExAmple 300 A 192.0.2.1; additional OPT 0", "192.0.2.1, ttl 300"),
+        ("answer WWW.example 300 A 192.0.2.1", "192.0.2.1, ttl 300"),
+        ("authority example 300 SOA 60", "nodata, ttl 60"),
+    ] {
+        assert_eq!(read_mixed(&format!("{question}; {rest}")), meaning, "{rest}");
+    }
+    for (header, meaning) in
+        [("tc", "truncated"), ("SERVFAIL", "failure: SERVFAIL"), ("FORMERR", "formerr")]
+    {
+        assert_eq!(read_mixed(&format!("header 1234 ra {header}; {question}")), meaning);
+    }
+    // What is about another question is that in any case, and what has none has no case.
+    for (other, meaning) in [
+        ("question wWw.ExAmple.com A", "ignored: wrong_question"),
+        ("question www.example AAAA", "ignored: wrong_question"),
+        ("question www.example CH A", "ignored: wrong_question"),
+        ("header 4321 ra; question www.example A", "ignored: wrong_id"),
+        ("header 1234 query rd; question www.example A", "ignored: not_a_response"),
+        ("header 1234 REFUSED", "hint: REFUSED"),
+        ("header 1234 tc", "unreadable"),
+    ] {
+        assert_eq!(read_mixed(other), meaning, "{other}");
+    }
+}
+
+/// A name is compressed into a pointer to the question, or begins with labels of it.
+#[test]
+fn callers_do_not_see_the_case_of_a_query() {
+    let question = "question wWw.ExAmple A; answer wWw.ExAmple 300 CNAME";
+    for (target, spelled) in [
+        ("web.ExAmple", "web.EXAMPLE"),
+        ("wWw.Other.test", "www.Other.test"),
+        ("Web.Example", "Web.Example"),
+        ("ExAmple.wWw", "EXAMPLE.www"),
+    ] {
+        let alias = format!("alias {spelled}, ttl 300, chain of 1 to {spelled}");
+        assert_eq!(read_mixed(&format!("{question} {target}")), alias);
+        let found = format!("192.0.2.1, ttl 60, chain of 1 to {spelled}");
+        let text = format!("{question} {target}; answer {target} 60 A 192.0.2.1");
+        assert_eq!(read_mixed(&text), found);
+        let text = format!("header 1234 ra tc; {text}");
+        assert_eq!(read_mixed(&text), format!("truncated: {}", found.replace("60", "none")));
+    }
+}
+
+#[test]
 fn rv16_the_longest_name_fits_a_query() {
     let label = "a".repeat(63);
     let longest = format!("{label}.{label}.{label}.{}", "b".repeat(61));
     assert_eq!(longest.len(), 253);
     let mut buf = Vec::new();
-    let options = QueryOptions { edns: true, trust_ad: true };
+    let options = QueryOptions { edns: true, trust_ad: true, case: None };
     write_query(&mut buf, ID, &name(&longest), RecordType::Aaaa, options);
     assert_eq!(buf.len(), 12 + 255 + 4 + 11);
 
