@@ -4,6 +4,7 @@ use super::build;
 use super::input::Input;
 use super::oracle::{Asked, Message, Name, query_name};
 use crate::resolve::wire::answer::{MAX_ALIAS_LINKS, Outcome};
+use crate::resolve::wire::case_mask::CaseMask;
 use crate::resolve::wire::message::{Expected, Response, message_id, read_response};
 use crate::resolve::{RecordType, Transport};
 
@@ -12,6 +13,7 @@ use crate::resolve::{RecordType, Transport};
 pub struct Case {
     pub octets: Vec<u8>,
     asked: Asked,
+    mask: Option<CaseMask>,
     /// As the second reader read it.
     parsed: Option<Message>,
     /// Whether every reader has to be able to read it.
@@ -31,12 +33,17 @@ pub fn message(bytes: &[u8]) -> Case {
         name: b"\x03www\x07example\0".to_vec(),
         record_type: if is(0) { RecordType::Aaaa } else { RecordType::A },
         transport: if is(1) { Transport::Tcp } else { Transport::Udp },
+        is_mixed: is(5),
     };
+    let mask = asked.is_mixed.then(|| CaseMask::new(&mut || input.word()));
     let case = if is(3) {
         asked.name = name(&input);
+        if let Some(mask) = mask {
+            mask.apply(&mut asked.name);
+        }
         let built = build::response(&input, &asked);
         let parsed = Message::parse(&built.octets);
-        Case { octets: built.octets, asked, parsed, without_edns: built.without_edns }
+        Case { octets: built.octets, asked, mask, parsed, without_edns: built.without_edns }
     } else {
         let octets = input.take(usize::MAX).to_vec();
         // Raw bytes are asked the question that they answer.
@@ -45,9 +52,12 @@ pub fn message(bytes: &[u8]) -> Case {
             asked.id = message.id;
             if let Some((name, ..)) = message.questions.iter().flatten().next() {
                 asked.name.clone_from(name);
+                if let Some(mask) = mask {
+                    mask.apply(&mut asked.name);
+                }
             }
         }
-        Case { octets, asked, parsed, without_edns: false }
+        Case { octets, asked, mask, parsed, without_edns: false }
     };
     case.check();
     case
@@ -67,7 +77,7 @@ impl Case {
     fn read(&self) -> Option<Response> {
         let Asked { id, record_type, transport, .. } = self.asked;
         let name = &query_name(&self.asked.name);
-        let expected = Expected { id, name, record_type, transport, case: None };
+        let expected = Expected { id, name, record_type, transport, case: self.mask };
         read_response(&self.octets, expected).ok()
     }
 

@@ -19,6 +19,7 @@
 //! - over UDP the records of a truncated message may be cut anywhere, and the whole ones before have
 //!   the addresses that are the last resort; over TCP what is there is used, and not kept for
 //!   others;
+//! - a question in other letters than those of a query in mixed case says nothing of the rest;
 //! - an error without a question, or with records that cannot be read, is a hint, if it is FORMERR,
 //!   SERVFAIL, NOTIMP, REFUSED or BADVERS.
 
@@ -85,9 +86,12 @@ pub enum Data {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     pub(crate) id: u16,
+    /// In the letters of the query.
     pub(crate) name: Name,
     pub(crate) record_type: RecordType,
     pub(crate) transport: Transport,
+    /// Whether they are in mixed case, and a response has to have the same.
+    pub(crate) is_mixed: bool,
 }
 
 const A: u16 = 1;
@@ -173,6 +177,9 @@ impl Message {
         if !is_same_name || *rtype != code(asked.record_type) || *class != 1 {
             return None;
         }
+        if asked.is_mixed && *name != asked.name {
+            return Some(Response::CaseMismatch);
+        }
         let chain = Chain::new(lower(name), &self.answers);
         let has_addresses = |answer: &Answer| matches!(answer.outcome, Outcome::Addresses(_));
         if self.is_cut(asked) {
@@ -236,7 +243,9 @@ impl Message {
     /// and section 6, one after the other.
     pub(crate) fn allowed(&self, asked: &Asked) -> Vec<IpAddr> {
         let is_question = |(name, rtype, class): &(Name, u16, u16)| {
-            lower(name) == lower(&asked.name) && *rtype == code(asked.record_type) && *class == 1
+            let is_same_name = lower(name) == lower(&asked.name);
+            let is_same_case = !asked.is_mixed || *name == asked.name;
+            is_same_name && is_same_case && *rtype == code(asked.record_type) && *class == 1
         };
         let has_code_zero = |rest: &Rest| rest.extended_bits() == Some(0);
         let is_response = self.id == asked.id

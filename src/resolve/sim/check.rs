@@ -55,6 +55,7 @@ pub(super) struct Checks {
     generation: Duration,
     timeout: Duration,
     max_sockets: usize,
+    mixes_case: bool,
     lookups: HashMap<LookupId, Watched>,
     /// The ends of their time.
     budgets: BTreeSet<(Duration, LookupId)>,
@@ -95,6 +96,7 @@ impl Checks {
             timeout: config.query.timeout,
             // Each nameserver has its part of the limit, and one socket at least.
             max_sockets: config.max_sockets.max(servers),
+            mixes_case: config.query.mixed_case,
             lookups: HashMap::new(),
             budgets: BTreeSet::new(),
             sends: HashMap::new(),
@@ -238,7 +240,11 @@ impl Checks {
         query: &Query,
         at: Duration,
     ) {
-        self.reference.sent(socket, query);
+        let as_given = stub.name_in_flight(&query.wire_name, query.record_type);
+        let is_mixed = as_given.is_some_and(|name| *name != query.wire_name);
+        let may_be_mixed = self.mixes_case && query.transport == Transport::Udp;
+        assert!(may_be_mixed || !is_mixed, "{} was sent in another case", query.asked.qname);
+        self.reference.sent(socket, query, is_mixed);
         let Query { name, record_type, .. } = query;
         let Some(query_id) = stub.query_in_flight(&query.wire_name, *record_type) else {
             panic!("{name} {record_type} was sent, and no lookup waits for it");

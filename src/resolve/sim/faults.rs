@@ -48,6 +48,8 @@ pub(super) struct Faults {
     broken_stream: u64,
     open_fails: u64,
     edns: Edns,
+    /// What it makes of a mixed case; `None`: no query has one.
+    case: Option<Case>,
     connect: Connect,
     /// The longest delay, in milliseconds.
     slowness: u64,
@@ -80,6 +82,16 @@ impl Queue {
         self.busy_until = at + served;
         Some(served)
     }
+}
+
+/// What a nameserver makes of the case of a question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Case {
+    Kept,
+    /// It answers in lower case.
+    Folded,
+    /// The same, and there is no TCP.
+    FoldedWithoutTcp,
 }
 
 /// What a nameserver makes of a query with EDNS.
@@ -143,6 +155,7 @@ impl Faults {
             broken_stream,
             open_fails,
             edns: *random.pick(&ways),
+            case: None,
             connect,
             slowness: *random.pick(&[2, 20, 200, 2000]),
             queue: Queue::new(&mut random),
@@ -169,6 +182,17 @@ impl Faults {
             faults.queue.service = Duration::ZERO;
         }
         faults
+    }
+
+    /// One that is asked in mixed case.
+    pub(super) fn asked_in_mixed_case(mut self, case: Case) -> Self {
+        self.case = Some(case);
+        if case == Case::FoldedWithoutTcp {
+            self.connect = Connect::Refuse(self.random.millis(0..50));
+            // The rest would not be had.
+            self.truncated = 0;
+        }
+        self
     }
 
     fn delay(&mut self) -> Duration {
@@ -204,6 +228,12 @@ impl Faults {
     fn forgery(&mut self, query: &Query) -> Vec<u8> {
         let mut message = Message::recursive().with(Self::forged(query));
         self.make_lenient(&mut message);
+        // The case is all that this forger does not know: the name as everyone writes it is no guess.
+        let is_mixed = query.wire_name.iter().any(u8::is_ascii_uppercase);
+        if self.case.is_some() && is_mixed && self.random.percent(40) {
+            message.question = QuestionSection::Lowercase;
+            return query.reply(&message);
+        }
         match self.random.index(13) {
             0..3 => {
                 // It differs by an odd number, and no query has an odd id.
@@ -254,6 +284,13 @@ impl Faults {
 
     /// What this nameserver says to a query that it got.
     fn reply(&mut self, query: &Query, at: Duration) -> Option<Vec<u8>> {
+        let folded;
+        let query = if matches!(self.case, None | Some(Case::Kept)) {
+            query
+        } else {
+            folded = query.in_lower_case();
+            &folded
+        };
         let message = match self.kind {
             Kind::Well => match self.edns {
                 Edns::Fails(rcode) if query.edns => {

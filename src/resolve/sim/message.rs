@@ -57,6 +57,11 @@ impl Query {
         Self { id, name, wire_name, record_type, transport, edns, asked }
     }
 
+    /// As a nameserver reads it that does not keep the case of a question.
+    pub(super) fn in_lower_case(&self) -> Self {
+        Self { asked: self.asked.in_lower_case(), ..self.clone() }
+    }
+
     /// The bytes of a message in response to it.
     pub(super) fn reply(&self, message: &Message) -> Vec<u8> {
         testkit::bytes(message, &self.asked, 0)
@@ -70,6 +75,7 @@ impl From<&Query> for oracle::Asked {
             name: query.wire_name.clone(),
             record_type: query.record_type,
             transport: query.transport,
+            is_mixed: false,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::resolve::Transport;
 use crate::resolve::fuzzing::oracle::{Asked, Message};
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::ids::SocketId;
+use crate::resolve::stub::sockets::ResponseRank;
 use crate::resolve::wire::answer::{Answer, Outcome};
 use crate::resolve::wire::message::Response;
 use crate::resolve::wire::query_name::QueryName;
@@ -37,9 +38,11 @@ impl Reference {
         self.candidates.insert(id, candidates.map(|name| QueryName::from(&name)).collect());
     }
 
-    pub(super) fn sent(&mut self, socket: SocketId, query: &Query) {
+    /// A query was sent; `is_mixed` is whether its letters are others than those of the name.
+    pub(super) fn sent(&mut self, socket: SocketId, query: &Query, is_mixed: bool) {
         let on_socket = self.asked.entry(socket).or_default();
-        on_socket.entry(query.id).or_default().push(query.into());
+        let asked = Asked { is_mixed, ..query.into() };
+        on_socket.entry(query.id).or_default().push(asked);
     }
 
     pub(super) fn closed(&mut self, socket: SocketId) {
@@ -53,7 +56,7 @@ impl Reference {
         let with_id = self.asked.get(&socket).and_then(|on_socket| on_socket.get(&message.id));
         for asked in with_id.into_iter().flatten() {
             let Some(meaning) = message.meaning(asked, octets.len()) else { continue };
-            let is_hint = matches!(meaning, Response::Hint(_) | Response::Unreadable)
+            let is_hint = ResponseRank::from(&meaning) == ResponseRank::Hint
                 && asked.transport == Transport::Udp;
             if !is_hint && !self.truths.contains(octets) {
                 self.others += 1;

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::faults::{Faults, WRONG_ID, is_of, made_at, truth};
+use super::faults::{Case, Faults, WRONG_ID, is_of, made_at, truth};
 use super::world::{Event, Nameserver, World, config};
 use crate::resolve::config::hosts::Hosts;
 use crate::resolve::config::program_hosts::ProgramHosts;
@@ -19,7 +19,7 @@ use crate::resolve::{
     AddressFamily, AddressPolicy, CacheOptions, LookupOptions, NameserverStrategy,
 };
 use crate::seeded::Random;
-use crate::{HostName, Target};
+use crate::{HostName, LookupResult, Target};
 
 /// Enough for `cargo test`, in a few seconds without optimization.
 const LOOKUPS: u64 = 5_000;
@@ -52,7 +52,7 @@ fn number_from_env(name: &str, default: u64) -> u64 {
 fn simulation() {
     let first = number_from_env("OUTRACE_SEED", 1);
     let lookups = number_from_env("OUTRACE_LOOKUPS", LOOKUPS);
-    let (mut played, mut ok, mut queries) = (0, 0, 0);
+    let (mut played, mut ok, mut queries, mut mismatches) = (0, 0, 0, 0);
     for seed in first.. {
         if played >= lookups {
             break;
@@ -61,20 +61,25 @@ fn simulation() {
         if seed % 16 == 0 {
             assert_eq!(play(&Seed(seed), true), outcome, "an observer changes nothing");
         }
-        let (count, succeeded, sent) = outcome;
+        let (count, succeeded, sent, in_another_case) = outcome;
         played += count;
         ok += succeeded;
         queries += sent;
+        mismatches += in_another_case;
     }
-    println!("{played} lookups, {ok} of them successful, {queries} queries");
+    println!(
+        "{played} lookups, {ok} of them successful, {queries} queries, {mismatches} responses in \
+         another case"
+    );
     if played >= LOOKUPS {
         // A network in which nothing works would prove little, and so would one in which all does.
         assert!(played / 10 < ok && ok < played * 9 / 10, "{ok} of {played} lookups succeeded");
+        assert!(mismatches > queries / 1000, "{mismatches} responses in another case");
     }
 }
 
-/// One world: its lookups, how many succeeded, and the queries.
-fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64) {
+/// One world: its lookups, how many succeeded, the queries, and the responses in another case.
+fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     let mut random = Random::new(seed.0);
     let mut stub = config(1 + random.index(3));
     stub.query.strategy = *random.pick(&[
@@ -104,13 +109,23 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64) {
     // In turn, a nameserver is sent a question once a round: what its queue loses then is lost.
     let is_crowded = random.percent(10) && stub.query.strategy != NameserverStrategy::InTurn;
     stub.query.spreads_resends |= is_crowded;
+    // From numbers apart, so that the other worlds are the same with and without.
+    let mut apart = Random::new(!seed.0);
+    let is_mixed = apart.percent(25);
+    stub.query.mixed_case = is_mixed;
+    let cases = [Case::Kept, Case::Kept, Case::Folded, Case::FoldedWithoutTcp];
+    let cases = if stub.query.tcp_only { &cases[..3] } else { &cases };
     let servers = (0..stub.nameservers.len()).map(|server| {
         let random = Random::new(random.next());
-        let server: Box<dyn Nameserver> = Box::new(if reliable == Some(server) {
+        let mut faults = if reliable == Some(server) {
             Faults::reliable(random, is_crowded)
         } else {
             Faults::new(random)
-        });
+        };
+        if is_mixed {
+            faults = faults.asked_in_mixed_case(*apart.pick(cases));
+        }
+        let server: Box<dyn Nameserver> = Box::new(faults);
         server
     });
     let servers = servers.collect();
@@ -147,8 +162,15 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64) {
     }
     world.is_batched = random.percent(50);
     world.run();
+    // No name is given in another case, and none comes out in the one of a query.
+    for (_, result) in world.consumers.values().flat_map(|consumer| &consumer.results) {
+        if let LookupResult::CanonicalName(name) = result {
+            assert!(!name.as_str().contains(char::is_uppercase), "{name}");
+        }
+    }
     let stats = world.stats();
-    (count, world.checks.succeeded, stats.udp_queries + stats.tcp_queries)
+    let queries = stats.udp_queries + stats.tcp_queries;
+    (count, world.checks.succeeded, queries, stats.case_mismatches)
 }
 
 fn cache_options(random: &mut Random) -> CacheOptions {

@@ -100,6 +100,12 @@ impl Stub {
         self.in_flight.get(&(name, record_type)).map(|(query, _)| query.0)
     }
 
+    /// The name in flight that this one is, in wire form, as it was given.
+    pub(crate) fn name_in_flight(&self, name: &[u8], record_type: RecordType) -> Option<&[u8]> {
+        let (query, _) = self.in_flight.get(&(QueryName::of_wire(name), record_type))?;
+        Some(self.queries.get(query)?.name.as_wire())
+    }
+
     /// The questions that are open, one entry for each query that asks them.
     pub(crate) fn open_questions(&self) -> Vec<(String, RecordType)> {
         let mut open = Vec::new();
