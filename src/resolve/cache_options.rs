@@ -130,7 +130,9 @@ impl CacheOptions {
     /// first one for as long as the answer is cached. The order of RFC 6724 goes before: only
     /// addresses of equal rank take turns.
     ///
-    /// For names whose nameserver steers by the order of the addresses.
+    /// For names whose nameserver steers by the order of the addresses. Without a cache the lookups
+    /// that wait for one query take turns all the same: for the order without a cache, set
+    /// [`max_ttl`](Self::max_ttl) and [`max_negative_ttl`](Self::max_negative_ttl) to zero.
     pub fn keep_order(mut self, keep_order: bool) -> Self {
         self.keep_order = keep_order;
         self

@@ -119,7 +119,6 @@ impl Settings {
                 edns: self.edns.unwrap_or(options.edns0),
                 tcp_only: self.tcp_only.unwrap_or(options.use_vc),
                 mixed_case: self.mixed_case,
-                spreads_resends: true,
             },
             rotate,
             trust_ad: options.trust_ad,

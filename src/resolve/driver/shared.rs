@@ -18,6 +18,7 @@ use crate::resolve::stats::Counters;
 use crate::resolve::stub::cache::Cache;
 use crate::resolve::stub::ids::{Ids, LookupId};
 use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::stub::query::resend_spread;
 use crate::resolve::stub::{Stub, StubConfig};
 use crate::resolve::watch::LookupWatch;
 use crate::resolve::wire::query_name::QueryName;
@@ -166,7 +167,8 @@ impl DriverShared {
     /// A stub for the configuration as it is now.
     pub(super) fn stub(&self, ids: &Ids) -> Stub {
         let config = StubConfig::clone(&self.config.load());
-        Stub::new(config, self.cache.clone(), ids.clone(), Arc::clone(&self.counters), os_random())
+        let (cache, counters) = (self.cache.clone(), Arc::clone(&self.counters));
+        Stub::new(config, cache, ids.clone(), counters, os_random(), resend_spread(os_random()))
     }
 
     /// A panic never leaves the inbox half changed: each change is one assignment or one push.

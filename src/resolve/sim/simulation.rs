@@ -91,7 +91,7 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     stub.query.attempts = *random.pick(&[1, 2, 3, 5]);
     stub.query.edns = random.percent(80);
     stub.query.tcp_only = random.percent(10);
-    stub.query.spreads_resends = random.percent(50);
+    let spreads_resends = random.percent(50);
     stub.rotate = random.percent(20);
     stub.pairing = *random.pick(&[
         Pairing::OneSocket,
@@ -108,7 +108,7 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     }
     // In turn, a nameserver is sent a question once a round: what its queue loses then is lost.
     let is_crowded = random.percent(10) && stub.query.strategy != NameserverStrategy::InTurn;
-    stub.query.spreads_resends |= is_crowded;
+    let spreads_resends = spreads_resends || is_crowded;
     // From numbers apart, so that the other worlds are the same with and without.
     let mut apart = Random::new(!seed.0);
     let is_mixed = apart.percent(25);
@@ -133,6 +133,9 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     let nameservers = stub.nameservers.clone();
     let cache = random.percent(70).then(|| cache_options(&mut random));
     let mut world = World::new(stub, cache, servers, move || ids.id() & !WRONG_ID);
+    if spreads_resends {
+        world.spread_resends(Random::new(seed.0));
+    }
     world.keeps_log = false;
     world.is_observed = is_observed;
     world.checks.may_bring =

@@ -15,11 +15,12 @@ use crate::resolve::stub::cache::Cache;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{Ids, LookupId, SocketId};
 use crate::resolve::stub::lookup::Lookup;
-use crate::resolve::stub::query::QueryConfig;
+use crate::resolve::stub::query::{QueryConfig, resend_spread};
 use crate::resolve::stub::socket_error::SocketError;
 use crate::resolve::stub::{Pairing, Stub, StubConfig, Transmit};
 use crate::resolve::wire::query_name::QueryName;
 use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
+use crate::seeded::Random;
 use crate::{HostName, LookupResult};
 
 /// What a nameserver, or the network on the way to it, does with what it gets.
@@ -103,6 +104,8 @@ pub(super) struct World {
     config: StubConfig,
     ids: Ids,
     random: Arc<Mutex<dyn FnMut() -> u16 + Send>>,
+    /// Usual ones, so that the times of a scenario can be told beforehand.
+    spread: Spread,
     servers: Vec<Box<dyn Nameserver>>,
     addrs: Vec<SocketAddr>,
     events: BTreeMap<(Instant, u64), Event>,
@@ -133,7 +136,6 @@ pub(super) fn config(servers: usize) -> StubConfig {
             edns: true,
             tcp_only: false,
             mixed_case: false,
-            spreads_resends: false,
         },
         rotate: false,
         trust_ad: false,
@@ -148,11 +150,17 @@ fn stub(
     ids: &Ids,
     counters: &Arc<Counters>,
     random: &Arc<Mutex<dyn FnMut() -> u16 + Send>>,
+    spread: &Spread,
 ) -> Stub {
     let (ids, counters, random) = (ids.clone(), Arc::clone(counters), Arc::clone(random));
     let random = move || random.lock().expect("nothing panics in it")();
-    Stub::new(config.clone(), cache.cloned(), ids, counters, random)
+    let spread = Arc::clone(spread);
+    let spread = move || spread.lock().expect("nothing panics in it")();
+    Stub::new(config.clone(), cache.cloned(), ids, counters, random, spread)
 }
+
+/// What the stubs of a world take the resend delays of their queries from.
+type Spread = Arc<Mutex<Box<dyn FnMut() -> u32 + Send>>>;
 
 impl World {
     pub(super) fn new(
@@ -168,13 +176,15 @@ impl World {
         let ids = Ids::default();
         let random: Arc<Mutex<dyn FnMut() -> u16 + Send>> = Arc::new(Mutex::new(random));
         let start = Instant::now();
-        let first = stub(&config, cache.as_ref(), &ids, &counters, &random);
+        let spread: Spread = Arc::new(Mutex::new(Box::new(|| 1000)));
+        let first = stub(&config, cache.as_ref(), &ids, &counters, &random, &spread);
         Self {
             core: Generations::new(first),
             cache,
             config,
             ids,
             random,
+            spread,
             counters,
             log: Vec::new(),
             consumers: HashMap::new(),
@@ -194,6 +204,12 @@ impl World {
             used: HashSet::new(),
             buf: Vec::new(),
         }
+    }
+
+    /// From now on the resend delays of queries differ, as they do outside.
+    pub(super) fn spread_resends(&self, mut random: Random) {
+        let spread = resend_spread(move || random.id());
+        *self.spread.lock().expect("nothing panics in it") = Box::new(spread);
     }
 
     /// Lets an event happen at this time after the start.
@@ -395,8 +411,9 @@ impl World {
             cache.clear();
         }
         self.config.nameservers = nameservers;
-        let (ids, counters, random) = (&self.ids, &self.counters, &self.random);
-        let next = stub(&self.config, self.cache.as_ref(), ids, counters, random);
+        let (ids, counters) = (&self.ids, &self.counters);
+        let (random, spread) = (&self.random, &self.spread);
+        let next = stub(&self.config, self.cache.as_ref(), ids, counters, random, spread);
         self.core.handle_next(next, self.now);
         self.checks.generation(self.elapsed());
     }

@@ -210,8 +210,8 @@ impl Cache {
 
     /// A cache whose shards are chosen by this secret, for tests that are to be repeatable.
     pub(crate) fn with_secret(options: CacheOptions, secret: u64) -> Self {
-        let entries = (options.entries / SHARDS).max(1);
-        let bytes = u64::try_from(options.bytes / SHARDS).unwrap_or(u64::MAX).max(1);
+        let entries = options.entries / SHARDS;
+        let bytes = u64::try_from(options.bytes / SHARDS).unwrap_or(u64::MAX);
         // No entry counts for less than its part of the space, so neither limit is ever passed.
         let least = bytes.div_ceil(entries as u64);
         let shard = || {

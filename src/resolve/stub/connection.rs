@@ -71,12 +71,12 @@ impl Connection {
     /// Marks the question of `query` under `id` as settled, without a response from this
     /// connection. The id stays taken, since the nameserver may still respond. Does nothing if the
     /// response has arrived: the id may be another query's by now.
-    pub(crate) fn release(&mut self, query: QueryId, id: u16, timed_out: bool, now: Instant) {
+    pub(crate) fn release(&mut self, query: QueryId, id: u16, has_failed: bool, now: Instant) {
         let outstanding = self.outstanding.get_mut(id);
         let is_open = |o: &&mut OutstandingQuery| o.query == query && !o.is_settled;
         if let Some(outstanding) = outstanding.filter(is_open) {
             outstanding.is_settled = true;
-            self.is_stuck |= timed_out;
+            self.is_stuck |= has_failed;
             self.open -= 1;
         }
         self.rest(now);

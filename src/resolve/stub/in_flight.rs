@@ -20,6 +20,9 @@ use crate::resolve::wire::query_name::QueryName;
 /// A lookup that asks within a second of the first shares its answer, even one with a TTL of 0: it
 /// is the time for which RFC 9520 section 3.2 has failures cached.
 const TOGETHER: Duration = Duration::from_secs(1);
+/// For so long a question that has failed is left alone where no cache keeps the failure: the least
+/// that RFC 9520 section 3.2 allows.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// The outcome of a question that is known.
 struct Known {
@@ -251,7 +254,7 @@ impl Stub {
             &mut self.servers,
             first_server,
             deadline,
-            (self.random)(),
+            (self.spread)(),
             now,
         );
         let id = QueryId(self.ids.next());
@@ -316,7 +319,7 @@ impl Stub {
             if waits_for.take_if(|waits_for| *waits_for == (id, question)).is_none() {
                 continue;
             }
-            let pause = self.cache.as_ref().map_or(Duration::ZERO, |cache| cache.options().pause());
+            let pause = self.cache.as_ref().map_or(MIN_PAUSE, |cache| cache.options().pause());
             let is_coalesced = started_for != Some(lookup);
             if is_overdue && is_coalesced && now + pause < entry.candidate_deadline {
                 // It was coalesced late, and has time left: the question is asked anew, but not

@@ -42,7 +42,7 @@ use self::ids::{IdMap, Ids, LookupId, QueryId, SocketId};
 use self::lookup::Lookup;
 use self::nameserver::Nameserver;
 use self::pacing::Line;
-use self::query::{MAX_QUESTIONS, Query, QueryConfig, Settled};
+use self::query::{MAX_NAMESERVERS, MAX_QUESTIONS, Query, QueryConfig, Settled};
 use self::sockets::{OutstandingQuery, Sockets};
 use self::subscribers::Subscribers;
 use super::error::{RecordType, Transport};
@@ -72,10 +72,9 @@ pub(crate) struct StubConfig {
 }
 
 /// How the A and AAAA queries of one name are sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pairing {
     /// Together, from one socket.
-    #[default]
     OneSocket,
     /// Together, each from a socket of its own (resolv.conf(5) `single-request-reopen`): some
     /// equipment answers once a port.
@@ -123,6 +122,8 @@ pub(crate) struct Stub {
     config: StubConfig,
     servers: Vec<Nameserver>,
     random: Box<dyn FnMut() -> u16 + Send>,
+    /// The resend delay of the next query, in thousandths of the usual one.
+    spread: Box<dyn FnMut() -> u32 + Send>,
     lookups: IdMap<LookupId, LookupEntry>,
     queries: IdMap<QueryId, Box<QueryEntry>>,
     /// The questions in flight, and which question of which query each is. Identical questions are
@@ -210,15 +211,18 @@ enum Step {
 }
 
 impl Stub {
-    /// A stub without lookups. `random` must be unpredictable: message ids come from it. The stubs
-    /// of one resolver share `ids`.
+    /// A stub without lookups. `random` must be unpredictable: message ids come from it. `spread`
+    /// gives the resend delay of each query, in thousandths of the usual one. The stubs of one
+    /// resolver share `ids`.
     pub(crate) fn new(
         config: StubConfig,
         cache: Option<Arc<Cache>>,
         ids: Ids,
         counters: Arc<Counters>,
         random: impl FnMut() -> u16 + Send + 'static,
+        spread: impl FnMut() -> u32 + Send + 'static,
     ) -> Self {
+        debug_assert!((1..=MAX_NAMESERVERS).contains(&config.nameservers.len()));
         let servers: Vec<_> = config.nameservers.iter().copied().map(Nameserver::new).collect();
         counters.start_generation(servers.iter().map(Nameserver::counters));
         let lines = servers.iter().map(|_| Default::default()).collect();
@@ -227,6 +231,7 @@ impl Stub {
             config,
             servers,
             random: Box::new(random),
+            spread: Box::new(spread),
             lookups: IdMap::default(),
             queries: IdMap::default(),
             in_flight: HashMap::new(),
@@ -300,7 +305,7 @@ impl Stub {
     fn next_first_server(&mut self) -> usize {
         let first = self.rotation;
         if self.config.rotate {
-            self.rotation = (self.rotation + 1) % self.servers.len().max(1);
+            self.rotation = (self.rotation + 1) % self.servers.len();
         }
         first
     }

@@ -147,7 +147,7 @@ impl Stub {
         &mut self,
         id: QueryId,
         question: usize,
-        timed_out: bool,
+        has_failed: bool,
         now: Instant,
     ) {
         let Some(entry) = self.queries.get_mut(&id) else { return };
@@ -173,7 +173,7 @@ impl Stub {
                 self.transmits.push_back(Step::Now(Transmit::CloseUdp { socket }));
             } else if let Some(connection) = self.connections.get_mut(&socket) {
                 let before = connection.idle_at;
-                connection.release(id, message_id, timed_out, now);
+                connection.release(id, message_id, has_failed, now);
                 let after = connection.idle_at;
                 self.move_timer(Timer::Connection(socket), before, after);
             }

@@ -26,6 +26,7 @@ use crate::resolve::wire::case_mask::CaseMask;
 
 use order::{HeldAnswer, Listening};
 pub(crate) use outcome::{Failure, NameserverFailure, Settled};
+pub(crate) use sends::resend_spread;
 pub(crate) use server_state::Questions;
 use server_state::{QuestionState, ServerState, Turn};
 
@@ -62,8 +63,6 @@ pub(crate) struct QueryConfig {
     pub(crate) tcp_only: bool,
     /// Whether the letters of the names in queries over UDP have a random case.
     pub(crate) mixed_case: bool,
-    /// Whether the resend delays of queries differ by a random part.
-    pub(crate) spreads_resends: bool,
 }
 
 /// One question that was sent, for when a response to it arrives or its socket fails.
@@ -152,7 +151,7 @@ impl Query {
         servers: &mut [Nameserver],
         first_server: usize,
         deadline: Instant,
-        random: u16,
+        resend_permille: u32,
         now: Instant,
     ) -> Self {
         let mut questions = [None, None];
@@ -170,20 +169,19 @@ impl Query {
                 listening: Listening::No,
             });
         }
-        let server_count = servers.len().min(MAX_NAMESERVERS);
         let mut query = Self {
             config,
             started: now,
             deadline,
             questions,
             servers: Default::default(),
-            server_count,
-            first_server: if server_count == 0 { 0 } else { first_server % server_count },
+            server_count: servers.len(),
+            first_server,
             order: [0, 1, 2],
             hedges: false,
             others_at: None,
             late: Vec::new(),
-            resend_permille: if config.spreads_resends { sends::permille(random) } else { 1000 },
+            resend_permille,
         };
         query.start(servers, now);
         query

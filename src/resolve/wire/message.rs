@@ -88,7 +88,8 @@ pub(crate) fn write_query(
 /// The question that a response has to answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected<'a> {
-    /// The id of the query.
+    /// The id of the query. The stub has found the query by the id of the message, so there it never
+    /// differs: a second lock.
     pub(crate) id: u16,
     /// The name asked for.
     pub(crate) name: &'a QueryName,

@@ -64,7 +64,7 @@ fn core(nameserver: SocketAddr, tcp_only: bool, lookups: u64) -> (Generations, A
     let config = settings.stub_config(&resolv_conf::parse(b"", &env));
     let counters = Arc::<Counters>::default();
     let random = os_random();
-    let stub = Stub::new(config, None, Ids::default(), Arc::clone(&counters), random);
+    let stub = Stub::new(config, None, Ids::default(), Arc::clone(&counters), random, || 1000);
     let mut core = Generations::new(stub);
     for id in 1..=lookups {
         let target = format!("n{id}.test:80").parse().unwrap();

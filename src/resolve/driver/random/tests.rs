@@ -70,14 +70,14 @@ fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
             edns: true,
             tcp_only: false,
             mixed_case: false,
-            spreads_resends: true,
         },
         rotate: false,
         trust_ad: false,
         pairing: Pairing::OneSocket,
         max_sockets: 256,
     };
-    let mut stub = Stub::new(config, None, Ids::default(), std::sync::Arc::default(), os_random());
+    let (ids, counters) = (Ids::default(), std::sync::Arc::default());
+    let mut stub = Stub::new(config, None, ids, counters, os_random(), || 1000);
     let name: HostName = "www.example.".parse().unwrap();
     let (mut now, mut buf, mut ids) = (Instant::now(), Vec::new(), Vec::with_capacity(2 * names));
     for number in (0..).take(names).map(LookupId) {

@@ -165,10 +165,10 @@ impl Nameserver for Hanging {
 
 fn world(server: impl Nameserver + 'static, timeout: Duration) -> World {
     let mut stub = config(1);
-    stub.query.spreads_resends = true;
     stub.query.timeout = timeout;
     let mut random = Random::new(1);
     let mut world = World::new(stub, None, vec![Box::new(server)], move || random.id());
+    world.spread_resends(Random::new(2));
     world.keeps_log = false;
     world
 }
@@ -346,11 +346,11 @@ fn a_lookup_whose_turn_did_not_come_says_that_the_burst_was_too_large() {
 /// Sent again together, the queries that a full buffer lost would meet it together again.
 #[test]
 fn the_resends_of_a_burst_are_spread() {
-    let mut stub = config(1);
-    stub.query.spreads_resends = true;
+    let stub = config(1);
     let mut random = Random::new(1);
     let server = Narrow::new(Duration::from_micros(20), 20, Duration::from_micros(50));
     let mut world = World::new(stub, None, vec![Box::new(server)], move || random.id());
+    world.spread_resends(Random::new(2));
     for number in 0..60 {
         lookup(&mut world, Duration::ZERO, number, &format!("n{number}.example"), None);
     }

@@ -58,13 +58,16 @@ fn ca03_a_question_outlives_the_one_who_asked_first_and_is_never_out_twice() {
     Scenario { servers: &[OK], steps, results, queries, ..SCENARIO }.check();
 }
 
-/// A lookup that is coalesced late has a deadline of its own.
+/// A lookup that is coalesced late has a deadline of its own, and its question is asked anew a second
+/// after it has failed (RFC 9520 section 3.2), with a cache and without.
 #[test]
 fn ca03_one_who_joins_late_has_the_whole_timeout() {
     let servers = &["* * #1-6 -> drop; * * -> answer 192.0.2.1"];
     let steps = &["0 lookup www.example", "4900 lookup www.example"];
-    let results = &["Timeout@5000", "192.0.2.1@5001 =www.example@5001 ok@5001"];
-    Scenario { servers, steps, results, ..SCENARIO }.check();
+    let results = &["Timeout@5000", "192.0.2.1@6001 =www.example@6001 ok@6001"];
+    for config in ["", "cache"] {
+        Scenario { config, servers, steps, results, ..SCENARIO }.check();
+    }
     let servers = &["* * -> drop"];
     let results = &["Timeout@5000", "Timeout@9900"];
     Scenario { servers, steps, results, ..SCENARIO }.check();

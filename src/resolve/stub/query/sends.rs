@@ -24,9 +24,9 @@ const TCP_LATE_DELAY: Duration = Duration::from_secs(1);
 /// and the exchange over the slowest of paths, with one lost SYN.
 const TCP_SILENT_DELAY: Duration = Duration::from_secs(2);
 
-/// A resend delay in thousandths of the usual one, made from a random number.
-pub(super) fn permille(random: u16) -> u32 {
-    u32::from(1000 - RESEND_SPREAD + random % (2 * RESEND_SPREAD + 1))
+/// The resend delay of each query in thousandths of the usual one, made from random numbers.
+pub(crate) fn resend_spread(mut random: impl FnMut() -> u16) -> impl FnMut() -> u32 {
+    move || u32::from(1000 - RESEND_SPREAD + random() % (2 * RESEND_SPREAD + 1))
 }
 
 impl Query {

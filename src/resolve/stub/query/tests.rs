@@ -14,9 +14,8 @@ fn query(timeout: Duration, attempts: u8, servers: &mut [Nameserver], start: Ins
         edns: true,
         tcp_only: false,
         mixed_case: false,
-        spreads_resends: false,
     };
-    Query::new([RecordType::A], config, servers, 0, start + timeout, 0, start)
+    Query::new([RecordType::A], config, servers, 0, start + timeout, 1000, start)
 }
 
 fn sent(send: QuerySend, at: Instant) -> SentQuery {
