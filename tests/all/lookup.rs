@@ -443,3 +443,39 @@ async fn a_nameserver_of_the_other_family_than_the_local_address_is_passed_over(
     let causes: Vec<_> = error.failures().iter().map(|failure| failure.cause).collect();
     assert_eq!(causes, [FailureCause::Socket(ErrorKind::AddrNotAvailable); 2], "{error:#}");
 }
+
+/// Over real sockets, at a nameserver that keeps the case of a question and at one that does not.
+#[tokio::test]
+async fn a_mixed_case_changes_what_nameservers_see_and_nothing_that_callers_do() {
+    let name = "A-Name-Of-Many-Letters.example.test";
+    let answer = "* A -> answer 192.0.2.1; * AAAA -> answer 2001:db8::1";
+    for (script, is_mixed, mismatches) in [
+        (answer.to_owned(), false, 0),
+        (answer.to_owned(), true, 0),
+        (format!("$case lower; {answer}"), false, 0),
+        (format!("$case lower; {answer}"), true, 2),
+        (format!("$case lower; $tcp refuse; {answer}"), true, 2),
+    ] {
+        let nameserver = Nameserver::start(script.as_str());
+        let resolver = Resolver::builder()
+            .without_system_configuration()
+            .nameservers([nameserver.addr()])
+            .mixed_case(is_mixed)
+            .build();
+        let results = all(resolver.lookup(&*format!("{name}:443"))).await;
+        assert_eq!(results.len(), 4, "{script}: {results:?}");
+        for expected in [address("192.0.2.1:443"), address("[2001:db8::1]:443")] {
+            assert!(results.contains(&expected), "{script}: {results:?}");
+        }
+        let spelled = results.iter().any(
+            |result| matches!(result, LookupResult::CanonicalName(spelled) if spelled.as_str() == name),
+        );
+        assert!(spelled, "{script}: {results:?}");
+        let first = &nameserver.journal().queries()[0].bytes;
+        let is_as_given = first.windows(22).any(|label| label == &name.as_bytes()[..22]);
+        assert_eq!(is_as_given, !is_mixed, "{script}: {first:x?}");
+        let stats = resolver.stats();
+        let by_nameserver = stats.nameservers[0].case_mismatches;
+        assert_eq!((stats.case_mismatches, by_nameserver), (mismatches, mismatches), "{script}");
+    }
+}

@@ -10,6 +10,7 @@ use super::sockets::{OutstandingQuery, ResponseRank, Slot};
 use super::{AwaitedResponse, Step, Stub, Timer, Transmit};
 use crate::resolve::error::Transport;
 use crate::resolve::stats::add;
+use crate::resolve::wire::case_mask::CaseMask;
 use crate::resolve::wire::message::{Expected, Ignored, Response, read_response};
 
 impl Stub {
@@ -74,7 +75,7 @@ impl Stub {
             self.transmits.push_back(Step::Now(Transmit::OpenUdp { socket, nameserver }));
         }
         for sent in sent {
-            let case = self.case_mask(mixes_case);
+            let case = mixes_case.then(|| CaseMask::new(&mut *self.random));
             self.send_over_udp(socket, query, SentQuery { case, ..sent });
         }
     }

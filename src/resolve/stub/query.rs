@@ -88,7 +88,7 @@ pub(crate) struct QuerySend {
     pub(crate) transport: Transport,
     pub(crate) questions: Questions,
     pub(crate) edns: bool,
-    /// Whether each question has its letters in a random case.
+    /// Whether each question has its letters in a random case; of no meaning over TCP.
     pub(crate) mixes_case: bool,
     /// The number of the first question's send: the others follow.
     pub(crate) number: SendNumber,

@@ -9,7 +9,6 @@ use crate::resolve::stub::ids::SocketId;
 use crate::resolve::stub::query::SentQuery;
 use crate::resolve::stub::socket_error::SocketError;
 use crate::resolve::stub::sockets::{OutstandingQuery, ResponseRank};
-use crate::resolve::wire::case_mask::CaseMask;
 use crate::resolve::wire::message::{Ignored, message_id};
 
 impl Stub {
@@ -68,8 +67,7 @@ impl Stub {
                 None
             };
             if let Some(other) = other {
-                let case = self.case_mask(o.sent.case.is_some());
-                self.send_over_udp(other, o.query, SentQuery { case, at: now, ..o.sent });
+                self.send_over_udp(other, o.query, SentQuery { at: now, ..o.sent });
             } else if let Some(entry) = self.queries.get_mut(&o.query) {
                 entry.query.handle_socket_error(o.sent, error, o.is_out, &mut self.servers, now);
                 self.advance_query(o.query, now);
@@ -92,11 +90,6 @@ impl Stub {
             }
         }
         self.advance_line(server, now);
-    }
-
-    /// The case for one send; none is drawn unless it is mixed.
-    pub(super) fn case_mask(&mut self, is_mixed: bool) -> Option<CaseMask> {
-        is_mixed.then(|| CaseMask::new(&mut *self.random))
     }
 
     pub(super) fn send_over_udp(&mut self, socket: SocketId, query: QueryId, sent: SentQuery) {

@@ -171,6 +171,14 @@ fn where_tcp_has_failed_the_question_is_asked_over_udp_at_once() {
     Scenario { servers, results, queries, ..MIXED }.check();
 }
 
+/// All sends of the round were made when it comes: a second later is one more (RFC 9520).
+#[test]
+fn a_response_in_another_case_to_the_last_send_costs_no_lookup_either() {
+    let servers = &["$case lower; $tcp refuse; * * -> drop | drop | answer 192.0.2.1"];
+    let results = &["192.0.2.1@2001 =www.example@2001 ok@2001"];
+    Scenario { config: "mixed-case; attempts 1", servers, results, ..MIXED }.check();
+}
+
 #[test]
 fn after_three_questions_a_nameserver_that_folds_the_case_is_asked_plainly_for_ten_minutes() {
     let mut steps = steps(&["a", "b", "c", "d", "e"]);
@@ -215,6 +223,16 @@ fn forged_responses_do_not_switch_the_mixing_off() {
         assert!(firsts.iter().all(|first| queries.contains(first)), "{tcp}: {queries}");
         assert!(mismatches(&world).0 >= 6);
     }
+}
+
+/// The true response is an error. What it shows of the case holds for what TCP brings after it.
+#[test]
+fn a_true_error_says_that_what_came_before_it_was_forged() {
+    let server = "a.example A udp -> lowercase 192.0.2.66, delay 3ms, servfail; \
+                  * * udp -> answer lowercase 192.0.2.1; * * tcp -> delay 9ms, answer 192.0.2.1";
+    let (_, queries) = asked("mixed-case", server, &steps(&["a", "b", "c", "d", "e"]));
+    assert!(queries.contains("ns1 d.example A mixed"), "{queries}");
+    assert!(queries.ends_with("ns1 e.example A"), "three in a row: {queries}");
 }
 
 /// It has guessed the port and the id, and writes the name as everyone does. While TCP works, it is

@@ -104,3 +104,33 @@ fn silence_after_edns_is_blamed_on_edns_only_if_it_never_worked() {
     behind_a_filter.handle_answer_without_edns(false, now);
     assert!(!behind_a_filter.speaks_edns(now));
 }
+
+#[test]
+fn three_questions_in_another_case_have_it_asked_plainly_and_ten_minutes_later_three_more() {
+    let mut nameserver = nameserver();
+    let mut now = Instant::now();
+    for _ in 0..3 {
+        for _ in 0..2 {
+            nameserver.handle_case_changed(now);
+            assert!(nameserver.keeps_case(now));
+        }
+        nameserver.handle_case_changed(now);
+        assert!(!nameserver.keeps_case(now));
+        now += Duration::from_secs(599);
+        assert!(!nameserver.keeps_case(now));
+        now += Duration::from_secs(1);
+        assert!(nameserver.keeps_case(now));
+    }
+}
+
+/// Its response to a query that was sent before the others were answered.
+#[test]
+fn one_that_keeps_the_case_after_all_is_asked_in_mixed_case() {
+    let mut nameserver = nameserver();
+    let now = Instant::now();
+    (0..3).for_each(|_| nameserver.handle_case_changed(now));
+    nameserver.handle_case_kept();
+    assert!(nameserver.keeps_case(now));
+    (0..2).for_each(|_| nameserver.handle_case_changed(now));
+    assert!(nameserver.keeps_case(now), "the count has begun anew");
+}

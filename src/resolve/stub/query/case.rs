@@ -11,16 +11,15 @@ use std::time::Instant;
 
 use super::server_state::{CaseState, QuestionState, Questions, SendState};
 use super::{MAX_SENDS, Query, SentQuery};
-use crate::resolve::error::{FailureCause, Transport};
+use crate::resolve::error::FailureCause;
 use crate::resolve::stub::nameserver::Nameserver;
 use crate::resolve::wire::message::Response;
 
 impl Query {
-    /// Whether these questions are sent in mixed case.
+    /// Whether these questions are sent in mixed case, if it is over UDP.
     pub(super) fn mixes_case(
         &self,
         server: usize,
-        transport: Transport,
         questions: Questions,
         servers: &[Nameserver],
         now: Instant,
@@ -29,10 +28,7 @@ impl Query {
         let is_mixed = |question: usize| {
             matches!(at_server[question].case, CaseState::Kept | CaseState::Doubted)
         };
-        self.config.mixed_case
-            && transport == Transport::Udp
-            && servers[server].keeps_case(now)
-            && questions.iter().all(is_mixed)
+        self.config.mixed_case && servers[server].keeps_case(now) && questions.iter().all(is_mixed)
     }
 
     /// Notes what a response tells of the case.
@@ -99,7 +95,7 @@ impl Query {
         now: Instant,
     ) {
         let at_server = &mut self.servers[server].questions[question];
-        if at_server.case != CaseState::Doubted || at_server.is_truncated {
+        if at_server.case != CaseState::Doubted {
             return;
         }
         if matches!(cause, FailureCause::Rcode(_) | FailureCause::LameReferral) {

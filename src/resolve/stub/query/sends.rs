@@ -174,7 +174,7 @@ impl Query {
             && !server_state.without_edns
             && servers[server].speaks_edns(now)
             && !is_last;
-        let mixes_case = self.mixes_case(server, transport, questions, servers, now);
+        let mixes_case = self.mixes_case(server, questions, servers, now);
         let number = match transport {
             Transport::Udp => servers[server].note_udp_sends(questions.iter().count(), now),
             Transport::Tcp => SendNumber::default(),
