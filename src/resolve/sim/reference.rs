@@ -56,7 +56,7 @@ impl Reference {
         let with_id = self.asked.get(&socket).and_then(|on_socket| on_socket.get(&message.id));
         for asked in with_id.into_iter().flatten() {
             let Some(meaning) = message.meaning(asked, octets.len()) else { continue };
-            let is_hint = ResponseRank::from(&meaning) == ResponseRank::Hint
+            let is_hint = ResponseRank::from(&meaning) < ResponseRank::Failure
                 && asked.transport == Transport::Udp;
             if !is_hint && !self.truths.contains(octets) {
                 self.others += 1;

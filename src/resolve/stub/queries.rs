@@ -130,7 +130,7 @@ impl Stub {
         let OutstandingQuery { query, sent, .. } = *outstanding;
         self.note_response(query, sent, &response, now);
         // A hint may be forged: it makes no room.
-        let is_hint = ResponseRank::from(&response) == ResponseRank::Hint;
+        let is_hint = ResponseRank::from(&response) < ResponseRank::Failure;
         if sent.transport == Transport::Udp && !is_hint {
             let is_answer = matches!(response, Response::Answer(_) | Response::Truncated(_));
             let nameserver = &mut self.servers[sent.server];

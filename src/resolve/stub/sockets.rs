@@ -36,6 +36,8 @@ pub(crate) enum ResponseRank {
     #[default]
     None,
     Hint,
+    /// A hint as well, and one that a forged hint before it does not hide.
+    CaseMismatch,
     Failure,
     Answer,
 }
@@ -43,7 +45,8 @@ pub(crate) enum ResponseRank {
 impl From<&Response> for ResponseRank {
     fn from(response: &Response) -> Self {
         match response {
-            Response::Hint(_) | Response::Unreadable | Response::CaseMismatch => Self::Hint,
+            Response::Hint(_) | Response::Unreadable => Self::Hint,
+            Response::CaseMismatch => Self::CaseMismatch,
             Response::Answer(_) => Self::Answer,
             _ => Self::Failure,
         }

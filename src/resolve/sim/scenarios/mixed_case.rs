@@ -179,6 +179,23 @@ fn a_response_in_another_case_to_the_last_send_costs_no_lookup_either() {
     Scenario { config: "mixed-case; attempts 1", servers, results, ..MIXED }.check();
 }
 
+/// A forger is there before it, who knows id and port, and no more.
+#[test]
+fn a_forged_hint_does_not_hide_that_the_case_was_another() {
+    // After the first one TCP has failed already.
+    for (hint, asked_at) in [("nodata tc", 9), ("servfail", 10)] {
+        let server = format!(
+            "$case lower; $tcp refuse; * * -> {hint} header-only, delay 9ms, answer 192.0.2.1"
+        );
+        let world = Scenario { servers: &[&server], ..MIXED }.check();
+        let expected = format!("0 ns1 www.example A mixed, {asked_at} ns1 www.example A");
+        assert_eq!(queries(&world), expected, "{hint}");
+        let at = asked_at + 9;
+        let expected = format!("192.0.2.1@{at} =www.example@{at} ok@{at}");
+        assert_eq!(results(&world, 1), expected, "{hint}");
+    }
+}
+
 #[test]
 fn after_three_questions_a_nameserver_that_folds_the_case_is_asked_plainly_for_ten_minutes() {
     let mut steps = steps(&["a", "b", "c", "d", "e"]);
