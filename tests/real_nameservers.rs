@@ -79,6 +79,7 @@ async fn each_kind_of_answer_is_understood() {
             ("1232 octets", builder.clone()),
             ("512 octets", builder.clone().edns(false)),
             ("TCP", builder.clone().tcp_only(true)),
+            ("mixed case", builder.clone().mixed_case(true)),
         ];
         for (transport, resolver) in resolvers.map(|(transport, b)| (transport, b.build())) {
             for (name, mut addrs, outcome) in rows(&software) {
@@ -93,6 +94,8 @@ async fn each_kind_of_answer_is_understood() {
                 assert_eq!(lookup.end, outcome.map(drop), "end of {of}");
                 println!("{of}: {} addresses, {outcome:?}", addrs.len());
             }
+            // Each of these copies the question into its response as it came.
+            assert_eq!(resolver.stats().case_mismatches, 0, "{software} by {transport}");
         }
     }
 }
