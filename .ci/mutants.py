@@ -18,8 +18,8 @@ def run(command, directory, timeout, **environment):
     process = subprocess.Popen(
         command,
         cwd=directory,
-        # Each mutant is a small change to what was built before it.
-        env=os.environ | {"CARGO_INCREMENTAL": "1"} | environment,
+        # Each mutant is a small change to what was built before it, and no stack is looked at.
+        env=os.environ | {"CARGO_INCREMENTAL": "1", "CARGO_PROFILE_TEST_DEBUG": "0"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

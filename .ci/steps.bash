@@ -29,6 +29,11 @@ tests() {
   [[ $passed -gt 0 ]] || fail "no test ran: $*"
 }
 
+# For the tests that play the pure files for long: they are built a little optimized, and their
+# dependencies are those of `cargo test`. A release build takes three times as long, with those as
+# well, and saves seconds.
+quick=(--config 'profile.test.package.outrace.opt-level=1' --config 'profile.test.package.outrace.debug=0')
+
 # alone COMMAND..: runs what must not run twice at a time, since two steps may install something.
 install_lock=$PWD/target/.install-lock
 alone() {
