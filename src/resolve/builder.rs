@@ -14,7 +14,8 @@ use crate::HostName;
 /// Settings of a [`Resolver`].
 ///
 /// What is not set comes from the files and the environment: `/etc/resolv.conf` with `RES_OPTIONS`
-/// and `LOCALDOMAIN`, and `/etc/hosts`. A setting made here takes precedence over them.
+/// and `LOCALDOMAIN`, and `/etc/hosts`. A setting made here takes precedence over them. Windows has no
+/// resolv.conf, and its hosts file is `%SystemRoot%\System32\drivers\etc\hosts`.
 ///
 /// The files are read again when they have changed: once in five seconds, or in half a second while
 /// no nameserver responds, a lookup looks. A changed resolv.conf empties the cache and resets
@@ -57,7 +58,7 @@ impl ResolverBuilder {
         self
     }
 
-    /// The file to read in place of `/etc/resolv.conf`.
+    /// The file to read in place of `/etc/resolv.conf`, also on systems that have no such file.
     ///
     /// It is read as resolv.conf(5) describes, and `RES_OPTIONS` and `LOCALDOMAIN` amend it. A word
     /// or line that cannot be used is skipped and reported as a [`Diagnostic`].
@@ -94,7 +95,7 @@ impl ResolverBuilder {
         self
     }
 
-    /// The file to read in place of `/etc/hosts`.
+    /// The file to read in place of the hosts file of this machine.
     pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.hosts = Some(path.into());
         self

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
@@ -404,6 +404,10 @@ async fn rr13_a_name_of_digits_is_looked_up_in_the_hosts_file_and_nowhere_else()
 
 #[tokio::test]
 async fn queries_come_from_the_local_address_that_the_program_set() {
+    let local = IpAddr::from([127, 0, 0, 7]);
+    if !is_source(local) {
+        return println!("skipped: loopback has one address, or, as under Wine, sends from one");
+    }
     let nameserver = Nameserver::start(
         "* * udp -> truncate
          * A tcp -> answer 192.0.2.1",
@@ -411,15 +415,22 @@ async fn queries_come_from_the_local_address_that_the_program_set() {
     let resolver = Resolver::builder()
         .without_system_configuration()
         .nameservers([nameserver.addr()])
-        .local_address([127, 0, 0, 7].into())
+        .local_address(local)
         .build();
     let ipv4 = LookupOptions::default().family(AddressFamily::Ipv4);
     let results = all(resolver.lookup_with("www.example:80", &ipv4)).await;
     assert_eq!(results.last(), Some(&LookupResult::End(Ok(()))));
     let sources: Vec<_> =
         nameserver.journal().queries().iter().map(|q| (q.transport, q.source.ip())).collect();
-    let local = [127, 0, 0, 7].into();
     assert_eq!(sources, [(Transport::Udp, local), (Transport::Tcp, local)]);
+}
+
+/// Whether packets of a socket that is bound to this address come from it.
+fn is_source(ip: IpAddr) -> bool {
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let Ok(socket) = UdpSocket::bind((ip, 0)) else { return false };
+    socket.send_to(b"?", peer.local_addr().unwrap()).unwrap();
+    peer.recv_from(&mut [0]).unwrap().1.ip() == ip
 }
 
 /// One nameserver is out of reach, as the resolver's own address is of the other family; the other

@@ -67,8 +67,8 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            resolv_conf: Some(PathBuf::from("/etc/resolv.conf")),
-            hosts: Some(PathBuf::from("/etc/hosts")),
+            resolv_conf: os::resolv_conf_path(),
+            hosts: os::hosts_path(),
             program_hosts: Arc::default(),
             environment: true,
             nameservers: Vec::new(),
