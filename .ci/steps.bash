@@ -34,6 +34,28 @@ tests() {
 # well, and saves seconds.
 quick=(--config 'profile.test.package.outrace.opt-level=1' --config 'profile.test.package.outrace.debug=0')
 
+# keep_dependencies: on a clean checkout what is built goes to a folder outside of it, one for what
+# the manifests and the compilers are, so that the next checkout builds no dependency again. What is
+# ours is built anew each time. Another run at the same time has a folder of its own, as usual.
+keep_dependencies() {
+  [[ ! -e target ]] || return 0
+  local cache=${XDG_CACHE_HOME:-$HOME/.cache}/outrace-ci key
+  key=$({ cat Cargo.toml */Cargo.toml */*/Cargo.toml; rustc -vV; cargo +nightly -V; } 2>/dev/null |
+    sha256sum | cut -c 1-16)
+  mkdir -p "$cache"
+  exec 8>"$cache/lock"
+  flock --nonblock 8 || return 0
+  # Another set is of no use any more, nor is one that has gathered too much.
+  find "$cache" -mindepth 1 -maxdepth 1 -type d ! -name "$key" -exec rm -r {} +
+  if [[ -d $cache/$key && $(du -s --block-size=1G "$cache/$key" | cut -f 1) -gt 16 ]]; then
+    rm -r "${cache:?}/$key"
+  fi
+  mkdir -p "$cache/$key"
+  find "$cache/$key" \( -path '*/.fingerprint/outrace*' -o -path '*/.fingerprint/futex-queue*' \
+    -o -path '*/deps/*outrace*' -o -name incremental \) -prune -exec rm -r {} +
+  ln -s "$cache/$key" target
+}
+
 # alone COMMAND..: runs what must not run twice at a time, since two steps may install something.
 install_lock=$PWD/target/.install-lock
 alone() {
