@@ -141,6 +141,11 @@ fn sockets(network: &Network) -> [SockRef<'_>; 2] {
 
 #[test]
 fn dns_sockets_have_the_local_address_and_the_interface_of_the_program() {
+    let probe = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let probe = SockRef::from(&probe);
+    if probe.bind_device(Some(b"lo")).and_then(|()| probe.device()).is_err() {
+        return println!("skipped: the system, as qemu, binds no socket to an interface");
+    }
     let local = Ipv4Addr::new(127, 0, 0, 7);
     let mut route = Route { interface: Some("lo".to_owned()), ..Route::default() };
     route.set_local_address(local.into());
@@ -153,16 +158,16 @@ fn dns_sockets_have_the_local_address_and_the_interface_of_the_program() {
 #[test]
 fn dns_sockets_have_the_mark_of_the_program_or_are_not_there() {
     let mark = 7;
-    let is_allowed =
-        SockRef::from(&UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).set_mark(mark).is_ok();
+    let probe = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // Without the privilege; or as under qemu, which knows no marks.
+    let refusal = SockRef::from(&probe).set_mark(mark).err();
     match opened(Route { mark: Some(mark), ..Route::default() }) {
         Ok(network) => {
-            assert!(is_allowed);
+            assert!(refusal.is_none());
             assert_eq!(sockets(&network).map(|socket| socket.mark().unwrap()), [mark; 2]);
         }
         Err(error) => {
-            assert!(!is_allowed);
-            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+            assert_eq!(Some(error.kind()), refusal.map(|refusal| refusal.kind()));
         }
     }
 }
