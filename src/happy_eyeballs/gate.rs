@@ -107,10 +107,10 @@ impl AddressGate {
     /// The address that this host would send from towards the Internet in `family`; `None` if it
     /// has no route.
     ///
-    /// Given once, with the first addresses, if none of them is of that family. It decides whether an answer of that
-    /// family is worth the Resolution Delay: RFC 8305 section 3 has the family in mind that RFC
-    /// 6724 prefers, and on a host without IPv6 that is IPv4. Without it the host is taken to have
-    /// both.
+    /// Given once, with the first addresses, if none of them is of that family. It decides whether
+    /// an answer of that family is worth the Resolution Delay: RFC 8305 section 3 has the family in
+    /// mind that RFC 6724 prefers, and on a host without IPv6 that is IPv4. Without it the host is
+    /// taken to have both.
     pub(crate) fn handle_default_source(&mut self, family: Family, source: Option<&SourceAddress>) {
         let typical = match family {
             Family::V4 => TYPICAL_V4.into(),
