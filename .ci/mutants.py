@@ -59,8 +59,8 @@ def hunt(mutants, source, notice, selected):
     unknown = set(selected) - set(mutants)
     if unknown:
         raise SystemExit(f"no such mutant: {', '.join(unknown)}")
-    if notice():
-        raise SystemExit("the source as it is fails its tests")
+    if failure := notice():
+        raise SystemExit(f"the source as it is fails its tests: {failure}")
     survivors = []
     for name, edits in mutants.items():
         if selected and name not in selected:
