@@ -35,6 +35,7 @@ pub(crate) enum Local {
 
 /// A lookup for the nameservers.
 #[derive(Clone, Debug)]
+#[allow(dead_code, reason = "nothing asks the operating system yet")]
 pub(crate) struct Ask {
     /// As the caller gave it.
     pub(crate) name: HostName,
@@ -42,6 +43,23 @@ pub(crate) struct Ask {
     /// `None`: both families.
     pub(crate) family: Option<AddressFamily>,
     pub(crate) candidates: Candidates<Arc<[HostName]>>,
+    pub(crate) plan: Plan,
+}
+
+/// Whom a lookup asks, and whom then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "nothing asks the operating system yet")]
+pub(crate) enum Plan {
+    /// The nameservers about each candidate name.
+    Nameservers,
+    /// The nameservers about each candidate name; if none has an address, these results hold. The
+    /// last of them is the `End`.
+    NameserversThenHosts(Box<[LookupResult]>),
+    /// The nameservers about each candidate name; if none has an address, the operating system
+    /// about the name as it was given.
+    NameserversThenSystem,
+    /// The operating system about the name as it was given.
+    System,
 }
 
 /// Decides a lookup of `target`: an IP literal is its own address, then the hosts of the program
@@ -122,7 +140,8 @@ fn by_name(
             let search = if options.search { Arc::clone(&config.search) } else { Arc::from([]) };
             let candidates =
                 candidates(name, search, config.ndots).no_tld_query(config.no_tld_query);
-            Local::Ask(Ask { name: name.clone(), port, family, candidates })
+            let plan = Plan::Nameservers;
+            Local::Ask(Ask { name: name.clone(), port, family, candidates, plan })
         }
     }
 }

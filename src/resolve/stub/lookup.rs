@@ -87,7 +87,7 @@ pub(crate) const RECORD_TYPES: [RecordType; 2] = [RecordType::Aaaa, RecordType::
 impl Lookup {
     /// A lookup that asks for each of its candidate names in turn.
     pub(crate) fn new(ask: Ask) -> Self {
-        let Ask { name, port, family, candidates } = ask;
+        let Ask { name, port, family, candidates, plan: _ } = ask;
         let families = [AddressFamily::Ipv4, AddressFamily::Ipv6].map(|this| match family {
             Some(wanted) if wanted != this => FamilyState::NotWanted,
             _ => FamilyState::NxDomain,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{IDS_PER_CALL, os_random};
 use crate::HostName;
 use crate::resolve::NameserverStrategy;
-use crate::resolve::names::local::Ask;
+use crate::resolve::names::local::{Ask, Plan};
 use crate::resolve::names::search;
 use crate::resolve::randomness::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
@@ -85,8 +85,13 @@ fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
         // So much later that the last ones take no place in the nameserver's window.
         now += Duration::from_millis(25);
         let candidates = search::candidates(&name, std::sync::Arc::from([]), 1);
-        let lookup =
-            Box::new(Lookup::new(Ask { name: name.clone(), port: 443, family: None, candidates }));
+        let lookup = Box::new(Lookup::new(Ask {
+            name: name.clone(),
+            port: 443,
+            family: None,
+            candidates,
+            plan: Plan::Nameservers,
+        }));
         stub.handle_lookup(number, lookup, None, now);
         while let Some(transmit) = stub.poll_transmit(&mut buf) {
             if let Transmit::SendUdp { .. } = transmit {
