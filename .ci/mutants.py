@@ -5,6 +5,7 @@ A mutant is one or more edits (file, text, replacement). A text that is no longe
 once, is an error: the list goes with the source.
 """
 
+import json
 import os
 import re
 import shutil
@@ -33,6 +34,20 @@ def run(command, directory, timeout, **environment):
         os.killpg(process.pid, 9)
         output, _ = process.communicate()
         return False, output + f"\nno end after {timeout} s"
+
+
+def build(package, timeout, **environment):
+    """Builds the library's unit tests, and returns their program. It is run by itself: cargo would
+    wait for another step that builds in the same folder, and a mutant must not be noticed by that."""
+    command = ["cargo", "test", "--lib", "--no-run", "--message-format=json-render-diagnostics"]
+    built, output = run(command, package, timeout, **environment)
+    if not built:
+        raise SystemExit(f"{output}\ndoes not compile: a mutant must be a fault, not an error")
+    messages = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    programs = [message["executable"] for message in messages if message.get("executable")]
+    if len(programs) != 1:
+        raise SystemExit(f"one program was to be built, and not {programs}")
+    return programs[0]
 
 
 def copy_package(root, package):
