@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::happy_eyeballs::{ConnectErrorKind, ConnectionAttempt, SkippedAddress};
-use crate::resolve::{FailureCause, Question, Transport};
+use crate::resolve::{FailureCause, Question, SystemCause, Transport};
 use crate::{LookupError, Target};
 
 /// Receives the events of lookups and races as they happen.
@@ -118,13 +118,19 @@ pub enum LookupEventKind {
         /// The transport.
         transport: Transport,
     },
+    /// The operating system is asked, by a call of `getaddrinfo`.
+    Called {
+        /// What is asked: the name, and the record type of the address family.
+        question: Question,
+    },
     /// A source has answered.
     Answered {
         /// What was asked; `None` if the source answers about all record types at once.
         question: Option<Question>,
         /// The source.
         source: AnswerSource,
-        /// From the query to its response: zero, unless a nameserver has answered.
+        /// From the query to its response: zero, unless a nameserver or the operating system has
+        /// answered.
         elapsed: Duration,
         /// For how long the answer holds from now on; `None` if it is not cached.
         ttl: Option<Duration>,
@@ -151,6 +157,8 @@ pub enum AnswerSource {
     Cache,
     /// A nameserver.
     Nameserver(SocketAddr, Transport),
+    /// The operating system's own lookup.
+    System,
 }
 
 impl fmt::Display for AnswerSource {
@@ -161,6 +169,7 @@ impl fmt::Display for AnswerSource {
             Self::SpecialName => f.write_str("special-use name"),
             Self::Cache => f.write_str("cache"),
             Self::Nameserver(addr, transport) => write!(f, "{addr} over {transport}"),
+            Self::System => f.write_str("operating system"),
         }
     }
 }
@@ -182,6 +191,8 @@ pub enum AnswerKind {
     Truncated,
     /// It is no answer.
     Failed(FailureCause),
+    /// The operating system gave no answer.
+    SystemFailed(SystemCause),
 }
 
 impl fmt::Display for AnswerKind {
@@ -194,6 +205,7 @@ impl fmt::Display for AnswerKind {
             Self::NotFound => f.write_str("not found"),
             Self::Truncated => f.write_str("truncated"),
             Self::Failed(cause) => write!(f, "{cause}"),
+            Self::SystemFailed(cause) => write!(f, "{cause}"),
         }
     }
 }

@@ -77,6 +77,14 @@ mod imp {
                     },
                     "query sent"
                 ),
+                LookupEventKind::Called { question } => debug!(
+                    target: "outrace::lookup",
+                    {
+                        dns.question.name = question.name.as_str(),
+                        dns.question.type = %question.record_type
+                    },
+                    "operating system asked"
+                ),
                 LookupEventKind::Late { question, nameserver, transport } => debug!(
                     target: "outrace::lookup",
                     {

@@ -292,6 +292,19 @@ impl ResolverBuilder {
         self
     }
 
+    /// How many calls of the operating system's own lookup run at once, each on a thread of its own.
+    /// Default: 16; 2 to 512, a value outside is set to the nearer end.
+    ///
+    /// A call that does not come back holds its thread, some 30 KiB, until it does. Further calls
+    /// wait, and lookups end at their deadline all the same. When nothing waits for any of the calls
+    /// that run, one more is started each second, up to twice the number; then lookups that need one
+    /// fail with [`LookupErrorKind::Resources`](super::LookupErrorKind::Resources).
+    #[cfg(feature = "system")]
+    pub fn system_threads(mut self, threads: usize) -> Self {
+        self.settings.system_threads = threads.clamp(2, 512);
+        self
+    }
+
     /// The options of the cache; `None`: no cache. Default: [`CacheOptions::default`].
     pub fn cache(mut self, cache: impl Into<Option<CacheOptions>>) -> Self {
         self.settings.cache = cache.into();

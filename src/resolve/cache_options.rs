@@ -39,6 +39,7 @@ pub struct CacheOptions {
     pub(super) prefetch: bool,
     pub(super) finish_dropped: bool,
     pub(super) keep_order: bool,
+    pub(super) system_ttl: Duration,
 }
 
 impl Default for CacheOptions {
@@ -53,6 +54,7 @@ impl Default for CacheOptions {
             prefetch: false,
             finish_dropped: false,
             keep_order: false,
+            system_ttl: SECOND,
         }
     }
 }
@@ -136,6 +138,19 @@ impl CacheOptions {
     pub fn keep_order(mut self, keep_order: bool) -> Self {
         self.keep_order = keep_order;
         self
+    }
+
+    /// For how long the addresses of one call to the operating system's own lookup are handed out.
+    /// Default: 1 s, up to 60 s; zero: not at all. The operating system tells no TTL, and has a cache
+    /// of its own; what it does not find is not cached here.
+    pub fn system_ttl(mut self, system_ttl: Duration) -> Self {
+        self.system_ttl = system_ttl.min(MINUTE);
+        self
+    }
+
+    /// The setting [`system_ttl`](Self::system_ttl).
+    pub(crate) fn system_hold(&self) -> Duration {
+        self.system_ttl
     }
 
     /// Whether [`keep_order`](Self::keep_order) is set.

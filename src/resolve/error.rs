@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::DeniedAddresses;
+pub use super::question::{Question, RecordType, Transport};
+use super::system_failure::SystemFailure;
 use crate::{HostName, TargetError};
 
 /// Why a lookup did not return what it was asked for.
@@ -21,6 +23,7 @@ struct ErrorFields {
     kind: LookupErrorKind,
     name: Option<HostName>,
     failures: Vec<QueryFailure>,
+    system_failures: Vec<SystemFailure>,
     denied: Option<DeniedAddresses>,
 }
 
@@ -116,13 +119,37 @@ impl LookupErrorKind {
     }
 }
 
+impl LookupErrorKind {
+    /// The text where the operating system was asked last.
+    fn text_of_system(self) -> &'static str {
+        match self {
+            Self::Timeout => "the operating system did not answer in time",
+            Self::ServerFailure => "the operating system's lookup failed",
+            Self::Unreachable => "the operating system reached no network",
+            Self::Resources => "out of threads, open files or memory",
+            kind => kind.text(),
+        }
+    }
+}
+
 impl LookupError {
     pub(crate) fn new(
         kind: LookupErrorKind,
         name: Option<HostName>,
         failures: Vec<QueryFailure>,
     ) -> Self {
-        Self(Box::new(ErrorFields { kind, name, failures, denied: None }))
+        Self(Box::new(ErrorFields {
+            kind,
+            name,
+            failures,
+            system_failures: Vec::new(),
+            denied: None,
+        }))
+    }
+
+    pub(crate) fn with_system_failures(mut self, failures: Vec<SystemFailure>) -> Self {
+        self.0.system_failures = failures;
+        self
     }
 
     pub(crate) fn with_denied(mut self, denied: Option<DeniedAddresses>) -> Self {
@@ -154,6 +181,11 @@ impl LookupError {
         &self.0.failures
     }
 
+    /// The failure of each address family in the operating system's own lookup, where that was asked.
+    pub fn system_failures(&self) -> &[SystemFailure] {
+        &self.0.system_failures
+    }
+
     /// The addresses that the [`AddressPolicy`](super::AddressPolicy) denied, whatever the kind of
     /// this error. If it is not [`PolicyDenied`](LookupErrorKind::PolicyDenied), other addresses
     /// were allowed.
@@ -174,6 +206,7 @@ impl fmt::Debug for LookupError {
             .field("kind", &self.0.kind)
             .field("name", &self.0.name)
             .field("failures", &self.0.failures)
+            .field("system_failures", &self.0.system_failures)
             .field("denied", &self.0.denied)
             .finish()
     }
@@ -184,20 +217,24 @@ impl fmt::Display for LookupError {
         if let Some(name) = &self.0.name {
             write!(f, "{name}: ")?;
         }
-        f.write_str(self.0.kind.text())?;
+        f.write_str(if self.0.system_failures.is_empty() {
+            self.0.kind.text()
+        } else {
+            self.0.kind.text_of_system()
+        })?;
         match (self.0.denied, self.0.kind) {
             (Some(denied), LookupErrorKind::PolicyDenied) => write!(f, ", {denied}")?,
             (Some(denied), _) => write!(f, ", and the address policy denied {denied}")?,
             (None, _) => {}
         }
-        for (i, failure) in self.0.failures.iter().enumerate() {
-            f.write_str(if i == 0 { " (" } else { ", " })?;
-            write!(f, "{failure}")?;
+        let queries = self.0.failures.iter().map(|failure| failure as &dyn fmt::Display);
+        let calls = self.0.system_failures.iter().map(|failure| failure as &dyn fmt::Display);
+        let mut separator = " (";
+        for failure in queries.chain(calls) {
+            write!(f, "{separator}{failure}")?;
+            separator = ", ";
         }
-        if !self.0.failures.is_empty() {
-            f.write_str(")")?;
-        }
-        Ok(())
+        f.write_str(if separator == ", " { ")" } else { "" })
     }
 }
 
@@ -244,78 +281,6 @@ impl fmt::Display for QueryFailure {
             self.cause,
             self.elapsed.as_millis()
         )
-    }
-}
-
-/// A name and a record type.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Question {
-    /// The owner name, absolute, without its final dot.
-    pub name: HostName,
-    /// The record type.
-    pub record_type: RecordType,
-}
-
-impl fmt::Display for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.name, self.record_type)
-    }
-}
-
-/// A record type that a lookup asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum RecordType {
-    /// An IPv4 address (RFC 1035 section 3.4.1).
-    A,
-    /// An IPv6 address (RFC 3596 section 2.1).
-    Aaaa,
-}
-
-impl RecordType {
-    /// The place of this type in an array that has one for each of the two.
-    pub(crate) fn index(self) -> usize {
-        match self {
-            Self::A => 0,
-            Self::Aaaa => 1,
-        }
-    }
-
-    /// The type of the other address family.
-    pub(crate) fn other(self) -> Self {
-        match self {
-            Self::A => Self::Aaaa,
-            Self::Aaaa => Self::A,
-        }
-    }
-}
-
-impl fmt::Display for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::A => "A",
-            Self::Aaaa => "AAAA",
-        })
-    }
-}
-
-/// The transport of a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// UDP.
-    Udp,
-    /// TCP (RFC 7766).
-    Tcp,
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Udp => "UDP",
-            Self::Tcp => "TCP",
-        })
     }
 }
 

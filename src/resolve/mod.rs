@@ -47,6 +47,7 @@
 // names    which names a lookup asks for, and which are answered here (pure)
 // wire     octets to meaning and back (pure)
 // stub     the stub resolver as a state machine (pure)
+// system   names looked up by the operating system: its codes, and which call has a thread (pure)
 // driver   the resolver thread: sockets, clock, random source
 // sim, fuzzing   the core in virtual time, and under a fuzzer
 
@@ -62,6 +63,7 @@ pub mod fuzzing;
 mod ip_prefix;
 mod names;
 mod options;
+mod question;
 #[cfg(test)]
 mod randomness;
 mod resolver;
@@ -69,6 +71,8 @@ mod resolver;
 mod sim;
 mod stats;
 mod stub;
+mod system;
+mod system_failure;
 mod watch;
 mod wire;
 
@@ -84,6 +88,7 @@ pub use ip_prefix::{IpPrefix, IpPrefixError};
 pub use options::{AddressFamily, LookupOptions, NameserverStrategy};
 pub use resolver::{LookupHandle, Resolver, lookup};
 pub use stats::{IgnoredMessages, NameserverStats, Stats};
+pub use system_failure::{SystemCause, SystemFailure};
 
 pub(crate) use diagnostic::Diagnostics;
 pub(crate) use resolver::{Pending, ResolverInner};

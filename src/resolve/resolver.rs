@@ -242,15 +242,14 @@ impl ResolverInner {
     fn new(settings: Settings) -> Self {
         let clock = BootClock::new();
         let queue_capacity = settings.queue_capacity;
-        let cache = settings.cache.clone();
         let address_policy = settings.address_policy.clone();
-        let route = settings.route.clone();
+        let options = settings.driver_options();
         let (configuration, stub) = Configuration::new(settings, clock.now());
         Self {
             configuration: Arc::new(configuration),
             queue_capacity,
             address_policy,
-            driver: DriverHandle::new(stub, cache.as_ref(), clock, route),
+            driver: DriverHandle::new(stub, options, clock),
         }
     }
 

@@ -10,8 +10,8 @@ use super::wire::message::Ignored;
 
 /// Counters of a resolver since it was built ([`Resolver::stats`]).
 ///
-/// `pending_lookups`, `open_sockets`, `cache_entries` and `cache_bytes` are gauges: they say what
-/// is so now. The others count up.
+/// `pending_lookups`, `running_system_calls`, `open_sockets`, `cache_entries` and `cache_bytes` are
+/// gauges: they say what is so now. The others count up.
 ///
 /// [`Resolver::stats`]: super::Resolver::stats
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,12 @@ pub struct Stats {
     pub failed: u64,
     /// Questions that were coalesced with an identical one in flight.
     pub coalesced: u64,
+    /// Calls of the operating system's own lookup (`getaddrinfo`), one for each name and address
+    /// family. Lookups that share one count in `coalesced`.
+    pub system_calls: u64,
+    /// Of these, calls that run now. One that does not come back counts for as long as it holds its
+    /// thread, whether or not a lookup waits for it.
+    pub running_system_calls: u64,
     /// Questions answered from the cache while their TTL ran.
     pub cache_hits: u64,
     /// Questions answered from the cache after their TTL
@@ -161,6 +167,8 @@ pub(crate) struct Counters {
     pub(crate) answered: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) coalesced: AtomicU64,
+    pub(crate) system_calls: AtomicU64,
+    pub(crate) running_system_calls: AtomicU64,
     pub(crate) cache_misses: AtomicU64,
     pub(crate) cache_refreshes: AtomicU64,
     pub(crate) truncated: AtomicU64,
@@ -319,6 +327,8 @@ impl Counters {
             answered: get(&self.answered),
             failed: get(&self.failed),
             coalesced: get(&self.coalesced),
+            system_calls: get(&self.system_calls),
+            running_system_calls: get(&self.running_system_calls),
             cache_hits: cache.hits,
             cache_stale: cache.stale_hits,
             cache_misses: get(&self.cache_misses),

@@ -1,5 +1,6 @@
 //! [`Settings`]: what the builder chose, and how it combines with the files.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,9 +12,12 @@ use super::resolv_conf::ResolvConf;
 use crate::HostName;
 use crate::os;
 use crate::resolve::diagnostic::Diagnostic;
+#[cfg(feature = "system")]
+use crate::resolve::driver::getaddrinfo::getaddrinfo;
+use crate::resolve::driver::shared::{DriverOptions, MakeCall};
 use crate::resolve::names::local::LookupConfig;
 use crate::resolve::stub::query::QueryConfig;
-use crate::resolve::stub::{Pairing, StubConfig};
+use crate::resolve::stub::{Pairing, StubConfig, SystemConfig};
 use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
 use crate::route::Route;
 
@@ -23,6 +27,13 @@ const DEFAULT_QUEUE_CAPACITY: usize = 16;
 /// that a process may usually have open. Of a lower limit it is a quarter too: the rest is the
 /// program's.
 const DEFAULT_MAX_SOCKETS: usize = 256;
+
+/// As many as the threads of glibc's own `getaddrinfo_a`, nearly: names that hang hold them all, and
+/// each takes some 30 KiB.
+pub(crate) const DEFAULT_SYSTEM_THREADS: usize = 16;
+/// The C library alone takes 5 s for each nameserver, twice, and again for each name of its search
+/// list.
+const DEFAULT_SYSTEM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The default of a process that may have so many files open.
 fn default_max_sockets(open_files: Option<u64>) -> usize {
@@ -62,6 +73,28 @@ pub(crate) struct Settings {
     /// `None`: no cache.
     pub(crate) cache: Option<CacheOptions>,
     pub(crate) address_policy: AddressPolicy,
+    /// Calls to the operating system that run at once.
+    pub(crate) system_threads: usize,
+    pub(crate) make_call: SystemCall,
+}
+
+/// How the operating system's own lookup is called.
+#[derive(Clone)]
+pub(crate) struct SystemCall(pub(crate) MakeCall);
+
+impl fmt::Debug for SystemCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SystemCall")
+    }
+}
+
+impl Default for SystemCall {
+    fn default() -> Self {
+        #[cfg(feature = "system")]
+        return Self(Arc::new(getaddrinfo));
+        #[cfg(not(feature = "system"))]
+        Self(Arc::new(|_| unreachable!("without the feature, no lookup has such a plan")))
+    }
 }
 
 impl Default for Settings {
@@ -88,6 +121,8 @@ impl Default for Settings {
             max_sockets: None,
             cache: Some(CacheOptions::default()),
             address_policy: AddressPolicy::default(),
+            system_threads: DEFAULT_SYSTEM_THREADS,
+            make_call: SystemCall::default(),
         }
     }
 }
@@ -126,6 +161,20 @@ impl Settings {
             max_sockets: self
                 .max_sockets
                 .unwrap_or_else(|| default_max_sockets(os::open_files_limit())),
+            system: SystemConfig {
+                timeout: self.timeout.unwrap_or(DEFAULT_SYSTEM_TIMEOUT),
+                hold: self.cache.as_ref().map_or(Duration::ZERO, CacheOptions::system_hold),
+            },
+        }
+    }
+
+    /// What the resolver thread is given.
+    pub(crate) fn driver_options(&self) -> DriverOptions {
+        DriverOptions {
+            cache: self.cache.clone(),
+            route: self.route.clone(),
+            system_threads: self.system_threads,
+            make_call: Arc::clone(&self.make_call.0),
         }
     }
 

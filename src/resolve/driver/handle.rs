@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use super::clock::BootClock;
 use super::result_sink::ResultSink;
-use super::shared::{Command, DriverShared};
+use super::shared::{Command, DriverOptions, DriverShared};
 use super::thread;
 use crate::process::PerProcess;
-use crate::resolve::CacheOptions;
 use crate::resolve::stats::Stats;
 use crate::resolve::stub::StubConfig;
 use crate::resolve::stub::cache::Cache;
@@ -20,7 +19,6 @@ use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::watch::LookupWatch;
 use crate::resolve::wire::query_name::QueryName;
-use crate::route::Route;
 
 /// The resolver thread of one resolver, as callers see it. Each process has its own.
 pub(crate) struct DriverHandle {
@@ -28,13 +26,8 @@ pub(crate) struct DriverHandle {
 }
 
 impl DriverHandle {
-    pub(crate) fn new(
-        config: StubConfig,
-        cache: Option<&CacheOptions>,
-        clock: BootClock,
-        route: Route,
-    ) -> Self {
-        let shared = DriverShared::new(config.into(), cache, clock, route, LookupId(0));
+    pub(crate) fn new(config: StubConfig, options: DriverOptions, clock: BootClock) -> Self {
+        let shared = DriverShared::new(config.into(), options, clock, LookupId(0));
         Self { shared: PerProcess::new(shared.into()) }
     }
 

@@ -20,6 +20,7 @@ use crate::resolve::stub::ids::{Ids, LookupId};
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::query::resend_spread;
 use crate::resolve::stub::{Stub, StubConfig};
+use crate::resolve::system::{Call, CallOutcome};
 use crate::resolve::watch::LookupWatch;
 use crate::resolve::wire::query_name::QueryName;
 use crate::route::Route;
@@ -35,6 +36,9 @@ pub(super) struct DriverShared {
     pub(super) clock: BootClock,
     /// Which way the packets of the thread's sockets take.
     pub(super) route: Route,
+    /// Calls to the operating system that run at once.
+    pub(super) system_threads: usize,
+    pub(super) make_call: MakeCall,
     pub(super) counters: Arc<Counters>,
     /// Whether no nameserver is in good standing. It guards no other data.
     pub(super) is_forsaken: AtomicBool,
@@ -44,6 +48,19 @@ pub(super) struct DriverShared {
     /// Lookups up to this id have no thread here: those of the parent of a forked child, and those
     /// of a thread that was given up.
     last_orphan: AtomicU64,
+}
+
+/// How a call is made: by `getaddrinfo`, but for tests.
+pub(crate) type MakeCall = Arc<dyn Fn(&Call) -> CallOutcome + Send + Sync>;
+
+/// What the thread of a resolver is given for its whole life.
+#[derive(Clone)]
+pub(crate) struct DriverOptions {
+    /// `None`: no cache.
+    pub(crate) cache: Option<CacheOptions>,
+    pub(crate) route: Route,
+    pub(crate) system_threads: usize,
+    pub(crate) make_call: MakeCall,
 }
 
 /// The commands for the thread, and what is needed to wake it.
@@ -77,6 +94,8 @@ pub(crate) enum Command {
     Refresh(Vec<(QueryName, RecordType)>),
     /// Do not cache the answers to questions in flight about this name.
     Forget(QueryName),
+    /// A call to the operating system has come back.
+    Called(Call, CallOutcome),
     /// The configuration or the network has changed.
     NextGeneration,
     /// Panic.
@@ -94,16 +113,18 @@ impl Inbox {
 impl DriverShared {
     pub(super) fn new(
         config: Arc<StubConfig>,
-        cache: Option<&CacheOptions>,
+        options: DriverOptions,
         clock: BootClock,
-        route: Route,
         last_orphan: LookupId,
     ) -> Self {
+        let DriverOptions { cache, route, system_threads, make_call } = options;
         Self {
             config: ArcSwap::new(config),
-            cache: cache.map(|options| Arc::new(Cache::new(options.clone()))),
+            cache: cache.map(|options| Arc::new(Cache::new(options))),
             clock,
             route,
+            system_threads,
+            make_call,
             counters: Arc::default(),
             is_forsaken: AtomicBool::new(false),
             inbox: Mutex::new(Inbox { last_lookup: last_orphan, ..Inbox::default() }),
@@ -115,14 +136,27 @@ impl DriverShared {
     /// The same for a forked child, with ids that no lookup of the parent has.
     pub(super) fn for_child(&self) -> Self {
         let last_orphan = LookupId(self.last_orphan().0 + LOOKUPS_PER_PROCESS);
-        let cache = self.cache.as_ref().map(|cache| cache.options());
-        Self::new(self.config.load_full(), cache, self.clock, self.route.clone(), last_orphan)
+        let options = DriverOptions {
+            cache: self.cache.as_ref().map(|cache| cache.options().clone()),
+            route: self.route.clone(),
+            system_threads: self.system_threads,
+            make_call: Arc::clone(&self.make_call),
+        };
+        Self::new(self.config.load_full(), options, self.clock, last_orphan)
     }
 
     /// Sends a command to the thread, if one runs.
     pub(super) fn send(&self, command: Command) {
         let inbox = self.lock();
         if inbox.waker.is_some() {
+            self.push(inbox, command);
+        }
+    }
+
+    /// Sends a command to the thread that this wakes, if it still runs.
+    pub(super) fn send_to(&self, waker: &Arc<mio::Waker>, command: Command) {
+        let inbox = self.lock();
+        if inbox.is_of(waker) {
             self.push(inbox, command);
         }
     }

@@ -17,9 +17,14 @@ use super::clock::Alarm;
 use super::network::{Network, SocketEvent};
 use super::result_sink::ResultSink;
 use super::shared::{Command, DriverShared, RoomWaker};
+use super::system_threads::SystemThreads;
 use crate::futex_queue::OfferOutcome;
+use crate::resolve::error::LookupErrorKind;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{IdMap, Ids, LookupId};
+use crate::resolve::system::CallOutcome;
+use crate::resolve::system::pool::Pool;
+use crate::resolve::system_failure::SystemCause;
 use crate::resolve::watch::LookupWatch;
 
 const COMMANDS: Token = Token(usize::MAX);
@@ -54,6 +59,7 @@ struct ResolverThread {
     core: Generations,
     ids: Ids,
     network: Network,
+    system_threads: SystemThreads,
     /// Commands that were taken, and wait for their turn.
     commands: VecDeque<Command>,
     sinks: IdMap<LookupId, ResultSink>,
@@ -86,7 +92,10 @@ impl ResolverThread {
     fn new(shared: Arc<DriverShared>, waker: Arc<mio::Waker>, poll: Poll, alarm: Alarm) -> Self {
         let life = Life { shared: Arc::clone(&shared), waker };
         let ids = Ids::default();
-        let core = Generations::new(shared.stub(&ids));
+        let patience = shared.config.load().system.timeout;
+        let pool = Pool::new(shared.system_threads, patience);
+        let core = Generations::new(shared.stub(&ids), pool);
+        let system_threads = SystemThreads::new(&shared, &life.waker);
         let network = Network::new(shared.route.clone());
         Self {
             life,
@@ -96,6 +105,7 @@ impl ResolverThread {
             core,
             ids,
             network,
+            system_threads,
             commands: VecDeque::new(),
             sinks: IdMap::default(),
             watches: IdMap::default(),
@@ -190,6 +200,7 @@ impl ResolverThread {
             Command::Room(id) => self.offer(id, now),
             Command::Refresh(questions) => self.core.handle_refresh(questions, now),
             Command::Forget(name) => self.core.handle_forget(&name),
+            Command::Called(call, outcome) => self.core.handle_called(&call, &outcome, now),
             Command::NextGeneration => {
                 let next = self.shared.stub(&self.ids);
                 self.core.handle_next(next, now);
@@ -212,12 +223,24 @@ impl ResolverThread {
         }
         loop {
             self.network.transmit(&mut self.core, self.poll.registry(), now);
+            self.make_calls(now);
             let Some(id) = self.core.poll_ready() else { return };
             self.offer(id, now);
             while let Some(id) = self.core.poll_ready() {
                 self.offer(id, now);
             }
         }
+    }
+
+    /// Gives the calls that the core wants made to the threads for them.
+    fn make_calls(&mut self, now: Instant) {
+        while let Some(call) = self.core.poll_call(now) {
+            if let Err(call) = self.system_threads.start(call) {
+                let failed = CallOutcome::Failed(LookupErrorKind::Resources, SystemCause::NoThread);
+                self.core.handle_called(&call, &failed, now);
+            }
+        }
+        self.system_threads.note_running(self.core.running_calls());
     }
 
     /// Fires the wakers. They are code of consumers: if one panics, the others are woken all the

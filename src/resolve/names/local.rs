@@ -56,10 +56,10 @@ pub(crate) enum Plan {
     /// last of them is the `End`.
     NameserversThenHosts(Box<[LookupResult]>),
     /// The nameservers about each candidate name; if none has an address, the operating system
-    /// about the name as it was given.
-    NameserversThenSystem,
-    /// The operating system about the name as it was given.
-    System,
+    /// about this name.
+    NameserversThenSystem(HostName),
+    /// The operating system about this name. A final dot keeps its search list away.
+    System(HostName),
 }
 
 /// Decides a lookup of `target`: an IP literal is its own address, then the hosts of the program

@@ -73,7 +73,7 @@ pub(in crate::resolve) fn acceptance(bytes: &[u8]) {
         // A true response is known as one before it arrives.
         world.checks.reference.truths.extend(truths.borrow_mut().drain());
     }
-    world.checks.idle(&world.core, world.open_sockets());
+    world.checks.idle(&world.core, world.open_sockets(), 0);
 
     if world.checks.reference.others > 0 || has_broken.get() {
         return;

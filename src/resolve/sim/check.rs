@@ -54,6 +54,9 @@ pub(super) struct Checks {
     /// When the last generation began.
     generation: Duration,
     timeout: Duration,
+    system_timeout: Duration,
+    /// Whose name an address of the operating system is, for lookups that may ask it.
+    pub(super) of_system: fn(LookupId, IpAddr) -> Option<bool>,
     max_sockets: usize,
     mixes_case: bool,
     lookups: HashMap<LookupId, Watched>,
@@ -94,6 +97,8 @@ impl Checks {
             stale: cache.and_then(CacheOptions::stale).unwrap_or_default(),
             generation: Duration::ZERO,
             timeout: config.query.timeout,
+            system_timeout: config.system.timeout,
+            of_system: |_, _| None,
             // Each nameserver has its part of the limit, and one socket at least.
             max_sockets: config.max_sockets.max(servers),
             mixes_case: config.query.mixed_case,
@@ -124,7 +129,7 @@ impl Checks {
     }
 
     fn budget(&self, at: Duration, deadline: Option<Duration>) -> Duration {
-        let most = at + self.timeout * self.candidates;
+        let most = at + self.timeout * self.candidates + self.system_timeout;
         deadline.map_or(most, |deadline| deadline.min(most))
     }
 
@@ -168,6 +173,10 @@ impl Checks {
                     return;
                 }
                 self.reference.check(id, addr.ip());
+                if let Some(is_of_lookup) = (self.of_system)(id, addr.ip()) {
+                    assert!(is_of_lookup, "{id:?}: {addr} is of another name, or was not to come");
+                    return;
+                }
                 if let Some(may_bring) = self.may_bring {
                     assert!(may_bring(id, addr.ip()), "{id:?}: no valid answer had {addr}");
                 }
@@ -309,9 +318,11 @@ impl Checks {
         if holdings.lookups > 0 || stub.asks_for_cache() || stub.listens() {
             return;
         }
-        // A connection stays open for the next lookup, under a timer of its own.
-        let connections = holdings.connections;
-        let kept = Holdings { connections, timers: connections, ..Holdings::default() };
+        // A connection stays open for the next lookup, under a timer of its own. A call goes on, and
+        // what it has found is held, under one timer for all.
+        let Holdings { connections, calls, .. } = holdings;
+        let timers = connections + usize::from(stub.holds_outcomes());
+        let kept = Holdings { connections, calls, timers, ..Holdings::default() };
         assert_eq!(holdings, kept, "held for a lookup that is gone");
     }
 
@@ -325,8 +336,10 @@ impl Checks {
     }
 
     /// All is over: nothing is left behind.
-    pub(super) fn idle(&mut self, core: &Generations, open_sockets: usize) {
-        assert_eq!(core.holdings(), Holdings::default(), "left behind");
+    pub(super) fn idle(&mut self, core: &Generations, open_sockets: usize, hanging_calls: usize) {
+        let calls = core.holdings().calls;
+        assert_eq!(core.holdings(), Holdings { calls, ..Holdings::default() }, "left behind");
+        assert!(calls <= hanging_calls, "{calls} calls, of which {hanging_calls} hang");
         assert_eq!(open_sockets, 0, "sockets left open");
         for (id, watched) in &self.lookups {
             assert_eq!(watched.ends, 1, "{id:?} has no end");

@@ -11,6 +11,7 @@ use crate::resolve::fuzzing::oracle::{Asked, Message};
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::ids::SocketId;
 use crate::resolve::stub::sockets::ResponseRank;
+use crate::resolve::system::{Call, CallOutcome};
 use crate::resolve::wire::answer::{Answer, Outcome};
 use crate::resolve::wire::message::Response;
 use crate::resolve::wire::query_name::QueryName;
@@ -78,6 +79,14 @@ impl Reference {
             received.drain(..2 + message.len());
         }
         self.streams.insert(socket, received);
+    }
+
+    /// A call of the operating system has come back.
+    pub(super) fn called(&mut self, call: &Call, outcome: &CallOutcome) {
+        if let CallOutcome::Addresses(addresses) = outcome {
+            let name = QueryName::from(&call.name);
+            self.addresses.entry(name).or_default().extend(addresses.iter().map(|(ip, _)| *ip));
+        }
     }
 
     /// A lookup brings an address: a valid response had it, to a question that was asked for it.

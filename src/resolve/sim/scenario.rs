@@ -1,19 +1,22 @@
 //! One conversation as data: a configuration, nameservers, what is done when, what comes of it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::script::ScriptedNameserver;
 use super::world::{Event, Nameserver, World, config};
-use crate::LookupResult;
 use crate::resolve::NameserverStrategy;
 use crate::resolve::config::hosts::Hosts;
-use crate::resolve::error::Transport;
-use crate::resolve::names::local::LookupConfig;
-use crate::resolve::names::local::local;
+use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
+use crate::resolve::names::local::{Local, LookupConfig, Plan, local};
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::{Pairing, StubConfig};
+use crate::resolve::system::CallOutcome;
+use crate::resolve::system_failure::SystemCause;
 use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions, LookupOptions};
 use crate::seeded::Random;
+use crate::zone::parse_scoped_ip;
+use crate::{HostName, LookupResult};
 
 /// A conversation. Times are milliseconds since its start.
 ///
@@ -55,7 +58,14 @@ struct ScenarioConfig {
     lookup: LookupConfig,
     policy: AddressPolicy,
     outage: Option<[Duration; 2]>,
+    /// Makes the plan of each lookup.
+    plan: fn(&HostName) -> Plan,
+    system_threads: usize,
+    calls: Vec<ScriptedCall>,
 }
+
+/// What the operating system finds, after which time; `None` if its call never comes back.
+type ScriptedCall = ((HostName, RecordType), Option<(Duration, CallOutcome)>);
 
 impl ScenarioConfig {
     fn new(text: &str, servers: usize) -> Self {
@@ -64,6 +74,8 @@ impl ScenarioConfig {
         let mut cache = None;
         let mut policy = AddressPolicy::default();
         let mut outage = None;
+        let (mut system_threads, mut calls) = (16, Vec::new());
+        let mut plan: fn(&HostName) -> Plan = |_| Plan::Nameservers;
         for setting in text.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
             match *setting.split_whitespace().collect::<Vec<_>>() {
                 ["search", ref list @ ..] => {
@@ -75,6 +87,13 @@ impl ScenarioConfig {
                 }
                 // No query between these reaches a nameserver.
                 ["outage", from, until] => outage = Some([from, until].map(duration)),
+                ["system"] => plan = |name| Plan::System(name.clone()),
+                ["then-system"] => plan = |name| Plan::NameserversThenSystem(name.clone()),
+                ["system-threads", number] => system_threads = number.parse().unwrap(),
+                // A call of the operating system, and what comes of it. Others find no name.
+                ["call", name, record_type, ref outcome @ ..] => {
+                    calls.push(scripted_call(name, record_type, outcome));
+                }
                 ["ndots", number] => ndots = number.parse().unwrap(),
                 ["deny", prefix] => policy = policy.deny(prefix.parse().unwrap()),
                 ["unconfigured"] => stub.query.is_unconfigured = true,
@@ -107,8 +126,32 @@ impl ScenarioConfig {
         }
         let (hosts, search) = (hosts.into(), search.into());
         let lookup = LookupConfig { hosts, search, ndots, ..LookupConfig::default() };
-        Self { stub, cache, lookup, policy, outage }
+        Self { stub, cache, lookup, policy, outage, plan, system_threads, calls }
     }
+}
+
+/// `www.example A 1 192.0.2.1 192.0.2.2`, `.. AAAA 3000 noname`, `.. A never`.
+fn scripted_call(name: &str, record_type: &str, outcome: &[&str]) -> ScriptedCall {
+    let record_type = if record_type == "A" { RecordType::A } else { RecordType::Aaaa };
+    let failed = |kind| CallOutcome::Failed(kind, SystemCause::Code(-3));
+    let outcome = match *outcome {
+        ["never"] => None,
+        [after, ref found @ ..] => {
+            let outcome = match *found {
+                ["noname"] => CallOutcome::NoName,
+                ["nodata"] => CallOutcome::NoData,
+                ["nofamily"] => CallOutcome::NoFamily,
+                ["again"] => failed(LookupErrorKind::ServerFailure),
+                ref addresses => {
+                    let parse = |text: &&str| parse_scoped_ip(text, &|_| None).unwrap();
+                    CallOutcome::of_addresses(addresses.iter().map(parse), record_type)
+                }
+            };
+            Some((duration(after), outcome))
+        }
+        [] => panic!("{name} {record_type}: after which time?"),
+    };
+    ((name.parse().unwrap(), record_type), outcome)
 }
 
 fn duration(millis: &str) -> Duration {
@@ -132,8 +175,16 @@ impl Scenario<'_> {
 
     /// The world before its first step.
     pub(super) fn start(&self) -> World {
-        let ScenarioConfig { stub, cache, lookup: lookup_config, policy, outage } =
-            ScenarioConfig::new(self.config, self.servers.len());
+        let ScenarioConfig {
+            stub,
+            cache,
+            lookup: lookup_config,
+            policy,
+            outage,
+            plan,
+            system_threads,
+            calls,
+        } = ScenarioConfig::new(self.config, self.servers.len());
         let nameservers = stub.nameservers.clone();
         let scripts = self.servers.iter().map(|text| {
             let script: Box<dyn Nameserver> = Box::new(ScriptedNameserver::new(text));
@@ -141,6 +192,14 @@ impl Scenario<'_> {
         });
         let mut random = Random::new(1);
         let mut world = World::new(stub, cache, scripts.collect(), move || random.id());
+        if system_threads != 16 {
+            world = world.with_system_threads(system_threads);
+        }
+        world.operating_system = Box::new(move |call| {
+            let is_it = |(key, _): &&ScriptedCall| *key == (call.name.clone(), call.record_type);
+            let not_found = Some((Duration::ZERO, CallOutcome::NoName));
+            calls.iter().find(is_it).map_or(not_found, |(_, outcome)| outcome.clone())
+        });
         world.outage = outage;
         let mut lookups = 0;
         for step in self.steps {
@@ -164,7 +223,10 @@ impl Scenario<'_> {
                         }
                     }
                     let target = name.parse().expect("a target");
-                    let local = local(&target, &lookup, &lookup_config, &policy);
+                    let mut local = local(&target, &lookup, &lookup_config, &policy);
+                    if let Local::Ask(ask) = &mut local {
+                        ask.plan = plan(&ask.name);
+                    }
                     let (at, id) = (duration(words[0]), LookupId(lookups));
                     world.lookup_at(at, id, local, policy.clone(), (timeout, pace));
                     continue;
@@ -192,6 +254,9 @@ pub(super) fn results(world: &World, id: u64) -> String {
     let Some(consumer) = world.consumers.get(&LookupId(id)) else { return "dropped".to_owned() };
     let texts = consumer.results.iter().map(|(at, result)| {
         let text = match result {
+            LookupResult::Address(SocketAddr::V6(addr)) if addr.scope_id() != 0 => {
+                format!("{}%{}", addr.ip(), addr.scope_id())
+            }
             LookupResult::Address(addr) => addr.ip().to_string(),
             LookupResult::CanonicalName(name) => format!("={name}"),
             LookupResult::End(Ok(())) => "ok".to_owned(),
@@ -200,6 +265,15 @@ pub(super) fn results(world: &World, id: u64) -> String {
         format!("{text}@{}", at.as_millis())
     });
     texts.collect::<Vec<_>>().join(" ")
+}
+
+/// All calls to the operating system, and when they were made.
+pub(super) fn calls(world: &World) -> String {
+    let texts = world
+        .calls
+        .iter()
+        .map(|(at, call)| format!("{} {} {}", at.as_millis(), call.name, call.record_type));
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 /// All queries in their canonical form.

@@ -1,7 +1,7 @@
 //! One conversation a test, played in virtual time. The names of the tests begin with the scenario
 //! they hold: search list (`se`), retry (`rt`), truncation and TCP (`tr`), validation (`rv`),
 //! aliases (`cn`), special uses and the address policy (`su`), cache (`cc`), errors (`er`), life
-//! cycle (`ca`).
+//! cycle (`ca`), the operating system's lookup (`os`).
 
 mod address_policy;
 mod aliases;
@@ -15,5 +15,6 @@ mod mixed_case;
 mod order;
 mod retry;
 mod search_list;
+mod system;
 mod tcp;
 mod validation;

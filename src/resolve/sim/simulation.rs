@@ -8,13 +8,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::faults::{Case, Faults, WRONG_ID, is_of, made_at, truth};
-use super::world::{Event, Nameserver, World, config};
+use super::world::{Event, Nameserver, OperatingSystem, World, config};
 use crate::resolve::config::hosts::Hosts;
 use crate::resolve::config::program_hosts::ProgramHosts;
-use crate::resolve::error::RecordType;
-use crate::resolve::names::local::{Ask, Local, LookupConfig, local};
+use crate::resolve::error::{LookupErrorKind, RecordType};
+use crate::resolve::names::local::{Ask, Local, LookupConfig, Plan, local};
 use crate::resolve::stub::Pairing;
 use crate::resolve::stub::ids::LookupId;
+use crate::resolve::system::CallOutcome;
+use crate::resolve::system_failure::SystemCause;
 use crate::resolve::{
     AddressFamily, AddressPolicy, CacheOptions, LookupOptions, NameserverStrategy,
 };
@@ -129,12 +131,22 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
         server
     });
     let servers = servers.collect();
+    // In some worlds lookups ask the operating system as well.
+    let asks_system = apart.percent(25);
+    stub.system.timeout = stub.query.timeout;
+    stub.system.hold = *apart.pick(&[0, 1000, 60_000].map(Duration::from_millis));
     let mut ids = Random::new(random.next());
     let nameservers = stub.nameservers.clone();
     let cache = random.percent(70).then(|| cache_options(&mut random));
     let mut world = World::new(stub, cache, servers, move || ids.id() & !WRONG_ID);
     if spreads_resends {
         world.spread_resends(Random::new(seed.0));
+    }
+    if asks_system {
+        world = world.with_system_threads(2 + apart.index(4));
+        world.operating_system = operating_system(Random::new(apart.next()));
+        world.checks.of_system =
+            |id, ip| is_of_system(ip).then(|| plan_of(id) > 0 && is_of_number(number_of(id), ip));
     }
     world.keeps_log = false;
     world.is_observed = is_observed;
@@ -157,7 +169,9 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     // A burst, or one after the other, so that what was learnt of the nameservers counts.
     let span = *random.pick(&[1, 500, 30_000]);
     for sequence in 0..count {
-        add_lookup(&mut world, &mut random, (sequence, names), span, &config, reliable.is_some());
+        let is_reliable = reliable.is_some();
+        let kind = (is_reliable, asks_system);
+        add_lookup(&mut world, &mut random, (sequence, names), span, &config, kind);
     }
     // After these, what was on its way may be lost.
     if reliable.is_none() && random.percent(80) {
@@ -218,6 +232,61 @@ fn is_guarded(id: LookupId) -> bool {
     (id.0 >> 16).is_multiple_of(3)
 }
 
+/// Whom a lookup asks: 0 the nameservers, 1 then the operating system, 2 the operating system.
+fn plan_of(id: LookupId) -> u64 {
+    (id.0 >> 16) / 3 % 3
+}
+
+/// An operating system that finds what it finds, in its time or never.
+fn operating_system(mut random: Random) -> OperatingSystem {
+    Box::new(move |call| {
+        let number: u16 = call.name.as_str()[1..].parse().expect("a number");
+        let slowest = if random.percent(70) { 50 } else { 8000 };
+        let after = random.millis(0..slowest);
+        let of_number = |last: u8| match call.record_type {
+            RecordType::A => {
+                let [high, low] = number.to_be_bytes();
+                (IpAddr::from([SYSTEM_V4, high, low, last]), 0)
+            }
+            RecordType::Aaaa => (IpAddr::from([SYSTEM_V6, 0, 0, 0, 0, 0, number, last.into()]), 0),
+        };
+        let outcome = match random.index(10) {
+            0 => CallOutcome::NoName,
+            1 => CallOutcome::NoData,
+            2 => CallOutcome::NoFamily,
+            3 => {
+                let kind = LookupErrorKind::ServerFailure;
+                CallOutcome::Failed(kind, SystemCause::Code(-3))
+            }
+            4 => return None,
+            count => {
+                let found = (0..count).map(|n| of_number(u8::try_from(n).expect("few")));
+                CallOutcome::of_addresses(found, call.record_type)
+            }
+        };
+        Some((after, outcome))
+    })
+}
+
+/// Addresses of the operating system begin so, and no nameserver's do.
+const SYSTEM_V4: u8 = 198;
+const SYSTEM_V6: u16 = 0x3fff;
+
+fn is_of_system(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.octets()[0] == SYSTEM_V4,
+        IpAddr::V6(ip) => ip.segments()[0] == SYSTEM_V6,
+    }
+}
+
+/// Whether it is an address that the operating system has found for the name of this number.
+fn is_of_number(number: u16, ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.octets()[1..3] == number.to_be_bytes(),
+        IpAddr::V6(ip) => ip.segments()[6] == number,
+    }
+}
+
 /// The policy: half of all addresses.
 fn is_permitted(ip: IpAddr) -> bool {
     match ip {
@@ -232,7 +301,7 @@ fn add_lookup(
     (sequence, names): (u64, u64),
     span: u64,
     config: &LookupConfig,
-    is_reliable: bool,
+    (is_reliable, asks_system): (bool, bool),
 ) {
     let number = 1000 + random.below(0..names);
     let id = LookupId(sequence << 16 | number);
@@ -247,9 +316,20 @@ fn add_lookup(
     };
     let target = Target::new(host.parse::<HostName>().unwrap().into(), Some(443));
     let options = LookupOptions::default().family(family);
-    let local = local(&target, &options, config, &policy);
+    let mut local = local(&target, &options, config, &policy);
+    if let Local::Ask(ask) = &mut local
+        && asks_system
+    {
+        ask.plan = match plan_of(id) {
+            0 => Plan::Nameservers,
+            1 => Plan::NameserversThenSystem(ask.name.clone()),
+            _ => Plan::System(ask.name.clone()),
+        };
+    }
     let truth = match &local {
-        Local::Ask(Ask { candidates, .. }) if is_reliable && !is_guarded(id) => {
+        Local::Ask(Ask { candidates, plan: Plan::Nameservers, .. })
+            if is_reliable && !is_guarded(id) =>
+        {
             truth(candidates.clone().map(|name| name.to_string()), record_types(family))
         }
         _ => None,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::check::Checks;
 use super::message::Query;
-use crate::resolve::error::Transport;
+use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::names::local::Local;
 use crate::resolve::stats::{Counters, Stats};
 use crate::resolve::stub::cache::Cache;
@@ -17,7 +17,9 @@ use crate::resolve::stub::ids::{Ids, LookupId, SocketId};
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::query::{QueryConfig, resend_spread};
 use crate::resolve::stub::socket_error::SocketError;
-use crate::resolve::stub::{Pairing, Stub, StubConfig, Transmit};
+use crate::resolve::stub::{Pairing, Stub, StubConfig, SystemConfig, Transmit};
+use crate::resolve::system::pool::Pool;
+use crate::resolve::system::{Call, CallOutcome};
 use crate::resolve::wire::query_name::QueryName;
 use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
 use crate::seeded::Random;
@@ -82,7 +84,15 @@ pub(super) enum Event {
     Suspend(Duration),
     ClearCache,
     Forget(HostName),
+    /// A call of the operating system comes back.
+    Called(Call, CallOutcome),
 }
+
+/// What comes of a call, and after which time; `None` if it never comes back.
+pub(super) type OperatingSystem = Box<dyn FnMut(&Call) -> Option<(Duration, CallOutcome)>>;
+
+/// How many threads there are for calls, unless a test says otherwise.
+const SYSTEM_THREADS: usize = 16;
 
 pub(super) struct World {
     pub(super) core: Generations,
@@ -97,6 +107,15 @@ pub(super) struct World {
     pub(super) is_batched: bool,
     /// Whether what happens is kept for observers of the lookups.
     pub(super) is_observed: bool,
+    /// It knows no name, unless a test says otherwise.
+    pub(super) operating_system: OperatingSystem,
+    /// The calls that were made, and when.
+    pub(super) calls: Vec<(Duration, Call)>,
+    /// How many calls run for a name and a family.
+    running_calls: HashMap<(HostName, RecordType), usize>,
+    generations: usize,
+    hanging_calls: usize,
+    system_threads: usize,
     /// From when until when no query reaches a nameserver.
     pub(super) outage: Option<[Duration; 2]>,
     start: Instant,
@@ -137,6 +156,7 @@ pub(super) fn config(servers: usize) -> StubConfig {
             tcp_only: false,
             mixed_case: false,
         },
+        system: SystemConfig { timeout: Duration::from_secs(10), hold: Duration::from_secs(1) },
         rotate: false,
         trust_ad: false,
         pairing: Pairing::OneSocket,
@@ -179,7 +199,7 @@ impl World {
         let spread: Spread = Arc::new(Mutex::new(Box::new(|| 1000)));
         let first = stub(&config, cache.as_ref(), &ids, &counters, &random, &spread);
         Self {
-            core: Generations::new(first),
+            core: Generations::new(first, Pool::new(SYSTEM_THREADS, config.system.timeout)),
             cache,
             config,
             ids,
@@ -192,6 +212,12 @@ impl World {
             keeps_log: true,
             is_batched: false,
             is_observed: false,
+            operating_system: Box::new(|_| Some((Duration::ZERO, CallOutcome::NoName))),
+            calls: Vec::new(),
+            running_calls: HashMap::new(),
+            generations: 1,
+            hanging_calls: 0,
+            system_threads: SYSTEM_THREADS,
             outage: None,
             start,
             now: start,
@@ -210,6 +236,16 @@ impl World {
     pub(super) fn spread_resends(&self, mut random: Random) {
         let spread = resend_spread(move || random.id());
         *self.spread.lock().expect("nothing panics in it") = Box::new(spread);
+    }
+
+    /// So many calls to the operating system run at once.
+    pub(super) fn with_system_threads(mut self, threads: usize) -> Self {
+        let (ids, counters) = (&self.ids, &self.counters);
+        let (random, spread) = (&self.random, &self.spread);
+        let first = stub(&self.config, self.cache.as_ref(), ids, counters, random, spread);
+        self.core = Generations::new(first, Pool::new(threads, self.config.system.timeout));
+        self.system_threads = threads;
+        self
     }
 
     /// Lets an event happen at this time after the start.
@@ -252,7 +288,7 @@ impl World {
     /// Runs until nothing is left to happen.
     pub(super) fn run(&mut self) {
         while self.step() {}
-        self.checks.idle(&self.core, self.udp.len() + self.tcp.len());
+        self.checks.idle(&self.core, self.udp.len() + self.tcp.len(), self.hanging_calls);
     }
 
     /// Runs until the next thing to happen is later than this time after the start.
@@ -366,6 +402,12 @@ impl World {
                 }
             }
             Event::Forget(name) => core.handle_forget(&QueryName::from(&name)),
+            Event::Called(call, outcome) => {
+                self.checks.reference.called(&call, &outcome);
+                let key = (call.name.clone(), call.record_type);
+                *self.running_calls.get_mut(&key).expect("a call that runs") -= 1;
+                core.handle_called(&call, &outcome, now);
+            }
         }
     }
 
@@ -410,6 +452,7 @@ impl World {
         if let Some(cache) = &self.cache {
             cache.clear();
         }
+        self.generations += 1;
         self.config.nameservers = nameservers;
         let (ids, counters) = (&self.ids, &self.counters);
         let (random, spread) = (&self.random, &self.spread);
@@ -425,6 +468,23 @@ impl World {
             self.transmit(transmit, &buf);
         }
         self.buf = buf;
+        while let Some(call) = self.core.poll_call(self.now) {
+            self.make(call);
+        }
+    }
+
+    fn make(&mut self, call: Call) {
+        assert!(self.core.is_wanted(&call), "{call:?} is made, and no lookup waits for it");
+        let running = self.running_calls.entry((call.name.clone(), call.record_type)).or_default();
+        *running += 1;
+        assert!(*running <= self.generations, "an identical call is in flight twice: {call:?}");
+        self.calls.push((self.elapsed(), call.clone()));
+        match (self.operating_system)(&call) {
+            Some((after, outcome)) => self.push(self.now + after, Event::Called(call, outcome)),
+            None => self.hanging_calls += 1,
+        }
+        // Beyond the cap they are made when those within it hang.
+        assert!(self.core.running_calls() <= 2 * self.system_threads, "too many calls at once");
     }
 
     fn transmit(&mut self, transmit: Transmit, buf: &[u8]) {

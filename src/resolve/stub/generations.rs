@@ -9,11 +9,14 @@
 
 use std::time::Instant;
 
+use super::call_table::CallStep;
 use super::ids::{LookupId, SocketId};
 use super::lookup::Lookup;
 use super::socket_error::SocketError;
 use super::{Stub, Transmit};
 use crate::resolve::error::RecordType;
+use crate::resolve::system::pool::{Pool, PoolStep};
+use crate::resolve::system::{Call, CallOutcome};
 use crate::resolve::wire::query_name::QueryName;
 
 /// The current stub and the retired ones. Each call is passed to the stub that it concerns.
@@ -23,11 +26,13 @@ pub(crate) struct Generations {
     current: Stub,
     /// Those with lookups left; finished ones are removed at the next timeout.
     retired: Vec<Stub>,
+    /// The calls to the operating system, of whatever generation.
+    pool: Pool,
 }
 
 impl Generations {
-    pub(crate) fn new(first: Stub) -> Self {
-        Self { current: first, retired: Vec::new() }
+    pub(crate) fn new(first: Stub, pool: Pool) -> Self {
+        Self { current: first, retired: Vec::new(), pool }
     }
 
     /// Retires the current stub; `next` takes the lookups from now on, and those that have no
@@ -116,6 +121,45 @@ impl Generations {
         was_all
     }
 
+    /// The next call to be made.
+    pub(crate) fn poll_call(&mut self, now: Instant) -> Option<Call> {
+        loop {
+            let Self { current, retired, pool } = self;
+            for stub in std::iter::once(current).chain(retired) {
+                while let Some(step) = stub.poll_call_step() {
+                    match step {
+                        CallStep::Make(call) => pool.handle_call(call),
+                        CallStep::Abandon(call) => {
+                            if pool.handle_abandoned(call.id, now) {
+                                stub.handle_called(&call, &CallOutcome::NoName, now);
+                            }
+                        }
+                    }
+                }
+            }
+            match self.pool.poll_step(now)? {
+                PoolStep::Start(call) => return Some(call),
+                PoolStep::Settled(call, outcome) => self.settle(&call, &outcome, now),
+            }
+        }
+    }
+
+    /// A call has come back, or could not be made.
+    pub(crate) fn handle_called(&mut self, call: &Call, outcome: &CallOutcome, now: Instant) {
+        self.pool.handle_done(call.id);
+        self.settle(call, outcome, now);
+    }
+
+    fn settle(&mut self, call: &Call, outcome: &CallOutcome, now: Instant) {
+        // If no generation has it, it was of one that has finished.
+        let _ = self.all_mut().any(|stub| stub.handle_called(call, outcome, now));
+    }
+
+    /// How many calls run.
+    pub(crate) fn running_calls(&self) -> usize {
+        self.pool.running()
+    }
+
     pub(crate) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
         self.all_mut().find_map(|stub| stub.poll_transmit(buf))
     }
@@ -133,7 +177,7 @@ impl Generations {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.all().filter_map(Stub::poll_timeout).min()
+        self.all().filter_map(Stub::poll_timeout).chain(self.pool.poll_timeout()).min()
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Stub> {

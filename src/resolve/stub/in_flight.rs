@@ -79,6 +79,7 @@ impl Stub {
                 Some(_) => apart.push((name, record_type)),
             }
         }
+        self.advance_calls(id, now);
         self.watch_candidate(id);
         let apart = apart.into_iter().map(|(name, rt)| (name, [Some(rt), None]));
         for (name, record_types) in new.into_iter().chain(apart) {
@@ -141,7 +142,9 @@ impl Stub {
                 .get(query)
                 .is_some_and(|other| other.query.deadline() > entry.candidate_deadline)
         };
-        if entry.waits_for.iter().flatten().any(is_longer) {
+        // A call has no deadline of its own.
+        let waits_for_call = RECORD_TYPES.iter().any(|rt| entry.lookup.waits_for_call(*rt));
+        if waits_for_call || entry.waits_for.iter().flatten().any(is_longer) {
             let overdue_at = Some(entry.candidate_deadline);
             let before = std::mem::replace(&mut entry.candidate_timer, overdue_at);
             self.move_timer(Timer::Candidate(id), before, overdue_at);
@@ -194,12 +197,17 @@ impl Stub {
     }
 
     /// Sets the deadline of a candidate name that was begun.
-    fn start_candidate(&mut self, id: LookupId, now: Instant) {
+    pub(super) fn start_candidate(&mut self, id: LookupId, now: Instant) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         let number = entry.lookup.candidate_number();
         if entry.candidate_number != number {
             entry.candidate_number = number;
-            entry.candidate_deadline = now + self.config.query.timeout;
+            let timeout = if entry.lookup.is_for_system() {
+                self.config.system.timeout
+            } else {
+                self.config.query.timeout
+            };
+            entry.candidate_deadline = now + timeout;
             let before = entry.candidate_timer.take();
             self.move_timer(Timer::Candidate(id), before, None);
         }
@@ -213,7 +221,7 @@ impl Stub {
         let is_proven = self.has_proven_nameserver();
         if let Some(entry) = self.lookups.get_mut(&id) {
             entry.candidate_timer = None;
-            entry.lookup.handle_candidate_overdue(kind, is_proven);
+            entry.lookup.handle_candidate_overdue(kind, is_proven, now);
             self.advance_lookup(id, now);
         }
     }
@@ -364,6 +372,7 @@ impl Stub {
     /// Ends every subscription of a lookup. A question without another subscriber is abandoned,
     /// unless it finishes for the cache.
     pub(super) fn unsubscribe(&mut self, id: LookupId, now: Instant) {
+        self.leave_calls(id);
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         entry.paused.clear();
         let (before, waited_for) =

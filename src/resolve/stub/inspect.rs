@@ -8,6 +8,7 @@ use super::{MAX_QUESTIONS, QueryName, Stub};
 use crate::resolve::error::RecordType;
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::{LookupId, SocketId};
+use crate::resolve::system::Call;
 
 /// The sizes of a stub's tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,7 @@ pub(crate) struct Holdings {
     pub(crate) lookups: usize,
     pub(crate) queries: usize,
     pub(crate) in_flight: usize,
+    pub(crate) calls: usize,
     pub(crate) sockets: usize,
     pub(crate) connections: usize,
     pub(crate) timers: usize,
@@ -28,6 +30,7 @@ impl std::iter::Sum for Holdings {
             lookups: a.lookups + b.lookups,
             queries: a.queries + b.queries,
             in_flight: a.in_flight + b.in_flight,
+            calls: a.calls + b.calls,
             sockets: a.sockets + b.sockets,
             connections: a.connections + b.connections,
             timers: a.timers + b.timers,
@@ -46,6 +49,11 @@ impl Generations {
     pub(crate) fn due_timers(&self, now: Instant) -> usize {
         let due = |stub: &Stub| stub.timers.iter().take_while(|(at, _)| *at <= now).count();
         self.all().map(due).sum()
+    }
+
+    /// Whether a lookup waits for this call.
+    pub(crate) fn is_wanted(&self, call: &Call) -> bool {
+        self.all().any(|stub| stub.is_wanted(call))
     }
 
     pub(crate) fn has_ended(&self, id: LookupId) -> bool {
@@ -70,6 +78,7 @@ impl Stub {
             lookups: self.lookups.len(),
             queries: self.queries.len(),
             in_flight: self.in_flight.len(),
+            calls: self.calls_held(),
             sockets: self.sockets.len(),
             connections: self.connections.len(),
             timers: self.timers.len(),
@@ -86,7 +95,13 @@ impl Stub {
         let queries = self.queries.values().map(|entry| entry.timer);
         let connections = self.connections.values().map(|connection| connection.idle_at);
         let lines = self.lines.iter().map(|(_, timer)| *timer);
-        lookups.chain(queries).chain(connections).chain(lines).flatten().count()
+        let calls = std::iter::once(self.calls_timer());
+        lookups.chain(queries).chain(connections).chain(lines).chain(calls).flatten().count()
+    }
+
+    /// Whether it holds what the operating system has found.
+    pub(crate) fn holds_outcomes(&self) -> bool {
+        self.calls_timer().is_some()
     }
 
     /// Whether lookups have postponed questions without a time at which they are asked.

@@ -1,16 +1,20 @@
 //! One lookup in the DNS: its candidate names, both families, aliases, and its results in order.
 
+mod calls;
+mod system_stage;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::system_stage::SystemStage;
 use super::cache::{Cache, Hit};
 use super::notes;
 use super::query::{Failure, Settled};
 use crate::observer::LookupEventKind;
 use crate::resolve::error::{LookupError, LookupErrorKind, QueryFailure, Question, RecordType};
-use crate::resolve::names::local::Ask;
+use crate::resolve::names::local::{Ask, Plan};
 use crate::resolve::names::search::Candidates;
 use crate::resolve::names::special_names::{self, Special};
 use crate::resolve::wire::answer::{Answer, MAX_ALIAS_LINKS, Outcome, is_link_local};
@@ -58,6 +62,10 @@ pub(crate) struct Lookup {
     pub(crate) has_ended: bool,
     /// Events that the observer has not received yet. `None` without an observer.
     notes: Option<Vec<Note>>,
+    /// Whom it asks when the nameservers know no address.
+    then: Plan,
+    /// What the operating system is asked, from when on it is.
+    system: Option<Box<SystemStage>>,
 }
 
 /// An event for the observer of a lookup, and when it happened.
@@ -71,6 +79,10 @@ enum FamilyState {
     ToAsk(QueryName),
     /// Its question was polled, and is not settled.
     Asked,
+    /// Its call to the operating system is to be polled.
+    ToCall,
+    /// Its call was polled, and has not come back.
+    Called,
     Addresses,
     /// It has some of its addresses: the rest could not be had.
     SomeAddresses(LookupErrorKind),
@@ -81,13 +93,19 @@ enum FamilyState {
     Failed(LookupErrorKind),
 }
 
+impl FamilyState {
+    fn is_settled(&self) -> bool {
+        !matches!(self, Self::ToAsk(_) | Self::Asked | Self::ToCall | Self::Called)
+    }
+}
+
 /// RFC 8305 section 3: "the AAAA query SHOULD be made first, immediately followed by the A query".
 pub(crate) const RECORD_TYPES: [RecordType; 2] = [RecordType::Aaaa, RecordType::A];
 
 impl Lookup {
     /// A lookup that asks for each of its candidate names in turn.
     pub(crate) fn new(ask: Ask) -> Self {
-        let Ask { name, port, family, candidates, plan: _ } = ask;
+        let Ask { name, port, family, candidates, plan } = ask;
         let families = [AddressFamily::Ipv4, AddressFamily::Ipv6].map(|this| match family {
             Some(wanted) if wanted != this => FamilyState::NotWanted,
             _ => FamilyState::NxDomain,
@@ -111,8 +129,11 @@ impl Lookup {
             end: None,
             has_ended: false,
             notes: None,
+            then: plan,
+            system: None,
         };
-        if !lookup.next_candidate() {
+        let is_for_nameservers = !matches!(lookup.then, Plan::System(_));
+        if !(is_for_nameservers && lookup.next_candidate() || lookup.next_source()) {
             // Every candidate is too long, or a special-use name that must not be asked for.
             lookup.finish(Err(LookupErrorKind::NotFound));
         }
@@ -194,6 +215,8 @@ impl Lookup {
             end,
             has_ended: true,
             notes: None,
+            then: Plan::Nameservers,
+            system: None,
         }
     }
 
@@ -275,7 +298,7 @@ impl Lookup {
     pub(crate) fn is_unanswered(&self) -> bool {
         use FamilyState::{Asked, NotWanted, ToAsk};
         let is_open = |family: &FamilyState| matches!(family, NotWanted | ToAsk(_) | Asked);
-        !self.has_ended && self.families.iter().all(is_open)
+        !self.has_ended && self.system.is_none() && self.families.iter().all(is_open)
     }
 
     /// Asks for the current candidate anew: its aliases were those of other nameservers.
@@ -296,12 +319,14 @@ impl Lookup {
         &mut self,
         kind: LookupErrorKind,
         nameserver_is_proven: bool,
+        now: Instant,
     ) {
         if self.has_ended {
             return;
         }
+        self.record_overdue_calls(now);
         for family in &mut self.families {
-            if matches!(family, FamilyState::ToAsk(_) | FamilyState::Asked) {
+            if !family.is_settled() {
                 *family = FamilyState::Failed(kind);
             }
         }
@@ -344,8 +369,9 @@ impl Lookup {
 
     /// The lookup's own deadline has passed. Addresses that came stay valid, and are still to be
     /// taken.
-    pub(crate) fn handle_deadline(&mut self, kind: LookupErrorKind) {
+    pub(crate) fn handle_deadline(&mut self, kind: LookupErrorKind, now: Instant) {
         if !self.has_ended {
+            self.record_overdue_calls(now);
             self.finish(Err(kind));
         }
     }
@@ -426,9 +452,7 @@ impl Lookup {
 
     /// Once both families of a candidate are settled, ends the lookup or begins the next candidate.
     fn decide(&mut self, nameserver_is_proven: bool) {
-        let is_settled =
-            |family: &FamilyState| !matches!(family, FamilyState::ToAsk(_) | FamilyState::Asked);
-        if !self.families.iter().all(is_settled) {
+        if !self.families.iter().all(FamilyState::is_settled) {
             return;
         }
         let failed = self.families.iter().find_map(|family| match family {
@@ -455,7 +479,7 @@ impl Lookup {
                 return self.finish(Err(kind));
             }
         }
-        if !self.next_candidate() {
+        if !(self.next_candidate() || self.failed.is_none() && self.next_source()) {
             self.finish(Err(match self.failed {
                 Some(kind) => kind,
                 None if self.saw_no_data => LookupErrorKind::NoAddress,
@@ -494,6 +518,20 @@ impl Lookup {
         true
     }
 
+    /// Goes on with the source behind the nameservers. Returns whether there is one.
+    fn next_source(&mut self) -> bool {
+        match std::mem::replace(&mut self.then, Plan::Nameservers) {
+            Plan::Nameservers => return false,
+            Plan::NameserversThenHosts(results) => {
+                self.results.extend(results);
+                self.end = self.results.pop_back();
+                self.has_ended = true;
+            }
+            Plan::NameserversThenSystem(name) | Plan::System(name) => self.ask_system(name),
+        }
+        true
+    }
+
     fn finish(&mut self, outcome: Result<(), LookupErrorKind>) {
         let outcome = outcome.map_err(|kind| {
             // Whatever became of the other family, an address was there: a zone must not be able to
@@ -503,12 +541,14 @@ impl Lookup {
                 _ if self.denied.is_some() && !self.has_canonical => LookupErrorKind::PolicyDenied,
                 _ => kind,
             };
-            let failures = if kind == LookupErrorKind::Canceled {
-                Vec::new()
-            } else {
-                std::mem::take(&mut self.failures)
-            };
-            LookupError::new(kind, self.name.clone(), failures).with_denied(self.denied)
+            let error = |failures| LookupError::new(kind, self.name.clone(), failures);
+            if kind == LookupErrorKind::Canceled {
+                return error(Vec::new()).with_denied(self.denied);
+            }
+            let system = self.system.as_mut().map(|stage| std::mem::take(&mut stage.failures));
+            error(std::mem::take(&mut self.failures))
+                .with_denied(self.denied)
+                .with_system_failures(system.unwrap_or_default())
         });
         self.end = Some(LookupResult::End(outcome));
         self.has_ended = true;

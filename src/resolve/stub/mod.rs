@@ -5,12 +5,14 @@
 //! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
 //! against a simulated network.
 //!
-//! Its methods stand in seven files: here what the driver calls, in `in_flight` how lookups get their
-//! questions answered, in `turns` how queries wait for room at a nameserver, in `queries` how they
+//! Its methods stand in eight files: here what the driver calls, in `in_flight` how lookups get their
+//! questions answered, in `calls` how they ask the operating system, in `turns` how queries wait for room at a nameserver, in `queries` how they
 //! get to sockets and responses to them, in `udp` and `tcp` what is particular to each transport, in
 //! `observed` what is kept for observers.
 
 pub(crate) mod cache;
+pub(crate) mod call_table;
+mod calls;
 pub(crate) mod connection;
 pub(crate) mod generations;
 pub(crate) mod ids;
@@ -34,9 +36,10 @@ mod udp;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::cache::Cache;
+use self::call_table::CallTable;
 use self::connection::Connection;
 use self::ids::{IdMap, Ids, LookupId, QueryId, SocketId};
 use self::lookup::Lookup;
@@ -69,6 +72,16 @@ pub(crate) struct StubConfig {
     pub(crate) pairing: Pairing,
     /// UDP sockets open at once.
     pub(crate) max_sockets: usize,
+    pub(crate) system: SystemConfig,
+}
+
+/// How the operating system is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SystemConfig {
+    /// How long a lookup waits for its calls.
+    pub(crate) timeout: Duration,
+    /// For how long addresses are held.
+    pub(crate) hold: Duration,
 }
 
 /// How the A and AAAA queries of one name are sent.
@@ -129,6 +142,7 @@ pub(crate) struct Stub {
     /// The questions in flight, and which question of which query each is. Identical questions are
     /// coalesced: a second query in flight would double a forger's chance (RFC 5452 section 5).
     in_flight: HashMap<(QueryName, RecordType), (QueryId, usize)>,
+    calls: CallTable,
     sockets: Sockets,
     connections: IdMap<SocketId, Connection>,
     timers: BTreeSet<(Instant, Timer)>,
@@ -156,6 +170,8 @@ enum Timer {
     Candidate(LookupId),
     Pause(LookupId),
     Connection(SocketId),
+    /// An outcome of the operating system is held no longer.
+    Calls,
     /// A place in the window of this nameserver becomes free.
     Turn(usize),
 }
@@ -235,6 +251,7 @@ impl Stub {
             lookups: IdMap::default(),
             queries: IdMap::default(),
             in_flight: HashMap::new(),
+            calls: CallTable::default(),
             connections: IdMap::default(),
             timers: BTreeSet::new(),
             lines,
@@ -405,12 +422,13 @@ impl Stub {
                     self.unsubscribe(id, now);
                     if let Some(entry) = self.lookups.get_mut(&id) {
                         entry.deadline = None;
-                        entry.lookup.handle_deadline(kind);
+                        entry.lookup.handle_deadline(kind, now);
                         self.mark_ready(id);
                     }
                 }
                 Timer::Candidate(id) => self.handle_candidate_overdue(id, now),
                 Timer::Pause(id) => self.handle_pause_over(id, now),
+                Timer::Calls => self.handle_holds_over(now),
                 Timer::Turn(server) => {
                     self.lines[server].1 = None;
                     self.advance_line(server, now);

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::{Events, Poll};
 use nix::errno::Errno;
@@ -20,6 +21,7 @@ use crate::resolve::stats::{CacheFigures, Counters};
 use crate::resolve::stub::Stub;
 use crate::resolve::stub::ids::{Ids, LookupId};
 use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::system::pool::Pool;
 use crate::resolve::{AddressPolicy, LookupOptions};
 
 fn error(errno: Errno) -> io::Error {
@@ -65,7 +67,7 @@ fn core(nameserver: SocketAddr, tcp_only: bool, lookups: u64) -> (Generations, A
     let counters = Arc::<Counters>::default();
     let random = os_random();
     let stub = Stub::new(config, None, Ids::default(), Arc::clone(&counters), random, || 1000);
-    let mut core = Generations::new(stub);
+    let mut core = Generations::new(stub, Pool::new(1, Duration::ZERO));
     for id in 1..=lookups {
         let target = format!("n{id}.test:80").parse().unwrap();
         let (options, config) = (LookupOptions::default(), LookupConfig::default());

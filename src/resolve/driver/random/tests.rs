@@ -14,7 +14,7 @@ use crate::resolve::stub::ids::Ids;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::lookup::Lookup;
 use crate::resolve::stub::query::QueryConfig;
-use crate::resolve::stub::{Pairing, Stub, StubConfig, Transmit};
+use crate::resolve::stub::{Pairing, Stub, StubConfig, SystemConfig, Transmit};
 
 /// Thirty-two times as many as there are ids. Each id is missing with a chance of e^-32, so that
 /// all are seen but for one run in a thousand million. (Of a million uniform ids one is missing in
@@ -62,6 +62,7 @@ fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
     let names = std::env::var("OUTRACE_NAMES")
         .map_or(50_000, |names| names.parse().expect("OUTRACE_NAMES is a number"));
     let config = StubConfig {
+        system: SystemConfig { timeout: Duration::from_secs(10), hold: Duration::ZERO },
         nameservers: vec![([192, 0, 2, 53], 53).into()],
         query: QueryConfig {
             strategy: NameserverStrategy::Hedged,

@@ -4,6 +4,7 @@ use std::sync::mpsc;
 
 use super::super::handle::DriverHandle;
 use super::super::result_sink::TaggedResults;
+use super::super::shared::DriverOptions;
 use super::*;
 use crate::LookupResult;
 use crate::resolve::LookupErrorKind;
@@ -12,7 +13,6 @@ use crate::resolve::config::settings::Settings;
 use crate::resolve::driver::clock::BootClock;
 use crate::resolve::stub::StubConfig;
 use crate::resolve::stub::lookup::Lookup;
-use crate::route::Route;
 
 /// A queue whose lock another thread has for the first few offers.
 struct Locked {
@@ -52,6 +52,10 @@ fn config() -> StubConfig {
     Settings::default().stub_config(&resolv_conf::parse(b"nameserver 192.0.2.53\n", &env))
 }
 
+fn options() -> DriverOptions {
+    Settings { cache: None, ..Settings::default() }.driver_options()
+}
+
 fn answered() -> Box<Lookup> {
     let addr = LookupResult::Address(([192, 0, 2, 1], 80).into());
     Box::new(Lookup::answered(vec![addr, LookupResult::End(Ok(()))]))
@@ -60,7 +64,7 @@ fn answered() -> Box<Lookup> {
 /// Nothing else wakes the thread: it has to come back by itself.
 #[test]
 fn at10_results_for_a_queue_that_is_locked_are_offered_again() {
-    let driver = DriverHandle::new(config(), None, BootClock::new(), Route::default());
+    let driver = DriverHandle::new(config(), options(), BootClock::new());
     let (received, results) = mpsc::channel();
     let sink = ResultSink::Tagged(Box::new(Locked { offers: 3, received }));
     driver.start(answered(), sink, None, None).unwrap();
@@ -76,9 +80,8 @@ fn at10_results_for_a_queue_that_is_locked_are_offered_again() {
 fn at10_commands_for_a_thread_that_died_end_with_it() {
     let shared = Arc::new(DriverShared::new(
         config().into(),
-        None,
+        options(),
         BootClock::new(),
-        Route::default(),
         LookupId::default(),
     ));
     let poll = Poll::new().unwrap();

@@ -1,0 +1,146 @@
+//! The part of [`Stub`] that asks the operating system for lookups.
+//!
+//! Identical calls are coalesced, as identical questions are: a name that is looked up ten thousand
+//! times while its call hangs holds one thread for each family. A call goes on when its last lookup
+//! has left it, since nothing can end it, and a new lookup of the same name joins it. Addresses are
+//! held for a second, in which lookups that come together share them: the operating system tells no
+//! TTL, and has a cache of its own. What it does not find is not held: its "no" may be a failure.
+
+use std::time::Instant;
+
+use super::call_table::{CallEntry, CallStep, key_of};
+use super::ids::LookupId;
+use super::subscribers::Subscribers;
+use super::{Stub, Timer};
+use crate::resolve::stats::add;
+use crate::resolve::system::{Call, CallId, CallOutcome};
+
+impl Stub {
+    /// Asks the operating system what a lookup wants to know of it.
+    pub(super) fn advance_calls(&mut self, id: LookupId, now: Instant) {
+        let mut is_second = false;
+        loop {
+            self.start_candidate(id, now);
+            let Some(entry) = self.lookups.get_mut(&id) else { return };
+            let Some(record_type) = entry.lookup.poll_call(now) else { break };
+            let name = entry.lookup.system_name().expect("a lookup that calls has a name").clone();
+            let key = key_of(&name, record_type);
+            match self.calls.entries.get_mut(&key) {
+                Some(CallEntry { outcome: Some(outcome), .. }) => {
+                    add(&self.counters.coalesced);
+                    let skipped = entry.lookup.handle_called(record_type, outcome, now);
+                    self.count_link_local(skipped);
+                }
+                Some(CallEntry { subscribers, .. }) => {
+                    add(&self.counters.coalesced);
+                    subscribers.add(id);
+                }
+                None => {
+                    add(&self.counters.system_calls);
+                    let call = CallId(self.ids.next());
+                    let mut subscribers = Subscribers::default();
+                    subscribers.add(id);
+                    self.calls
+                        .entries
+                        .insert(key, CallEntry { id: call, subscribers, outcome: None });
+                    let call = Call { id: call, name, record_type, is_second };
+                    self.calls.steps.push_back(CallStep::Make(call));
+                }
+            }
+            is_second = true;
+        }
+    }
+
+    /// What is to become of a call.
+    pub(crate) fn poll_call_step(&mut self) -> Option<CallStep> {
+        self.calls.steps.pop_front()
+    }
+
+    /// A call has come back, or was not made. Returns whether it is one of this generation.
+    pub(crate) fn handle_called(
+        &mut self,
+        call: &Call,
+        outcome: &CallOutcome,
+        now: Instant,
+    ) -> bool {
+        let key = key_of(&call.name, call.record_type);
+        let is_it = |entry: &&mut CallEntry| entry.id == call.id && entry.outcome.is_none();
+        let Some(entry) = self.calls.entries.get_mut(&key).filter(is_it) else { return false };
+        let subscribers = entry.subscribers.take();
+        let hold = self.config.system.hold;
+        if matches!(outcome, CallOutcome::Addresses(_)) && !hold.is_zero() {
+            entry.outcome = Some(outcome.clone());
+            let before = self.calls.held.front().map(|(until, _)| *until);
+            self.calls.held.push_back((now + hold, key));
+            self.move_timer(Timer::Calls, before, before.or(Some(now + hold)));
+        } else {
+            self.calls.entries.remove(&key);
+        }
+        for id in subscribers {
+            let Some(entry) = self.lookups.get_mut(&id) else { continue };
+            if entry.lookup.waits_for_call(call.record_type) {
+                let skipped = entry.lookup.handle_called(call.record_type, outcome, now);
+                self.count_link_local(skipped);
+                self.advance_lookup(id, now);
+            }
+        }
+        true
+    }
+
+    /// A lookup waits for its calls no more.
+    pub(super) fn leave_calls(&mut self, id: LookupId) {
+        let Some(entry) = self.lookups.get_mut(&id) else { return };
+        if !entry.lookup.is_for_system() {
+            return;
+        }
+        let left = entry.lookup.leave_calls();
+        let Some(name) = entry.lookup.system_name().cloned() else { return };
+        for record_type in left {
+            let Some(call) = self.calls.entries.get_mut(&key_of(&name, record_type)) else {
+                continue;
+            };
+            let lookups = &self.lookups;
+            call.subscribers.remove_one(|id| {
+                lookups.get(&id).is_some_and(|entry| entry.lookup.waits_for_call(record_type))
+            });
+            if call.subscribers.is_empty() {
+                let call = Call { id: call.id, name: name.clone(), record_type, is_second: false };
+                self.calls.steps.push_back(CallStep::Abandon(call));
+            }
+        }
+    }
+
+    /// Drops the outcomes whose time is over.
+    pub(super) fn handle_holds_over(&mut self, now: Instant) {
+        while let Some((until, key)) = self.calls.held.front() {
+            if *until > now {
+                break;
+            }
+            self.calls.entries.remove(key);
+            self.calls.held.pop_front();
+        }
+        let next = self.calls.held.front().map(|(until, _)| *until);
+        self.move_timer(Timer::Calls, None, next);
+    }
+
+    fn count_link_local(&self, skipped: usize) {
+        (0..skipped).for_each(|_| add(&self.counters.link_local));
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn is_wanted(&self, call: &Call) -> bool {
+        let entry = self.calls.entries.get(&key_of(&call.name, call.record_type));
+        entry.is_some_and(|entry| entry.id == call.id && !entry.subscribers.is_empty())
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn calls_held(&self) -> usize {
+        self.calls.entries.len()
+    }
+
+    /// When the next outcome that is held is over.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn calls_timer(&self) -> Option<Instant> {
+        self.calls.held.front().map(|(until, _)| *until)
+    }
+}

@@ -1,0 +1,182 @@
+//! The part of [`Lookup`] that asks the operating system: one call for each address family, about
+//! the name as it was given.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::system_stage::SystemStage;
+use super::{FamilyState, Lookup, RECORD_TYPES};
+use crate::observer::{AnswerKind, AnswerSource, LookupEventKind};
+use crate::resolve::error::{Question, RecordType};
+use crate::resolve::system::{CallOutcome, ScopedIp};
+use crate::resolve::system_failure::{SystemCause, SystemFailure};
+use crate::resolve::wire::answer::is_link_local;
+use crate::{HostName, LookupResult};
+
+impl Lookup {
+    /// Begins to ask the operating system, as if its name were one candidate more.
+    pub(super) fn ask_system(&mut self, name: HostName) {
+        (self.candidates, self.candidate) = (None, Some(name.to_relative()));
+        self.system = Some(Box::new(SystemStage::new(name)));
+        self.candidate_number += 1;
+        for family in &mut self.families {
+            if *family != FamilyState::NotWanted {
+                *family = FamilyState::ToCall;
+            }
+        }
+    }
+
+    /// Whether the operating system is asked, and not the nameservers.
+    pub(crate) fn is_for_system(&self) -> bool {
+        self.system.is_some()
+    }
+
+    /// The name that the operating system is asked for.
+    pub(crate) fn system_name(&self) -> Option<&HostName> {
+        self.system.as_ref().map(|stage| &stage.name)
+    }
+
+    /// A call to be made now. The one that is returned second is the second of the lookup.
+    pub(crate) fn poll_call(&mut self, now: Instant) -> Option<RecordType> {
+        let is_due = |rt: &RecordType| self.families[rt.index()] == FamilyState::ToCall;
+        let record_type = RECORD_TYPES.into_iter().find(is_due)?;
+        self.families[record_type.index()] = FamilyState::Called;
+        if let Some(stage) = &mut self.system {
+            stage.began.get_or_insert(now);
+        }
+        let called = |question| LookupEventKind::Called { question };
+        self.note_call(now, record_type, called);
+        Some(record_type)
+    }
+
+    /// Whether a call that was polled has not come back.
+    pub(crate) fn waits_for_call(&self, record_type: RecordType) -> bool {
+        self.families[record_type.index()] == FamilyState::Called
+    }
+
+    /// The lookup waits for its calls no more. Returns those that it waited for.
+    pub(crate) fn leave_calls(&mut self) -> impl Iterator<Item = RecordType> + use<> {
+        let left = RECORD_TYPES.map(|record_type| {
+            let waited = self.waits_for_call(record_type);
+            if waited {
+                self.families[record_type.index()] = FamilyState::ToCall;
+            }
+            waited.then_some(record_type)
+        });
+        left.into_iter().flatten()
+    }
+
+    /// A call that was polled has come back. Returns how many link-local addresses had no scope.
+    pub(crate) fn handle_called(
+        &mut self,
+        record_type: RecordType,
+        outcome: &CallOutcome,
+        now: Instant,
+    ) -> usize {
+        if self.has_ended || self.families[record_type.index()].is_settled() {
+            return 0;
+        }
+        self.note_called(record_type, outcome, now);
+        let mut skipped = 0;
+        let family = match outcome {
+            CallOutcome::Addresses(addresses) => {
+                let denied_before = self.denied;
+                let given;
+                (given, skipped) = self.give(addresses);
+                match given {
+                    0 if self.denied != denied_before => FamilyState::Denied,
+                    0 => FamilyState::NoData,
+                    _ => FamilyState::Addresses,
+                }
+            }
+            CallOutcome::NoName => FamilyState::NxDomain,
+            CallOutcome::NoData => FamilyState::NoData,
+            CallOutcome::NoFamily => {
+                let other = &self.families[record_type.other().index()];
+                let is_alone = *other == FamilyState::NotWanted;
+                if is_alone { FamilyState::NoData } else { FamilyState::NotWanted }
+            }
+            CallOutcome::Failed(kind, cause) => {
+                self.record_call(record_type, *cause, now);
+                FamilyState::Failed(*kind)
+            }
+        };
+        self.families[record_type.index()] = family;
+        self.decide(true);
+        skipped
+    }
+
+    /// Hands out the addresses that the policy allows, and the canonical name behind the first ones.
+    /// Returns how many these were, and how many cannot be connected to for want of a scope.
+    fn give(&mut self, addresses: &[ScopedIp]) -> (usize, usize) {
+        let (before, mut skipped) = (self.results.len(), 0);
+        for &(ip, scope) in addresses {
+            if !self.policy.lets_through(ip, &mut self.denied) {
+                continue;
+            }
+            if scope == 0 && is_link_local(ip) {
+                skipped += 1;
+                continue;
+            }
+            let mut addr = SocketAddr::new(ip, self.port);
+            if let SocketAddr::V6(v6) = &mut addr {
+                v6.set_scope_id(scope);
+            }
+            self.results.push_back(LookupResult::Address(addr));
+        }
+        let given = self.results.len() - before;
+        if given > 0 && !self.has_canonical {
+            self.has_canonical = true;
+            // The alias chain is the operating system's alone.
+            let name = self.candidate.clone().expect("what is asked for has a name");
+            self.results.push_back(LookupResult::CanonicalName(name));
+        }
+        (given, skipped)
+    }
+
+    /// Notes that the calls which have not come back are given up.
+    pub(super) fn record_overdue_calls(&mut self, now: Instant) {
+        for record_type in RECORD_TYPES {
+            let family = &self.families[record_type.index()];
+            if matches!(family, FamilyState::ToCall | FamilyState::Called) {
+                self.record_call(record_type, SystemCause::Timeout, now);
+            }
+        }
+    }
+
+    fn record_call(&mut self, record_type: RecordType, cause: SystemCause, now: Instant) {
+        let (Some(stage), Some(name)) = (&mut self.system, &self.candidate) else { return };
+        let question = Question { name: name.clone(), record_type };
+        let elapsed = now.saturating_duration_since(stage.began.unwrap_or(now));
+        stage.failures.push(SystemFailure { question, cause, elapsed });
+    }
+
+    /// Keeps the answer of the operating system for the observer.
+    fn note_called(&mut self, record_type: RecordType, outcome: &CallOutcome, now: Instant) {
+        let began = self.system.as_ref().and_then(|stage| stage.began).unwrap_or(now);
+        self.note_call(now, record_type, |question| LookupEventKind::Answered {
+            question: Some(question),
+            source: AnswerSource::System,
+            elapsed: now.saturating_duration_since(began),
+            ttl: None,
+            answer: match outcome {
+                CallOutcome::Addresses(addresses) => AnswerKind::Addresses(addresses.len()),
+                CallOutcome::NoName => AnswerKind::NotFound,
+                CallOutcome::NoData | CallOutcome::NoFamily => AnswerKind::NoData,
+                CallOutcome::Failed(_, cause) => AnswerKind::SystemFailed(*cause),
+            },
+        });
+    }
+
+    fn note_call(
+        &mut self,
+        now: Instant,
+        record_type: RecordType,
+        event: impl FnOnce(Question) -> LookupEventKind,
+    ) {
+        if let (Some(notes), Some(name)) = (&mut self.notes, &self.candidate) {
+            let question = Question { name: name.clone(), record_type };
+            notes.push((now, event(question)));
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! [`SystemStage`]: what a lookup keeps while it asks the operating system.
+
+use std::time::Instant;
+
+use crate::HostName;
+use crate::resolve::system_failure::SystemFailure;
+
+/// What a lookup keeps while it asks the operating system.
+#[derive(Clone, Debug)]
+pub(super) struct SystemStage {
+    /// The name that is asked for.
+    pub(super) name: HostName,
+    /// When its calls were wanted first.
+    pub(super) began: Option<Instant>,
+    pub(super) failures: Vec<SystemFailure>,
+}
+
+impl SystemStage {
+    pub(super) fn new(name: HostName) -> Self {
+        Self { name, began: None, failures: Vec::new() }
+    }
+}
