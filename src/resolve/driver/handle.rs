@@ -116,6 +116,7 @@ impl DriverHandle {
             cache.clear();
         }
         self.invalidate_inherited_cache(shared);
+        shared.send(Command::Clear);
     }
 
     /// Removes the answers about a name from the cache.

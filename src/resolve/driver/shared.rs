@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Refresh(Vec<(QueryName, RecordType)>),
     /// Do not cache the answers to questions in flight about this name.
     Forget(QueryName),
+    /// Drop what the operating system has found; the cache is cleared.
+    Clear,
     /// A call to the operating system has come back.
     Called(Call, CallOutcome),
     /// The configuration or the network has changed.

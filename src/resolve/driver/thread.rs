@@ -200,6 +200,7 @@ impl ResolverThread {
             Command::Room(id) => self.offer(id, now),
             Command::Refresh(questions) => self.core.handle_refresh(questions, now),
             Command::Forget(name) => self.core.handle_forget(&name),
+            Command::Clear => self.core.handle_clear(),
             Command::Called(call, outcome) => self.core.handle_called(&call, &outcome, now),
             Command::NextGeneration => {
                 let next = self.shared.stub(&self.ids);

@@ -400,6 +400,7 @@ impl World {
                 if let Some(cache) = &self.cache {
                     cache.clear();
                 }
+                core.handle_clear();
             }
             Event::Forget(name) => core.handle_forget(&QueryName::from(&name)),
             Event::Called(call, outcome) => {

@@ -7,6 +7,7 @@ use super::subscribers::Subscribers;
 use crate::HostName;
 use crate::resolve::error::RecordType;
 use crate::resolve::system::{Call, CallId, CallOutcome};
+use crate::resolve::wire::query_name::QueryName;
 
 /// The calls of one generation.
 #[derive(Default)]
@@ -14,7 +15,7 @@ pub(super) struct CallTable {
     pub(super) entries: HashMap<CallKey, CallEntry>,
     /// The keys of outcomes that are held, and until when: the oldest first, since each is held for
     /// the same time.
-    pub(super) held: VecDeque<(Instant, CallKey)>,
+    pub(super) held: VecDeque<(Instant, CallKey, CallId)>,
     pub(super) steps: VecDeque<CallStep>,
 }
 
@@ -26,6 +27,19 @@ pub(super) struct CallEntry {
     pub(super) subscribers: Subscribers,
     /// Addresses that are held.
     pub(super) outcome: Option<CallOutcome>,
+    /// The cache was cleared, or the name forgotten, while it was in flight: it is not held.
+    pub(super) is_forgotten: bool,
+}
+
+impl CallTable {
+    /// Drops what is held, of one name or of all. What is in flight is not held either.
+    pub(super) fn forget(&mut self, name: Option<&QueryName>) {
+        let is_it = |key: &CallKey| name.is_none_or(|name| *name == QueryName::from(&key.0));
+        self.entries.retain(|key, entry| !(is_it(key) && entry.outcome.is_some()));
+        for (_, entry) in self.entries.iter_mut().filter(|(key, _)| is_it(key)) {
+            entry.is_forgotten = true;
+        }
+    }
 }
 
 /// What is to become of a call.

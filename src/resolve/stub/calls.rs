@@ -40,9 +40,9 @@ impl Stub {
                     let call = CallId(self.ids.next());
                     let mut subscribers = Subscribers::default();
                     subscribers.add(id);
-                    self.calls
-                        .entries
-                        .insert(key, CallEntry { id: call, subscribers, outcome: None });
+                    let (outcome, is_forgotten) = (None, false);
+                    let entry = CallEntry { id: call, subscribers, outcome, is_forgotten };
+                    self.calls.entries.insert(key, entry);
                     let call = Call { id: call, name, record_type, is_second };
                     self.calls.steps.push_back(CallStep::Make(call));
                 }
@@ -68,10 +68,11 @@ impl Stub {
         let Some(entry) = self.calls.entries.get_mut(&key).filter(is_it) else { return false };
         let subscribers = entry.subscribers.take();
         let hold = self.config.system.hold;
-        if matches!(outcome, CallOutcome::Addresses(_)) && !hold.is_zero() {
+        let is_held = matches!(outcome, CallOutcome::Addresses(_)) && !entry.is_forgotten;
+        if is_held && !hold.is_zero() {
             entry.outcome = Some(outcome.clone());
-            let before = self.calls.held.front().map(|(until, _)| *until);
-            self.calls.held.push_back((now + hold, key));
+            let before = self.calls.held.front().map(|(until, ..)| *until);
+            self.calls.held.push_back((now + hold, key, call.id));
             self.move_timer(Timer::Calls, before, before.or(Some(now + hold)));
         } else {
             self.calls.entries.remove(&key);
@@ -112,22 +113,30 @@ impl Stub {
 
     /// Drops the outcomes whose time is over.
     pub(super) fn handle_holds_over(&mut self, now: Instant) {
-        while let Some((until, key)) = self.calls.held.front() {
+        while let Some((until, key, id)) = self.calls.held.front() {
             if *until > now {
                 break;
             }
-            self.calls.entries.remove(key);
+            // Forgotten, it may have made room for another call of the same name.
+            if self.calls.entries.get(key).is_some_and(|entry| entry.id == *id) {
+                self.calls.entries.remove(key);
+            }
             self.calls.held.pop_front();
         }
-        let next = self.calls.held.front().map(|(until, _)| *until);
+        let next = self.calls.held.front().map(|(until, ..)| *until);
         self.move_timer(Timer::Calls, None, next);
+    }
+
+    /// Drops what the operating system has found before.
+    pub(crate) fn handle_clear(&mut self) {
+        self.calls.forget(None);
     }
 
     fn count_link_local(&self, skipped: usize) {
         (0..skipped).for_each(|_| add(&self.counters.link_local));
     }
 
-    #[cfg(any(test, fuzzing))]
+    /// Whether a lookup waits for this call.
     pub(super) fn is_wanted(&self, call: &Call) -> bool {
         let entry = self.calls.entries.get(&key_of(&call.name, call.record_type));
         entry.is_some_and(|entry| entry.id == call.id && !entry.subscribers.is_empty())
@@ -141,6 +150,6 @@ impl Stub {
     /// When the next outcome that is held is over.
     #[cfg(any(test, fuzzing))]
     pub(super) fn calls_timer(&self) -> Option<Instant> {
-        self.calls.held.front().map(|(until, _)| *until)
+        self.calls.held.front().map(|(until, ..)| *until)
     }
 }

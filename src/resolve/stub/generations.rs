@@ -83,6 +83,10 @@ impl Generations {
         self.current.handle_refresh(questions, now);
     }
 
+    pub(crate) fn handle_clear(&mut self) {
+        self.current.handle_clear();
+    }
+
     pub(crate) fn handle_forget(&mut self, name: &QueryName) {
         self.current.handle_forget(name);
     }
@@ -129,6 +133,8 @@ impl Generations {
                 while let Some(step) = stub.poll_call_step() {
                     match step {
                         CallStep::Make(call) => pool.handle_call(call),
+                        // A lookup may have joined it since.
+                        CallStep::Abandon(call) if stub.is_wanted(&call) => {}
                         CallStep::Abandon(call) => {
                             if pool.handle_abandoned(call.id, now) {
                                 stub.handle_called(&call, &CallOutcome::NoName, now);

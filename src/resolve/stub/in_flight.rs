@@ -189,6 +189,7 @@ impl Stub {
     /// Removes a name from the cache. The answers to questions about it that are in flight are not
     /// cached either.
     pub(crate) fn handle_forget(&mut self, name: &QueryName) {
+        self.calls.forget(Some(name));
         let Some(cache) = &self.cache else { return };
         cache.remove(name);
         for entry in self.queries.values_mut().filter(|entry| entry.name == *name) {

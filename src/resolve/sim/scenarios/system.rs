@@ -194,6 +194,28 @@ fn os12_a_call_whose_lookup_was_dropped_is_not_begun() {
     assert_eq!(results(&world, 1), "Canceled@3");
 }
 
+/// Both happen in one turn of the thread.
+#[test]
+fn os12_a_call_that_is_left_and_joined_at_once_is_made() {
+    let config = "system; system-threads 1; call slow A 50 192.0.2.1; call other A 5 192.0.2.2";
+    let steps = &["0 lookup slow", "1 lookup other", "5 drop 2", "5 lookup other"];
+    let mut world = Scenario { config, steps, ..SCENARIO }.start();
+    world.is_batched = true;
+    world.run();
+    assert_eq!(results(&world, 3), "192.0.2.2@55 =other@55 ok@55");
+}
+
+/// Its consumer is slow, so that it is still there when the time of its call is over.
+#[test]
+fn a_lookup_that_has_ended_makes_no_call() {
+    let config = "system; call www A 1 192.0.2.1 192.0.2.2 192.0.2.3; call www AAAA never";
+    let steps = &["0 lookup www both timeout 2000 pace 1 9000", "3000 lookup www"];
+    let world = Scenario { config, steps, queries: "", ..SCENARIO }.check();
+    let first = "192.0.2.1@1 192.0.2.2@9001 192.0.2.3@18001 =www@27001 Timeout@27001";
+    assert_eq!(results(&world, 1), first);
+    assert_eq!(calls(&world), "0 www AAAA, 0 www A, 3000 www A");
+}
+
 #[test]
 fn os16_a_link_local_address_needs_its_scope() {
     let (world, results) = outcome("call www.example AAAA 1 fe80::1%3 fe80::2 2001:db8::1");
@@ -218,6 +240,30 @@ fn os18_addresses_are_held_for_a_second_within_one_generation() {
     assert_eq!(calls(&world), "0 www.example A, 1500 www.example A, 1700 www.example A");
     assert_eq!(results(&world, 2), "192.0.2.1@500 =www.example@500 ok@500");
     assert_eq!((world.stats().coalesced, world.stats().system_calls), (2, 3));
+}
+
+#[test]
+fn what_the_system_has_found_is_forgotten_with_the_cache() {
+    let config = "system; cache; call www.example A 5 192.0.2.1; call other.example A 5 192.0.2.2";
+    for (forget, again) in [("clear", true), ("forget www.example", true), ("forget x", false)] {
+        for at in [3, 20] {
+            let forget = format!("{at} {forget}");
+            let steps = &["0 lookup www.example", &forget, "100 lookup www.example"];
+            let world = Scenario { config, steps, queries: "", ..SCENARIO }.check();
+            let calls = calls(&world);
+            assert_eq!(calls.contains("100 www.example A"), again, "{forget}: {calls}");
+        }
+    }
+    // What comes under the same name is held for its own time.
+    let steps = &[
+        "0 lookup www.example",
+        "500 clear",
+        "600 lookup www.example",
+        "1300 lookup www.example",
+        "1700 lookup www.example",
+    ];
+    let world = Scenario { config, steps, queries: "", ..SCENARIO }.check();
+    assert_eq!(calls(&world), "0 www.example A, 600 www.example A, 1700 www.example A");
 }
 
 /// The system's "no" may be a failure of its own.

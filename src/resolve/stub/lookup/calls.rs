@@ -38,7 +38,8 @@ impl Lookup {
 
     /// A call to be made now. The one that is returned second is the second of the lookup.
     pub(crate) fn poll_call(&mut self, now: Instant) -> Option<RecordType> {
-        let is_due = |rt: &RecordType| self.families[rt.index()] == FamilyState::ToCall;
+        let is_due =
+            |rt: &RecordType| !self.has_ended && self.families[rt.index()] == FamilyState::ToCall;
         let record_type = RECORD_TYPES.into_iter().find(is_due)?;
         self.families[record_type.index()] = FamilyState::Called;
         if let Some(stage) = &mut self.system {
