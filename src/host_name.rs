@@ -132,6 +132,11 @@ impl HostName {
         })
     }
 
+    /// Returns this name with a final dot.
+    pub(crate) fn to_absolute(&self) -> Self {
+        if self.is_absolute() { self.clone() } else { Self(format!("{}.", self.0).into()) }
+    }
+
     /// Returns this name without its final dot.
     pub(crate) fn to_relative(&self) -> Self {
         if self.is_absolute() { Self(self.without_final_dot().into()) } else { self.clone() }

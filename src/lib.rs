@@ -67,8 +67,9 @@
 //!
 //! # What it does not do
 //!
-//! It asks the nameservers of resolv.conf as the C library does, but it is not the C library: it
-//! reads no nsswitch.conf, and knows no mDNS, LDAP or VPN-specific resolver. It neither validates
+//! It asks the nameservers of resolv.conf as the C library does, but it is not the C library: names
+//! of mDNS, LDAP or the resolver of a VPN are asked of the operating system, where nsswitch.conf
+//! says that it has such ([`resolve::Source`]). It neither validates
 //! DNSSEC nor encrypts queries; a validating or encrypting resolver on this host does that for
 //! every program. For other record types than addresses, use a DNS library such as
 //! `hickory-resolver` or `domain`.

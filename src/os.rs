@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 
+mod name_service;
+
+pub(crate) use name_service::{NameService, name_service, nsswitch_path};
+
 /// Items for systems with Linux's socket options.
 macro_rules! cfg_linux_sockets {
     ($($item:item)*) => {

@@ -164,7 +164,12 @@ mod imp {
     /// A configuration was read.
     pub(crate) fn configured(diagnostics: &[Diagnostic]) {
         for diagnostic in diagnostics {
-            warn!(target: "outrace::config", "{diagnostic}");
+            // That names go to the operating system is how the machine is configured.
+            if diagnostic.is_note() {
+                info!(target: "outrace::config", "{diagnostic}");
+            } else {
+                warn!(target: "outrace::config", "{diagnostic}");
+            }
         }
     }
 

@@ -197,3 +197,18 @@ fn what_cannot_be_used_of_the_configuration_is_a_warning_each() {
     assert!(lines.has(&[config, "hosts line 2"]), "{:?}", lines.0);
     assert_eq!(lines.0.lock().unwrap().len(), resolver.diagnostics().len());
 }
+
+/// Nothing is wrong with it: it is how the machine is configured.
+#[cfg(feature = "system")]
+#[test]
+fn that_names_go_to_the_system_is_no_warning() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let path = std::env::temp_dir().join(format!("outrace-tracing-nss-{}", std::process::id()));
+    std::fs::write(&path, "hosts: files sss dns\n").unwrap();
+    let resolver = Resolver::builder().nsswitch(&path).build();
+    std::fs::remove_file(&path).unwrap();
+    let text = ["INFO outrace::config", "nsswitch.conf line 1", "\"sss\"", "operating system"];
+    assert!(lines.has(&text), "{:?}", lines.0);
+    assert_eq!(lines.0.lock().unwrap().len(), resolver.diagnostics().len());
+}

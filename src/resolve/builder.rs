@@ -6,16 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::resolv_conf::{ATTEMPTS, NDOTS};
-use super::config::settings::Settings;
+use super::config::settings::{Settings, WITHOUT_SYSTEM};
 use super::stub::query::MAX_NAMESERVERS;
-use super::{AddressPolicy, CacheOptions, NameserverStrategy, Resolver};
+use super::{AddressPolicy, CacheOptions, NameserverStrategy, Resolver, Source};
 use crate::HostName;
 
 /// Settings of a [`Resolver`].
 ///
 /// What is not set comes from the files and the environment: `/etc/resolv.conf` with `RES_OPTIONS`
-/// and `LOCALDOMAIN`, and `/etc/hosts`. A setting made here takes precedence over them. Windows has no
-/// resolv.conf, and its hosts file is `%SystemRoot%\System32\drivers\etc\hosts`.
+/// and `LOCALDOMAIN`, `/etc/hosts`, and `/etc/nsswitch.conf` with the order of sources. A setting
+/// made here takes precedence over them. Windows has no resolv.conf, and its hosts file is
+/// `%SystemRoot%\System32\drivers\etc\hosts`.
+///
+/// The operating system does not heed what is set here. So with any of these calls, names are asked
+/// of the stub resolver alone, unless [`source`](Self::source) says otherwise:
+/// `without_system_configuration`, `resolv_conf`, `hosts`, `nameservers`, `search`, `strategy`,
+/// `attempts`, `ndots`, `edns`, `tcp_only`, `rotate`, `no_aaaa`, `single_request`, `mixed_case`,
+/// `local_address`, `interface`, `mark`. A program that wants the stub resolver and the settings of
+/// this machine sets [`Source::Own`]. See [`Source::Auto`] for what holds without.
 ///
 /// The files are read again when they have changed: once in five seconds, or in half a second while
 /// no nameserver responds, a lookup looks. A changed resolv.conf empties the cache and resets
@@ -50,12 +58,14 @@ impl ResolverBuilder {
     }
 
     /// Reads neither files nor the environment: no hosts file, no search list, and the defaults of
-    /// resolv.conf(5). Usually followed by [`nameservers`](Self::nameservers).
+    /// resolv.conf(5); names are asked of the nameservers ([`Source::Own`]). Usually followed by
+    /// [`nameservers`](Self::nameservers).
     pub fn without_system_configuration(mut self) -> Self {
         self.settings.resolv_conf = None;
         self.settings.hosts = None;
+        self.settings.nsswitch = None;
         self.settings.environment = false;
-        self
+        self.own(WITHOUT_SYSTEM)
     }
 
     /// The file to read in place of `/etc/resolv.conf`, also on systems that have no such file.
@@ -92,12 +102,55 @@ impl ResolverBuilder {
     /// [`Diagnostic`]: super::Diagnostic
     pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.resolv_conf = Some(path.into());
-        self
+        self.own("resolv_conf")
     }
 
     /// The file to read in place of the hosts file of this machine.
     pub fn hosts(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.hosts = Some(path.into());
+        self.own("hosts")
+    }
+
+    /// Who looks names up: see [`Source`]. Default: [`Source::Auto`], or what the environment
+    /// variable `OUTRACE_SOURCE` says (`own`, `system` or `auto`), which is for support cases: to
+    /// see whether the stub resolver or the operating system is at fault, without another build of
+    /// the program. An unknown word there is reported as a [`Diagnostic`]. A source given here
+    /// takes precedence over the variable, and so does
+    /// [`without_system_configuration`](Self::without_system_configuration).
+    ///
+    /// [`Diagnostic`]: super::Diagnostic
+    pub fn source(mut self, source: Source) -> Self {
+        self.settings.source = Some(source);
+        self
+    }
+
+    /// The file to read in place of `/etc/nsswitch.conf`, also on systems that have no such file or
+    /// another order of sources.
+    ///
+    /// Its line `hosts` is read as glibc reads it, and decides for [`Source::Auto`]; for
+    /// [`Source::System`] it tells alone whether the hosts file comes first. [`Source::Own`] does
+    /// not read it.
+    ///
+    /// | `hosts` | names |
+    /// |---|---|
+    /// | `files`, `dns` | The hosts file and the nameservers, in this order, and no other: `files` alone asks no nameserver, `dns` alone counts no hosts file. |
+    /// | `myhostname` | The machine's own name, `_gateway`, `_outbound` and `localhost.localdomain` go to the operating system. |
+    /// | `mdns*_minimal`, `mdns`, `mdns4`, `mdns6` | Names of two labels below `local`; all names below `local`, and every name if there is an `/etc/mdns.allow`. |
+    /// | `resolve` | Nothing while systemd-resolved does not run. Names without a dot, names below `local` and those of `myhostname`, if `127.0.0.53` or `127.0.0.54` is the nameserver: the rest is asked of it over DNS. Else every name. |
+    /// | `mymachines`, `wins` | Names without a dot, while there is a machine; those of up to 15 characters. |
+    /// | any other module | In front of `dns`: every name. Behind `dns`: names of which the nameservers have no address. |
+    /// | `[..]` | Criteria of `files` or `dns` that change anything: every name. |
+    /// | no such line | The hosts file, then the nameservers. So too, with a [`Diagnostic`], if it has no module or criteria that cannot be read: the C library fails then. |
+    ///
+    /// A file that cannot be read: every name. So too for a resolv.conf that fails otherwise than
+    /// by its permissions.
+    ///
+    /// [`Diagnostic`]: super::Diagnostic
+    #[cfg(feature = "system")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
+    pub fn nsswitch(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.nsswitch = Some(path.into());
+        self.settings.name_service = crate::os::NameService::Nsswitch { defaults_to_dns: true };
         self
     }
 
@@ -148,13 +201,13 @@ impl ResolverBuilder {
     /// none at all leaves those of resolv.conf.
     pub fn nameservers(mut self, nameservers: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.settings.nameservers = nameservers.into_iter().take(MAX_NAMESERVERS).collect();
-        self
+        if self.settings.nameservers.is_empty() { self } else { self.own("nameservers") }
     }
 
     /// The search list, in place of that of resolv.conf.
     pub fn search(mut self, search: impl IntoIterator<Item = HostName>) -> Self {
         self.settings.search = Some(search.into_iter().collect());
-        self
+        self.own("search")
     }
 
     /// Which nameservers a query goes to, and when the others are tried. Default:
@@ -162,7 +215,7 @@ impl ResolverBuilder {
     /// [`rotate`](Self::rotate).
     pub fn strategy(mut self, strategy: NameserverStrategy) -> Self {
         self.settings.strategy = Some(strategy);
-        self
+        self.own("strategy")
     }
 
     /// How long the nameservers have for one candidate name, resends and TCP included. Default:
@@ -180,27 +233,27 @@ impl ResolverBuilder {
     /// section 3.1), but once a second to one that was silent (section 3.2), so 4 and 5 are as 3.
     pub fn attempts(mut self, attempts: u8) -> Self {
         self.settings.attempts = Some(attempts.clamp(*ATTEMPTS.start(), *ATTEMPTS.end()));
-        self
+        self.own("attempts")
     }
 
     /// Names with at least as many dots are tried as they are before the search list is. Default:
     /// `ndots` of resolv.conf, 1 there. 0 to 15; a greater value is set to 15.
     pub fn ndots(mut self, ndots: u8) -> Self {
         self.settings.ndots = Some(ndots.min(*NDOTS.end()));
-        self
+        self.own("ndots")
     }
 
     /// Whether queries offer EDNS, with a UDP payload size of 1,232 octets (RFC 6891). Default: on,
     /// unless resolv.conf has `-edns0`.
     pub fn edns(mut self, edns: bool) -> Self {
         self.settings.edns = Some(edns);
-        self
+        self.own("edns")
     }
 
     /// Whether queries go over TCP alone. Default: off, unless resolv.conf has `use-vc`.
     pub fn tcp_only(mut self, tcp_only: bool) -> Self {
         self.settings.tcp_only = Some(tcp_only);
-        self
+        self.own("tcp_only")
     }
 
     /// Whether each lookup starts with the next nameserver, one after the other
@@ -211,7 +264,7 @@ impl ResolverBuilder {
     /// private names: each lookup that starts with another one would miss them.
     pub fn rotate(mut self, rotate: bool) -> Self {
         self.settings.rotate = Some(rotate);
-        self
+        self.own("rotate")
     }
 
     /// Whether AAAA is asked of nameservers only for lookups that want IPv6 alone
@@ -222,7 +275,7 @@ impl ResolverBuilder {
     /// the hosts file, literals and `localhost` keep their IPv6 addresses.
     pub fn no_aaaa(mut self, no_aaaa: bool) -> Self {
         self.settings.no_aaaa = Some(no_aaaa);
-        self
+        self.own("no_aaaa")
     }
 
     /// Whether AAAA is asked when A is settled, and not at the same time; A has half of the time at
@@ -233,7 +286,7 @@ impl ResolverBuilder {
     /// `single-request-reopen` still holds.
     pub fn single_request(mut self, single_request: bool) -> Self {
         self.settings.single_request = Some(single_request);
-        self
+        self.own("single_request")
     }
 
     /// The local address of the DNS sockets to nameservers of its family, one for each family.
@@ -248,7 +301,7 @@ impl ResolverBuilder {
     /// [`FailureCause::Socket`]: super::FailureCause::Socket
     pub fn local_address(mut self, ip: IpAddr) -> Self {
         self.settings.route.set_local_address(ip);
-        self
+        self.own("local_address")
     }
 
     /// Whether queries over UDP write the letters of the name in a random case, `wWw.ExAmPLe.coM`
@@ -271,7 +324,7 @@ impl ResolverBuilder {
     /// [draft-vixie-dnsext-dns0x20]: https://datatracker.ietf.org/doc/html/draft-vixie-dnsext-dns0x20-00
     pub fn mixed_case(mut self, mixed_case: bool) -> Self {
         self.settings.mixed_case = mixed_case;
-        self
+        self.own("mixed_case")
     }
 
     /// How many results of one lookup the queue to its stream holds. Default: 16, at least 1.
@@ -320,6 +373,14 @@ impl ResolverBuilder {
         self
     }
 
+    /// Notes a call that chooses what the operating system would not heed.
+    fn own(mut self, call: &'static str) -> Self {
+        if !self.settings.own_calls.contains(&call) {
+            self.settings.own_calls.push(call);
+        }
+        self
+    }
+
     /// Reads the files, and builds the resolver.
     ///
     /// It never fails: a word or line that is wrong is skipped and reported by
@@ -328,7 +389,7 @@ impl ResolverBuilder {
     ///
     /// # Blocking
     ///
-    /// Reads two small local files. No thread is started before the first lookup needs it.
+    /// Reads three small local files. No thread is started before the first lookup needs it.
     pub fn build(self) -> Resolver {
         Resolver::new(self.settings)
     }
@@ -346,7 +407,7 @@ crate::os::cfg_linux_sockets! {
         /// [`SocketOptions::interface`](crate::happy_eyeballs::SocketOptions::interface).
         pub fn interface(mut self, name: impl Into<String>) -> Self {
             self.settings.route.interface = Some(name.into());
-            self
+            self.own("interface")
         }
 
         /// `SO_MARK` of the DNS sockets, for policy routing and packet filters. Default: none.
@@ -356,7 +417,7 @@ crate::os::cfg_linux_sockets! {
         /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied).
         pub fn mark(mut self, mark: u32) -> Self {
             self.settings.route.mark = Some(mark);
-            self
+            self.own("mark")
         }
     }
 }
@@ -373,7 +434,7 @@ crate::os::cfg_interface_by_index! {
         /// [`SocketOptions::interface`](crate::happy_eyeballs::SocketOptions::interface).
         pub fn interface(mut self, index: std::num::NonZeroU32) -> Self {
             self.settings.route.interface = Some(index);
-            self
+            self.own("interface")
         }
     }
 }
@@ -386,8 +447,7 @@ mod tests {
     /// The builder and resolv.conf have one range of `attempts` and `ndots`.
     #[test]
     fn a_count_out_of_range_is_set_to_the_nearer_end_as_in_resolv_conf() {
-        let env =
-            Env { hostname: None, res_options: None, localdomain: None, interfaces: &|_| None };
+        let env = Env::default();
         for (given, attempts, ndots) in
             [(0, 1, 0), (1, 1, 1), (5, 5, 5), (6, 5, 6), (15, 5, 15), (16, 5, 15), (255, 5, 15)]
         {
@@ -397,6 +457,42 @@ mod tests {
             let options = resolv_conf::parse(text.as_bytes(), &env).options;
             assert_eq!((options.attempts, options.ndots), (attempts, ndots), "{text}");
         }
+    }
+
+    /// Each call says so of itself, and the documentation of the builder has each of them.
+    #[test]
+    fn os31_settings_that_the_system_would_not_heed_are_noted_once() {
+        let ip: IpAddr = "127.0.0.1".parse().unwrap();
+        let new = ResolverBuilder::new;
+        for (call, builder) in [
+            (WITHOUT_SYSTEM, new().without_system_configuration()),
+            ("resolv_conf", new().resolv_conf("/x")),
+            ("hosts", new().hosts("/x")),
+            ("nameservers", new().nameservers([SocketAddr::new(ip, 53)])),
+            ("search", new().search([])),
+            ("strategy", new().strategy(NameserverStrategy::All)),
+            ("attempts", new().attempts(3)),
+            ("ndots", new().ndots(3).ndots(4)),
+            ("edns", new().edns(true)),
+            ("tcp_only", new().tcp_only(true)),
+            ("rotate", new().rotate(true)),
+            ("no_aaaa", new().no_aaaa(true)),
+            ("single_request", new().single_request(true)),
+            ("mixed_case", new().mixed_case(true)),
+            ("local_address", new().local_address(ip)),
+        ] {
+            assert_eq!(builder.settings.own_calls, [call]);
+        }
+        let heeded = new()
+            .nameservers([])
+            .host("www.test", [ip])
+            .source(Source::Auto)
+            .timeout(Duration::from_secs(1))
+            .cache(None)
+            .queue_capacity(1)
+            .max_sockets(9)
+            .address_policy(AddressPolicy::public_only());
+        assert_eq!(heeded.settings.own_calls, [""; 0]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! [`Diagnostic`]: a part of the configuration that could not be used.
+//! [`Diagnostic`]: a part of the configuration that could not be used, or that sends names
+//! elsewhere.
 
 use std::fmt;
 use std::io;
@@ -11,6 +12,11 @@ use crate::zone::ScopedIpError;
 /// A file is never refused as a whole: a word or line that is wrong is skipped, and reported by one
 /// of these. [`Display`](fmt::Display) makes it one line, such as `resolv.conf line 3: "nameservr":
 /// unknown keyword`.
+///
+/// Three causes are no complaint, but say why names are asked of the operating system:
+/// [`NamesGoToSystem`](DiagnosticCause::NamesGoToSystem),
+/// [`SomeNamesGoToSystem`](DiagnosticCause::SomeNamesGoToSystem) and
+/// [`UnfoundNamesGoToSystem`](DiagnosticCause::UnfoundNamesGoToSystem).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     source: ConfigSource,
@@ -31,9 +37,18 @@ pub enum ConfigSource {
     LocalDomain,
     /// The hosts file.
     Hosts,
+    /// The file nsswitch.conf.
+    Nsswitch,
+    /// The environment variable `HOSTALIASES`.
+    HostAliases,
+    /// The environment variable `ASR_CONFIG`, of OpenBSD.
+    AsrConfig,
+    /// The environment variable `OUTRACE_SOURCE`.
+    OutraceSource,
     /// The file gai.conf, which [`PolicyTable`](crate::happy_eyeballs::PolicyTable) is read from.
     GaiConf,
-    /// The program itself: a name given to [`ResolverBuilder::host`](super::ResolverBuilder::host).
+    /// The program itself: a name given to [`ResolverBuilder::host`](super::ResolverBuilder::host),
+    /// or a setting that does not go with another.
     Builder,
 }
 
@@ -41,11 +56,13 @@ pub enum ConfigSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DiagnosticCause {
-    /// The file could not be read; the defaults hold.
+    /// The file could not be read; the defaults hold. Of nsswitch.conf, and of a resolv.conf that
+    /// fails otherwise than by its permissions, the operating system is asked until it can be read.
     Unreadable(io::ErrorKind),
     /// The first word of the line is not a keyword of resolv.conf(5); the line is ignored.
     UnknownKeyword,
-    /// The keyword needs a value and has none; the line is ignored.
+    /// The keyword needs a value and has none; the line is ignored. Without a module behind
+    /// `hosts`, the hosts file and then the nameservers are asked.
     MissingValue,
     /// The keyword is not supported; the line is ignored.
     UnsupportedKeyword,
@@ -72,6 +89,27 @@ pub enum DiagnosticCause {
     ExtraText,
     /// The file has 4 GiB or more; this line and all after it are ignored.
     TooLarge,
+    /// The criteria in brackets cannot be read; the hosts file and then the nameservers are asked,
+    /// as without the line.
+    Criteria,
+    /// `#` is no comment in the middle of this line: the words behind it are modules.
+    NoComment,
+    /// The last line of nsswitch.conf has no line feed; it is ignored, as the C library does.
+    NoLineFeed,
+    /// Neither `own` nor `system` nor `auto`; it is ignored.
+    UnknownSource,
+    /// The operating system is asked ([`Source`](super::Source)), which does not heed this setting
+    /// of the program.
+    NotForSystem,
+    /// For this reason, every name that the hosts file does not answer is asked of the operating
+    /// system. The word is a module of nsswitch.conf.
+    NamesGoToSystem,
+    /// The names that this module of nsswitch.conf may know are asked of the operating system;
+    /// those without a dot, with `HOSTALIASES`.
+    SomeNamesGoToSystem,
+    /// Names of which the nameservers have no address are then asked of the operating system, for
+    /// this module of nsswitch.conf.
+    UnfoundNamesGoToSystem,
     /// The number of further diagnostics, which were not kept.
     Omitted(usize),
 }
@@ -105,6 +143,37 @@ impl Diagnostic {
         Self { source, line: 0, cause, word: None }
     }
 
+    /// Makes a diagnostic about one word; about all of `source` without.
+    pub(crate) fn about(
+        source: ConfigSource,
+        line: usize,
+        cause: DiagnosticCause,
+        word: &str,
+    ) -> Self {
+        let mut diagnostics = Diagnostics::new(source);
+        diagnostics.note(line, cause, word.as_bytes());
+        diagnostics.kept.remove(0)
+    }
+
+    /// Whether nothing is wrong: it says whom names are asked of.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn is_note(&self) -> bool {
+        matches!(
+            self.cause,
+            DiagnosticCause::NamesGoToSystem
+                | DiagnosticCause::SomeNamesGoToSystem
+                | DiagnosticCause::UnfoundNamesGoToSystem
+        )
+    }
+
+    /// Of a file that could not be read, the reason.
+    pub(crate) fn unreadable_kind(&self) -> Option<io::ErrorKind> {
+        match self.cause {
+            DiagnosticCause::Unreadable(kind) => Some(kind),
+            _ => None,
+        }
+    }
+
     /// Makes the diagnostic of a file that could not be read.
     pub(crate) fn unreadable(source: ConfigSource, error: &io::Error) -> Self {
         Self { source, line: 0, cause: DiagnosticCause::Unreadable(error.kind()), word: None }
@@ -132,6 +201,10 @@ impl fmt::Display for ConfigSource {
             Self::ResOptions => "RES_OPTIONS",
             Self::LocalDomain => "LOCALDOMAIN",
             Self::Hosts => "hosts",
+            Self::Nsswitch => "nsswitch.conf",
+            Self::HostAliases => "HOSTALIASES",
+            Self::AsrConfig => "ASR_CONFIG",
+            Self::OutraceSource => "OUTRACE_SOURCE",
             Self::GaiConf => "gai.conf",
             Self::Builder => "builder",
         })
@@ -156,6 +229,16 @@ impl fmt::Display for DiagnosticCause {
             Self::NoNames => "no name for the address",
             Self::ExtraText => "extra text, which is ignored",
             Self::TooLarge => "the file is too large",
+            Self::Criteria => "not a criterion, the hosts file and the nameservers are asked",
+            Self::NoComment => "no comment here, the words behind it are modules",
+            Self::NoLineFeed => "the line does not end, it is ignored",
+            Self::UnknownSource => "neither own nor system nor auto",
+            Self::NotForSystem => "not used, the operating system is asked",
+            Self::NamesGoToSystem => "names are asked of the operating system",
+            Self::SomeNamesGoToSystem => "some names are asked of the operating system",
+            Self::UnfoundNamesGoToSystem => {
+                "names that are not found are asked of the operating system"
+            }
             Self::Omitted(count) => return write!(f, "{count} more diagnostics"),
         })
     }

@@ -15,12 +15,16 @@ mod tests;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
+use crate::os::NameService;
 use crate::{HostName, Target};
 
 use super::Diagnostic;
 use super::config::hosts::Hosts;
+use super::config::nsswitch;
 use super::config::resolv_conf::{self, Env};
 use super::names::search::candidates;
+use super::names::source::{Facts, MachineFacts, decide};
+use super::names::source_order::SourceOrder;
 use super::names::special_names::must_not_be_asked_for;
 use super::sim;
 
@@ -63,6 +67,7 @@ pub fn resolv_conf(bytes: &[u8]) {
         localdomain: text(),
         hostname: text(),
         interfaces: &interface_index,
+        has_lookup: bytes.len() % 2 == 1,
     };
     let conf = resolv_conf::parse(file, &env);
     assert!((1..=3).contains(&conf.nameservers.len()), "no nameserver, or too many");
@@ -95,6 +100,51 @@ pub fn hosts(bytes: &[u8]) {
         let canonical = hosts.lookup(&entry.canonical).expect("the canonical name is in the file");
         assert!(canonical.addresses.contains(&entry.addresses[0]), "{name} and its canonical name");
     }
+}
+
+/// A file is read, and gives every name an order of sources, whatever else is so of the machine.
+pub fn nsswitch(bytes: &[u8]) {
+    let (facts, file) = bytes.split_at_checked(2).unwrap_or((&[0, 0], bytes));
+    let is = |bit: u8| facts[usize::from(bit / 8)] >> (bit % 8) & 1 == 1;
+    let read = nsswitch::parse(file);
+    read.diagnostics.iter().for_each(printable_diagnostic);
+    let conf: &[u8] = if is(0) { b"nameserver 127.0.0.53\n" } else { b"" };
+    let env = Env {
+        hostname: None,
+        res_options: None,
+        localdomain: None,
+        interfaces: &interface_index,
+        has_lookup: false,
+    };
+    let machine = MachineFacts {
+        hostname: is(1).then(|| "box".into()),
+        has_resolved: is(2),
+        has_machines: is(3),
+        has_mdns_allow: is(4),
+    };
+    let decision = decide(&Facts {
+        service: NameService::Nsswitch { defaults_to_dns: is(5) },
+        hosts_line: &read.hosts,
+        conf: &resolv_conf::parse(conf, &env),
+        conf_failure: is(6).then_some(std::io::ErrorKind::Other),
+        is_conf_missing: is(7),
+        has_hostaliases: is(8),
+        has_asr_config: is(9),
+        machine: &machine,
+    });
+    decision.reasons.iter().for_each(printable_diagnostic);
+    let mut goes_to_system = false;
+    for name in ["box", "www", "www.example", "printer.local", "a.b.local", "_gateway"] {
+        let dotted = HostName::from_checked(&format!("{name}."));
+        let order = decision.rules.order_of(&HostName::from_checked(name));
+        let requested = decision.clone().by_request().rules.order_of(&dotted);
+        assert_eq!(order.has_hosts_first(), requested.has_hosts_first(), "{name}");
+        let is_of_system =
+            |order| matches!(order, SourceOrder::System | SourceOrder::HostsThenSystem);
+        assert!(is_of_system(requested), "{name}, and the program wants the system");
+        goes_to_system |= is_of_system(order);
+    }
+    assert!(!goes_to_system || !decision.reasons.is_empty(), "nothing says why");
 }
 
 /// Of all that arrives for one lookup, it takes the valid responses, and nothing else ends it.

@@ -6,11 +6,17 @@
 //! 2. the hosts that the program gave ([`ResolverBuilder::host`]), then the hosts file;
 //! 3. the special-use names of RFC 6761, such as `localhost`;
 //! 4. the cache ([`CacheOptions`]);
-//! 5. the nameservers, with the search list of resolv.conf.
+//! 5. the nameservers, with the search list of resolv.conf; or the operating system
+//!    ([`Source::System`]), with the name as it was given.
 //!
-//! All but the nameservers are answered where the lookup is made: no other thread takes part, and
-//! no system call is made but for a look at the files once in five seconds, or in half a second
-//! while no nameserver responds. An [`AddressPolicy`] filters the addresses of every source.
+//! Where a machine has another order, it holds here too: by the line `hosts` of nsswitch.conf the
+//! hosts file may come behind the nameservers or not count, and names may be asked of the operating
+//! system, alone or behind the nameservers. [`Source::Auto`] says which.
+//!
+//! All but the nameservers and the operating system are answered where the lookup is made: no other
+//! thread takes part, and no system call is made but for a look at the files once in five seconds,
+//! or in half a second while no nameserver responds. An [`AddressPolicy`] filters the addresses of
+//! every source.
 //!
 //! ```no_run
 //! use outrace::{LookupResult, Resolver};
@@ -43,8 +49,8 @@
 
 // For maintainers, a line a folder; ARCHITECTURE.md has the whole.
 //
-// config   text to data: resolv.conf, hosts, settings, and when a changed file is believed
-// names    which names a lookup asks for, and which are answered here (pure)
+// config   text to data: files, settings, and when a changed file is believed
+// names    which names a lookup asks for, of whom, and which are answered here (pure)
 // wire     octets to meaning and back (pure)
 // stub     the stub resolver as a state machine (pure)
 // system   names looked up by the operating system: its codes, and which call has a thread (pure)
@@ -69,6 +75,7 @@ mod randomness;
 mod resolver;
 #[cfg(any(test, fuzzing))]
 mod sim;
+mod source;
 mod stats;
 mod stub;
 mod system;
@@ -87,6 +94,7 @@ pub use error::{
 pub use ip_prefix::{IpPrefix, IpPrefixError};
 pub use options::{AddressFamily, LookupOptions, NameserverStrategy};
 pub use resolver::{LookupHandle, Resolver, lookup};
+pub use source::Source;
 pub use stats::{IgnoredMessages, NameserverStats, Stats};
 pub use system_failure::{SystemCause, SystemFailure};
 

@@ -14,13 +14,15 @@ use super::driver::handle::DriverHandle;
 use super::driver::result_sink::{ResultSink, TaggedSink};
 use super::driver::shared::Command;
 use super::error::LookupError;
+#[cfg(feature = "system")]
+use super::names::local::Plan;
 use super::names::local::{Ask, Local, local};
 use super::stats::Stats;
 use super::stub::ids::LookupId;
 use super::stub::lookup::Lookup;
 use super::watch::LookupWatch;
 use super::wire::query_name::QueryName;
-use super::{AddressPolicy, LookupOptions};
+use super::{AddressPolicy, LookupOptions, Source};
 use crate::futex_queue::Putter;
 use crate::process::FirstUse;
 use crate::target::IntoTarget;
@@ -85,7 +87,7 @@ impl Resolver {
     ///
     /// # Blocking
     ///
-    /// The first call reads two small local files.
+    /// The first call reads three small local files.
     pub fn system() -> Self {
         static SYSTEM: FirstUse<Resolver> = FirstUse::new();
         SYSTEM.get_or_make(|| ResolverBuilder::new().build()).clone()
@@ -97,9 +99,26 @@ impl Resolver {
     }
 
     /// The parts of the configuration files that could not be used, and why, as the files were last
-    /// read.
+    /// read; and why names are asked of the operating system, if they are ([`Source::Auto`]).
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         self.inner.configuration.current().diagnostics.clone()
+    }
+
+    /// Who looks this name up, as of now: [`Source::Own`] if it is answered here, or by the
+    /// nameservers, or by them first and by the operating system what they do not have;
+    /// [`Source::System`] if it is asked of the operating system alone. Never [`Source::Auto`].
+    ///
+    /// For support cases, together with [`diagnostics`](Self::diagnostics). It may look at the
+    /// files, as a lookup does.
+    pub fn source_for(&self, name: &HostName) -> Source {
+        self.inner.refresh_configuration(self.inner.driver.clock().now());
+        let config = self.inner.configuration.current();
+        let policy = &self.inner.address_policy;
+        match local(&name.into(), &LookupOptions::default(), &config, policy) {
+            #[cfg(feature = "system")]
+            Local::Ask(Ask { plan: Plan::System(_), .. }) => Source::System,
+            _ => Source::Own,
+        }
     }
 
     /// A snapshot of the counters of this resolver.
@@ -131,9 +150,10 @@ impl Resolver {
     /// # Blocking
     ///
     /// Once in five seconds, or in half a second while no nameserver responds, one caller looks
-    /// whether the configuration files have changed (four system calls), and reads them if they
-    /// have, or if what they refer to may have: interfaces (three more for each that the hosts file
-    /// names), the host name. A hosts file over 64 KiB is read on a thread of its own.
+    /// whether the configuration files have changed (two system calls for each), and reads them if
+    /// they have, or if what they refer to may have: interfaces (three more for each that the hosts
+    /// file names), the host name, and for some modules of nsswitch.conf whether a service of
+    /// theirs runs (up to six in all). A hosts file over 64 KiB is read on a thread of its own.
     ///
     /// # Cancel safety
     ///

@@ -15,7 +15,7 @@ use outrace::resolve::{
     AddressFamily, AddressPolicy, CacheOptions, ConfigSource, DeniedAddresses, DenyReason,
     Diagnostic, DiagnosticCause, FailureCause, IgnoredMessages, IpPrefix, IpPrefixError,
     LookupHandle, NameserverStats, NameserverStrategy, QueryFailure, Question, Rcode, RecordType,
-    Stats, Transport,
+    Source, Stats, Transport,
 };
 use outrace::{
     BlockingResults, ConnectError, ConnectInfo, ConnectOptions, Host, HostName, LookupError,
@@ -59,6 +59,7 @@ fn values_and_options() {
         Question,
         Rcode,
         RecordType,
+        Source,
         Stats,
         Transport,
     );

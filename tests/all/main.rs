@@ -16,4 +16,5 @@ mod lifecycle;
 mod lookup;
 mod observed;
 mod socket_options;
+mod source;
 mod support_works;

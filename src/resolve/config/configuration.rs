@@ -1,6 +1,7 @@
 //! The configuration of one resolver: its settings and files, read when it is built and again when
 //! they change.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -9,16 +10,18 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::files::{FromFile, fingerprint, is_outdated, read_hosts, read_resolv_conf};
+use super::files::{FromFile, as_read, fingerprint, is_outdated, read_hosts, read_resolv_conf};
 use super::hosts::Hosts;
 use super::reload::{
     CHECK_INTERVAL, Fingerprint, MIN_SUSPENSION, Trust, URGENT_CHECK_INTERVAL, Watch,
 };
 use super::resolv_conf::ResolvConf;
 use super::settings::Settings;
+use super::sources::{ConfRead, Sources};
 use crate::process::ProcessId;
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::names::local::LookupConfig;
+use crate::resolve::names::source::Decision;
 use crate::resolve::stub::StubConfig;
 use crate::trace;
 
@@ -42,11 +45,14 @@ pub(crate) struct Configuration {
 struct Files {
     conf: ResolvConf,
     conf_watch: Watch,
+    /// Why there was no reading it at the start, until there is.
+    conf_failure: Option<ErrorKind>,
     hosts: Arc<Hosts>,
     hosts_unreadable: Option<Diagnostic>,
     hosts_watch: Watch,
     /// Reads a large hosts file, or has read it, in this process.
     hosts_reader: Option<(ProcessId, JoinHandle<()>)>,
+    sources: Sources,
     /// For how long in all the machine had been suspended at the last look.
     suspended_for: Duration,
 }
@@ -63,10 +69,12 @@ impl Configuration {
         let files = Files {
             conf_watch: Watch::new(as_read(conf_print, conf.unreadable.as_ref())),
             hosts_watch: Watch::new(as_read(hosts_print, hosts.unreadable.as_ref())),
+            conf_failure: conf.unreadable.as_ref().and_then(Diagnostic::unreadable_kind),
             conf: conf.content,
             hosts: Arc::new(hosts.content),
             hosts_unreadable: hosts.unreadable,
             hosts_reader: None,
+            sources: Sources::read(&settings),
             suspended_for: Duration::ZERO,
         };
         let stub = settings.stub_config(&files.conf);
@@ -119,7 +127,9 @@ impl Configuration {
         let was_suspended = files.note_suspension(suspended_for());
         let is_new_conf = files.reload_conf(&self.settings);
         let is_new_hosts = self.reload_hosts(&mut files);
-        if is_new_conf || is_new_hosts {
+        let is_new_order = files.sources.reload(&self.settings);
+        let is_new = is_new_conf || is_new_hosts || is_new_order;
+        if is_new {
             self.current.store(Arc::new(files.lookup_config(&self.settings)));
         }
         if is_new_conf || was_suspended {
@@ -127,7 +137,7 @@ impl Configuration {
             next_generation(self.settings.stub_config(&files.conf));
         }
         drop(files);
-        if is_new_conf || is_new_hosts {
+        if is_new {
             trace::configured(&self.current().diagnostics);
         }
     }
@@ -171,13 +181,19 @@ impl Configuration {
 impl Files {
     fn lookup_config(&self, settings: &Settings) -> LookupConfig {
         let mut diagnostics = self.conf.diagnostics.clone();
-        if settings.is_unconfigured(&self.conf) {
+        let is_missing = self.conf_watch.is_missing();
+        let read = ConfRead { conf: &self.conf, failure: self.conf_failure, is_missing };
+        let Decision { rules, reasons } = self.sources.decide(settings, read);
+        if settings.is_unconfigured(&self.conf) && rules.may_ask_nameservers() {
             diagnostics.push(Diagnostic::no_nameserver());
         }
         diagnostics.extend(self.hosts.diagnostics().iter().cloned());
         diagnostics.extend(self.hosts_unreadable.clone());
         diagnostics.extend(settings.program_hosts.diagnostics());
-        settings.lookup_config(&self.conf, Arc::clone(&self.hosts), diagnostics)
+        diagnostics.extend(self.sources.diagnostics().cloned());
+        diagnostics.extend(reasons);
+        let config = settings.lookup_config(&self.conf, Arc::clone(&self.hosts), diagnostics);
+        LookupConfig { sources: rules, ..config }
     }
 
     /// Whether the machine was suspended since the last look for so long that the network may be
@@ -224,7 +240,7 @@ impl Files {
             read.content.has_nameserver || !settings.nameservers.is_empty() && has_text(&before);
         let trust = self.conf_watch.judge(before, &fingerprint(Some(path)), makes_sense);
         if trust == Trust::Believed {
-            self.conf = read.content;
+            (self.conf, self.conf_failure) = (read.content, None);
         }
         trust == Trust::Believed
     }
@@ -253,14 +269,6 @@ impl Files {
             (self.hosts, self.hosts_unreadable) = (Arc::new(read.content), None);
         }
         takes_effect
-    }
-}
-
-/// The fingerprint of a file that was read: one that could not be read differs from every look.
-fn as_read(seen: Fingerprint, unreadable: Option<&Diagnostic>) -> Fingerprint {
-    match unreadable {
-        Some(_) => Fingerprint::Unreadable(std::io::ErrorKind::Other),
-        None => seen,
     }
 }
 

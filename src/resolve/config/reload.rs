@@ -65,6 +65,11 @@ impl Watch {
         Self { read, is_doubted: false }
     }
 
+    /// Returns whether the contents in use are those of a file that is not there.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.read == Fingerprint::Missing
+    }
+
     /// Returns whether the file has to be read, given its fingerprint now.
     pub(crate) fn has_changed(&mut self, now: &Fingerprint) -> bool {
         if *now == self.read {

@@ -19,7 +19,7 @@ use crate::zone::{InterfaceIndex, parse_scoped_ip};
 /// file.
 ///
 /// Not supported: `sortlist`, since addresses are ordered by RFC 6724, and the keywords of other
-/// systems, such as `lookup` and `family` of OpenBSD.
+/// systems, such as `family` of OpenBSD. `lookup` is read on OpenBSD alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResolvConf {
     /// One to three, in file order; `127.0.0.1:53` if the file has none.
@@ -32,10 +32,32 @@ pub(crate) struct ResolvConf {
     /// Whether the same text may give something else later: it names an interface, or has no search
     /// list, so that the machine's own name gives it.
     pub(crate) depends_on_machine: bool,
+    /// The last line `lookup`.
+    pub(crate) lookup: Option<LookupLine>,
     /// The options.
     pub(crate) options: Options,
     /// The words and lines that could not be used.
     pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// The sources of a name in their order, on OpenBSD.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LookupLine {
+    /// Its number, from 1.
+    pub(crate) line: usize,
+    /// One at least.
+    pub(crate) words: Vec<LookupWord>,
+}
+
+/// A word of [`LookupLine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LookupWord {
+    /// The nameservers.
+    Bind,
+    /// The hosts file.
+    File,
+    /// `yp`, or an unknown word.
+    Other,
 }
 
 /// The options of resolv.conf(5).
@@ -86,6 +108,22 @@ pub(crate) struct Env<'a> {
     pub(crate) localdomain: Option<&'a str>,
     /// Returns the index of an interface by its name.
     pub(crate) interfaces: InterfaceIndex<'a>,
+    /// Whether the keyword `lookup` means something: on OpenBSD.
+    pub(crate) has_lookup: bool,
+}
+
+/// A file alone, on a machine without a name and without interfaces.
+#[cfg(test)]
+impl Default for Env<'_> {
+    fn default() -> Self {
+        Self {
+            hostname: None,
+            res_options: None,
+            localdomain: None,
+            interfaces: &|_| None,
+            has_lookup: false,
+        }
+    }
 }
 
 /// The range of the option `ndots`.
@@ -140,9 +178,11 @@ pub(crate) fn parse(text: &[u8], env: &Env<'_>) -> ResolvConf {
         nameservers: Vec::new(),
         search: None,
         names_interface: false,
+        lookup: None,
         options: Options::default(),
         diagnostics: Diagnostics::new(ConfigSource::ResolvConf),
         interfaces: env.interfaces,
+        has_lookup: env.has_lookup,
     };
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
@@ -169,6 +209,7 @@ pub(crate) fn parse(text: &[u8], env: &Env<'_>) -> ResolvConf {
         nameservers: parser.nameservers,
         has_nameserver,
         search: parser.search.unwrap_or_else(|| Vec::from_iter(domain_of(env.hostname))).into(),
+        lookup: parser.lookup,
         options: parser.options,
         diagnostics: parser.diagnostics.into_vec(),
     }
@@ -183,9 +224,11 @@ struct Parser<'a> {
     nameservers: Vec<SocketAddr>,
     search: Option<Vec<HostName>>,
     names_interface: bool,
+    lookup: Option<LookupLine>,
     options: Options,
     diagnostics: Diagnostics,
     interfaces: InterfaceIndex<'a>,
+    has_lookup: bool,
 }
 
 impl Parser<'_> {
@@ -212,6 +255,7 @@ impl Parser<'_> {
             }
             b"search" => self.search = Some(self.names(rest, number)),
             b"options" => self.options(rest, number),
+            b"lookup" if self.has_lookup => self.lookup(rest, number),
             b"sortlist" => {
                 self.diagnostics.note(number, DiagnosticCause::UnsupportedKeyword, keyword);
             }
@@ -251,6 +295,14 @@ impl Parser<'_> {
             IpAddr::V4(ip) => (ip, DNS_PORT).into(),
             IpAddr::V6(ip) => SocketAddrV6::new(ip, DNS_PORT, 0, scope).into(),
         });
+    }
+
+    fn lookup(&mut self, text: &[u8], number: usize) {
+        let words: Vec<_> = words(text).map(LookupWord::of).collect();
+        if words.is_empty() {
+            return self.diagnostics.note(number, DiagnosticCause::MissingValue, b"lookup");
+        }
+        self.lookup = Some(LookupLine { line: number, words });
     }
 
     fn names(&mut self, text: &[u8], number: usize) -> Vec<HostName> {
@@ -330,6 +382,16 @@ impl Parser<'_> {
         };
         *option = set;
         Ok(())
+    }
+}
+
+impl LookupWord {
+    fn of(word: &[u8]) -> Self {
+        match word {
+            b"bind" => Self::Bind,
+            b"file" => Self::File,
+            _ => Self::Other,
+        }
     }
 }
 

@@ -10,15 +10,16 @@ use super::hosts::Hosts;
 use super::program_hosts::ProgramHosts;
 use super::resolv_conf::ResolvConf;
 use crate::HostName;
-use crate::os;
+use crate::os::{self, NameService};
 use crate::resolve::diagnostic::Diagnostic;
 #[cfg(feature = "system")]
 use crate::resolve::driver::getaddrinfo::getaddrinfo;
 use crate::resolve::driver::shared::{DriverOptions, MakeCall};
 use crate::resolve::names::local::LookupConfig;
+use crate::resolve::names::source_order::SourceRules;
 use crate::resolve::stub::query::QueryConfig;
 use crate::resolve::stub::{Pairing, StubConfig, SystemConfig};
-use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
+use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy, Source};
 use crate::route::Route;
 
 /// Most lookups bring fewer results than this, so that none waits for its consumer to be polled.
@@ -41,6 +42,9 @@ fn default_max_sockets(open_files: Option<u64>) -> usize {
     usize::try_from(quarter).unwrap_or(usize::MAX).min(DEFAULT_MAX_SOCKETS)
 }
 
+/// The call that says where settings do not come from.
+pub(crate) const WITHOUT_SYSTEM: &str = "without_system_configuration";
+
 /// The settings of one resolver. `None` leaves the choice to resolv.conf.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -50,7 +54,15 @@ pub(crate) struct Settings {
     pub(crate) hosts: Option<PathBuf>,
     /// Names that come before the hosts file, and before the nameservers.
     pub(crate) program_hosts: Arc<ProgramHosts>,
-    /// Whether `RES_OPTIONS` and `LOCALDOMAIN` count.
+    /// `None`: the default, or what `OUTRACE_SOURCE` says.
+    pub(crate) source: Option<Source>,
+    /// The calls by which the program has chosen what the operating system would not heed.
+    pub(crate) own_calls: Vec<&'static str>,
+    /// `None`: no such file is read.
+    pub(crate) nsswitch: Option<PathBuf>,
+    /// Where the order of sources stands.
+    pub(crate) name_service: NameService,
+    /// Whether `RES_OPTIONS`, `LOCALDOMAIN`, `HOSTALIASES` and `OUTRACE_SOURCE` count.
     pub(crate) environment: bool,
     /// Empty: those of resolv.conf.
     pub(crate) nameservers: Vec<SocketAddr>,
@@ -103,6 +115,10 @@ impl Default for Settings {
             resolv_conf: os::resolv_conf_path(),
             hosts: os::hosts_path(),
             program_hosts: Arc::default(),
+            source: None,
+            own_calls: Vec::new(),
+            nsswitch: os::nsswitch_path(),
+            name_service: os::name_service(),
             environment: true,
             nameservers: Vec::new(),
             search: None,
@@ -178,6 +194,22 @@ impl Settings {
         }
     }
 
+    /// Who looks names up, given what the environment says.
+    pub(crate) fn source_wanted(&self, variable: Option<Source>) -> Source {
+        match self.source.or(variable).unwrap_or_default() {
+            Source::Auto if !cfg!(feature = "system") || !self.own_calls.is_empty() => Source::Own,
+            source => source,
+        }
+    }
+
+    /// The calls of the program that have no effect if this is who looks names up. The hosts file
+    /// has one where the operating system would read it first.
+    pub(crate) fn settings_unused_by(&self, wanted: Source) -> impl Iterator<Item = &'static str> {
+        let is_system = !matches!(wanted, Source::Auto | Source::Own);
+        let unused = move |name: &&str| is_system && !["hosts", WITHOUT_SYSTEM].contains(name);
+        self.own_calls.iter().copied().filter(unused)
+    }
+
     /// Whether neither resolv.conf nor the program has a nameserver.
     pub(crate) fn is_unconfigured(&self, conf: &ResolvConf) -> bool {
         !conf.has_nameserver && self.nameservers.is_empty()
@@ -197,6 +229,7 @@ impl Settings {
             ndots: self.ndots.unwrap_or(conf.options.ndots),
             no_aaaa: self.no_aaaa.unwrap_or(conf.options.no_aaaa),
             no_tld_query: conf.options.no_tld_query,
+            sources: SourceRules::default(),
             diagnostics,
         }
     }
@@ -212,9 +245,7 @@ mod tests {
     }
 
     fn conf(text: &str) -> ResolvConf {
-        let interfaces = &|_: &str| None;
-        let env = Env { hostname: None, res_options: None, localdomain: None, interfaces };
-        resolv_conf::parse(text.as_bytes(), &env)
+        resolv_conf::parse(text.as_bytes(), &Env::default())
     }
 
     #[test]

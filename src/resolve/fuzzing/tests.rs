@@ -19,6 +19,7 @@ fn seeds_of_texts() {
     play("target", super::target);
     play("resolv_conf", super::resolv_conf);
     play("hosts", super::hosts);
+    play("nsswitch", super::nsswitch);
 }
 
 #[test]

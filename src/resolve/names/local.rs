@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::search::{Candidates, candidates};
+use super::source_order::{SourceOrder, SourceRules};
 use super::special_names::{self, Special};
 use crate::observer::AnswerSource;
-use crate::resolve::config::hosts::Hosts;
+use crate::resolve::config::hosts::{Hosts, HostsEntry};
 use crate::resolve::config::program_hosts::ProgramHosts;
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::{AddressFamily, AddressPolicy, LookupError, LookupErrorKind, LookupOptions};
@@ -21,6 +22,7 @@ pub(crate) struct LookupConfig {
     pub(crate) ndots: u8,
     pub(crate) no_aaaa: bool,
     pub(crate) no_tld_query: bool,
+    pub(crate) sources: SourceRules,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -29,13 +31,12 @@ pub(crate) struct LookupConfig {
 pub(crate) enum Local {
     /// All its results, and where they come from: it needs no nameserver.
     Answered(Vec<LookupResult>, AnswerSource),
-    /// It is asked of the nameservers.
+    /// It is asked of the nameservers or of the operating system.
     Ask(Ask),
 }
 
-/// A lookup for the nameservers.
+/// A lookup that is not answered here.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "nothing asks the operating system yet")]
 pub(crate) struct Ask {
     /// As the caller gave it.
     pub(crate) name: HostName,
@@ -48,7 +49,6 @@ pub(crate) struct Ask {
 
 /// Whom a lookup asks, and whom then.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "nothing asks the operating system yet")]
 pub(crate) enum Plan {
     /// The nameservers about each candidate name.
     Nameservers,
@@ -63,8 +63,8 @@ pub(crate) enum Plan {
 }
 
 /// Decides a lookup of `target`: an IP literal is its own address, then the hosts of the program
-/// answer, then the hosts file, then the special-use names, and what is left is asked of the
-/// nameservers.
+/// answer, then the hosts file if the machine has it first, then the special-use names. What is
+/// left is asked of the nameservers or of the operating system.
 pub(crate) fn local(
     target: &Target,
     options: &LookupOptions,
@@ -105,20 +105,32 @@ fn by_name(
     config: &LookupConfig,
     policy: &AddressPolicy,
 ) -> Local {
-    // A name that the program gave has those addresses and no others: what it leaves out is left
-    // out on purpose. `no-aaaa` is about what is asked of nameservers: "Only DNS lookups are
-    // affected: IPv6 data in hosts(5) is still used" (resolv.conf(5)).
-    if let Some(entry) = config.program_hosts.lookup(name).or_else(|| config.hosts.lookup(name)) {
+    // `no-aaaa` is about what is asked of nameservers: "Only DNS lookups are affected: IPv6 data in
+    // hosts(5) is still used" (resolv.conf(5)).
+    let of_entry = |entry: HostsEntry| {
         let addresses = entry.addresses.into_iter().filter(|&(ip, _)| is_wanted(ip, options));
-        let policy = policy.for_hosts_file();
-        let results = results(name, &entry.canonical, addresses, port, &policy);
+        results(name, &entry.canonical, addresses, port, &policy.for_hosts_file())
+    };
+    // A name that the program gave has those addresses and no others: what it leaves out is left
+    // out on purpose.
+    if let Some(entry) = config.program_hosts.lookup(name) {
+        return Local::Answered(of_entry(entry), AnswerSource::Hosts);
+    }
+    let order = config.sources.order_of(name);
+    let special = special_names::classify(name);
+    // No nameserver is asked for these, so behind the nameservers comes first.
+    let is_never_sent = name.is_of_hosts_alone() || special != Special::Ordinary;
+    let in_hosts = || config.hosts.lookup(name).map(of_entry);
+    if (order.has_hosts_first() || order.has_hosts() && is_never_sent)
+        && let Some(results) = in_hosts()
+    {
         return Local::Answered(results, AnswerSource::Hosts);
     }
     if name.is_of_hosts_alone() {
         let error = LookupError::invalid(NameError::AmbiguousNumeric.into());
         return Local::Answered(vec![LookupResult::End(Err(error))], AnswerSource::Hosts);
     }
-    match special_names::classify(name) {
+    match special {
         Special::Loopback => {
             let loopback = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
             let addresses =
@@ -127,23 +139,41 @@ fn by_name(
             let results = results(name, &canonical, addresses, port, policy);
             Local::Answered(results, AnswerSource::SpecialName)
         }
-        Special::NotFound => {
-            let kind = LookupErrorKind::NotFound;
-            let error = LookupError::new(kind, Some(name.clone()), Vec::new());
-            Local::Answered(vec![LookupResult::End(Err(error))], AnswerSource::SpecialName)
-        }
+        Special::NotFound => Local::Answered(not_found(name), AnswerSource::SpecialName),
         Special::Ordinary => {
+            let for_system = || if options.search { name.clone() } else { name.to_absolute() };
+            let plan = match order {
+                SourceOrder::HostsThenNameservers | SourceOrder::Nameservers => Plan::Nameservers,
+                SourceOrder::NameserversThenHosts => in_hosts()
+                    .map_or(Plan::Nameservers, |results| {
+                        Plan::NameserversThenHosts(results.into())
+                    }),
+                SourceOrder::Hosts | SourceOrder::Nowhere => {
+                    return Local::Answered(not_found(name), AnswerSource::Hosts);
+                }
+                SourceOrder::HostsThenSystem | SourceOrder::System => Plan::System(for_system()),
+                SourceOrder::HostsThenNameserversThenSystem
+                | SourceOrder::NameserversThenSystem => Plan::NameserversThenSystem(for_system()),
+            };
             let family = match options.family {
-                None if config.no_aaaa => Some(AddressFamily::Ipv4),
+                // What the operating system is asked is its own business.
+                None if config.no_aaaa && !matches!(plan, Plan::System(_)) => {
+                    Some(AddressFamily::Ipv4)
+                }
                 family => family,
             };
             let search = if options.search { Arc::clone(&config.search) } else { Arc::from([]) };
             let candidates =
                 candidates(name, search, config.ndots).no_tld_query(config.no_tld_query);
-            let plan = Plan::Nameservers;
             Local::Ask(Ask { name: name.clone(), port, family, candidates, plan })
         }
     }
+}
+
+/// The results of a name that does not exist.
+fn not_found(name: &HostName) -> Vec<LookupResult> {
+    let kind = LookupErrorKind::NotFound;
+    vec![LookupResult::End(Err(LookupError::new(kind, Some(name.clone()), Vec::new())))]
 }
 
 fn is_wanted(ip: IpAddr, options: &LookupOptions) -> bool {

@@ -5,13 +5,29 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU32;
 
 use super::*;
-use crate::resolve::DiagnosticCause;
+use crate::os::NameService;
+use crate::resolve::{DiagnosticCause, Source};
+
+#[cfg(feature = "system")]
+mod sources;
 
 /// A directory of a test's own, with a resolver's files in it.
 struct Machine {
     dir: PathBuf,
     start: Instant,
     configuration: Arc<Configuration>,
+}
+
+/// Those of glibc whose files stand in `dir`, whatever this machine has.
+fn settings_in(dir: &Path) -> Settings {
+    Settings {
+        resolv_conf: Some(dir.join("resolv.conf")),
+        hosts: Some(dir.join("hosts")),
+        nsswitch: Some(dir.join("nsswitch.conf")),
+        name_service: NameService::Nsswitch { defaults_to_dns: true },
+        environment: false,
+        ..Settings::default()
+    }
 }
 
 impl Machine {
@@ -26,12 +42,7 @@ impl Machine {
         let dir = std::env::temp_dir().join(name);
         fs::create_dir(&dir).unwrap();
         let machine = |start, configuration| Self { dir: dir.clone(), start, configuration };
-        let settings = Settings {
-            resolv_conf: Some(dir.join("resolv.conf")),
-            hosts: Some(dir.join("hosts")),
-            nameservers,
-            ..Settings::default()
-        };
+        let settings = Settings { nameservers, ..settings_in(&dir) };
         for (file, text) in [("resolv.conf", resolv_conf), ("hosts", hosts)] {
             if let Some(text) = text {
                 fs::write(dir.join(file), text).unwrap();
@@ -190,8 +201,7 @@ fn b05_a_file_that_cannot_be_read_is_tried_again_and_changes_nothing() {
 fn a_file_that_could_not_be_read_at_the_start_is_tried_again() {
     let machine = Machine::new(None, None);
     fs::create_dir(machine.dir.join("resolv.conf")).unwrap();
-    let resolv_conf = Some(machine.dir.join("resolv.conf"));
-    let settings = Settings { resolv_conf, ..Settings::default() };
+    let settings = Settings { source: Some(Source::Own), ..settings_in(&machine.dir) };
     let (configuration, first) = Configuration::new(settings, machine.start);
     assert_eq!(first.nameservers, ["127.0.0.1:53".parse().unwrap()]);
     let causes: Vec<_> =
@@ -335,12 +345,7 @@ fn at10_a_file_that_is_well_again_has_no_diagnostic() {
         let machine = Machine::new(Some("nameserver 192.0.2.1\n"), Some("192.0.2.1 www\n"));
         fs::remove_file(machine.dir.join(file)).unwrap();
         fs::create_dir(machine.dir.join(file)).unwrap();
-        let settings = Settings {
-            resolv_conf: Some(machine.dir.join("resolv.conf")),
-            hosts: Some(machine.dir.join("hosts")),
-            ..Settings::default()
-        };
-        let (configuration, _) = Configuration::new(settings, machine.start);
+        let (configuration, _) = Configuration::new(settings_in(&machine.dir), machine.start);
         let configuration = Arc::new(configuration);
         let is_well = || configuration.current().diagnostics.is_empty();
         assert!(!is_well(), "{file}");

@@ -16,6 +16,7 @@ const ENV: Env<'static> = Env {
         "br-lan.100" => Some(7),
         _ => None,
     },
+    has_lookup: false,
 };
 
 fn read(text: impl AsRef<[u8]>) -> ResolvConf {
@@ -347,6 +348,22 @@ fn rc17_every_option_is_known_and_can_be_cleared() {
         "debug inet6 strict-error no-check-names ip6-bytestring ip6-dotint no-ip6-dotint -inet6";
     let conf = read(format!("options {without_effect}"));
     assert_eq!((conf.options, conf.diagnostics), (Options::default(), Vec::new()));
+}
+
+#[test]
+fn os23_lookup_is_a_keyword_on_openbsd_alone() {
+    use LookupWord::{Bind, File, Other};
+    let env = Env { has_lookup: true, ..ENV };
+    let lookup = |text: &str| {
+        let conf = parse(text.as_bytes(), &env);
+        let causes: Vec<_> = conf.diagnostics.iter().map(Diagnostic::cause).collect();
+        (conf.lookup.map(|lookup| (lookup.line, lookup.words)), causes)
+    };
+    assert_eq!(lookup("lookup file bind\n"), (Some((1, vec![File, Bind])), vec![]));
+    assert_eq!(lookup("\nlookup bind yp # x\n"), (Some((2, vec![Bind, Other])), vec![]));
+    assert_eq!(lookup("lookup file\nlookup bind\n"), (Some((2, vec![Bind])), vec![]));
+    assert_eq!(lookup("lookup\n"), (None, vec![Cause::MissingValue]));
+    assert_eq!(read("lookup file bind\n").lookup, None);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn rr05_a_host_without_a_free_port_is_told_from_one_without_an_address() {
 
 /// The core with so many lookups, each of a name of its own, at one nameserver.
 fn core(nameserver: SocketAddr, tcp_only: bool, lookups: u64) -> (Generations, Arc<Counters>) {
-    let env = Env { hostname: None, res_options: None, localdomain: None, interfaces: &|_| None };
+    let env = Env::default();
     let settings =
         Settings { nameservers: vec![nameserver], tcp_only: Some(tcp_only), ..Settings::default() };
     let config = settings.stub_config(&resolv_conf::parse(b"", &env));

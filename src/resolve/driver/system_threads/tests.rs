@@ -23,7 +23,7 @@ use crate::{HostName, LookupErrorKind, LookupResult};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn driver(make_call: impl Fn(&Call) -> CallOutcome + Send + Sync + 'static) -> DriverHandle {
-    let env = Env { hostname: None, res_options: None, localdomain: None, interfaces: &|_| None };
+    let env = Env::default();
     let settings = Settings { cache: None, system_threads: 4, ..Settings::default() };
     let config = settings.stub_config(&resolv_conf::parse(b"nameserver 192.0.2.53\n", &env));
     let options = DriverOptions { make_call: Arc::new(make_call), ..settings.driver_options() };

@@ -48,7 +48,7 @@ impl Drop for Locked {
 }
 
 fn config() -> StubConfig {
-    let env = Env { hostname: None, res_options: None, localdomain: None, interfaces: &|_| None };
+    let env = Env::default();
     Settings::default().stub_config(&resolv_conf::parse(b"nameserver 192.0.2.53\n", &env))
 }
 

@@ -137,6 +137,141 @@ fn what_is_left_is_asked_of_nameservers_along_the_search_list() {
     assert_eq!(outcome("www:80", &no_search, &config), "ask www None");
 }
 
+/// The machine of [`machine`] with sources in this order.
+fn in_order(order: SourceOrder, lines: &str) -> LookupConfig {
+    LookupConfig { sources: SourceRules::Same(order), ..machine(lines) }
+}
+
+/// The results of a lookup that is answered; or whom it asks, with the results of the hosts file.
+fn plan(target: &str, options: &LookupOptions, config: &LookupConfig) -> String {
+    match look_up(target, options, config) {
+        Local::Answered(results, _) => text(&results),
+        Local::Ask(Ask { plan: Plan::NameserversThenHosts(results), .. }) => {
+            format!("NameserversThenHosts {}", text(&results))
+        }
+        Local::Ask(Ask { plan: Plan::Nameservers, .. }) => "Nameservers".to_owned(),
+        Local::Ask(Ask { plan: Plan::NameserversThenSystem(name), .. }) => {
+            format!("NameserversThenSystem {name}")
+        }
+        Local::Ask(Ask { plan: Plan::System(name), .. }) => format!("System {name}"),
+    }
+}
+
+#[test]
+fn os26_the_sources_are_asked_in_the_order_of_the_machine() {
+    use SourceOrder::{
+        Hosts, HostsThenNameservers, HostsThenNameserversThenSystem, HostsThenSystem, Nameservers,
+        NameserversThenHosts, NameserversThenSystem, Nowhere, System,
+    };
+    let both = LookupOptions::default();
+    let found = "192.0.2.1:80 =www.example ok";
+    let behind = "NameserversThenHosts 192.0.2.1:80 =www.example ok";
+    for (order, in_hosts, other) in [
+        (HostsThenNameservers, found, "Nameservers"),
+        (NameserversThenHosts, behind, "Nameservers"),
+        (Hosts, found, "NotFound"),
+        (Nameservers, "Nameservers", "Nameservers"),
+        (Nowhere, "NotFound", "NotFound"),
+        (HostsThenSystem, found, "System www.other"),
+        (System, "System www.example", "System www.other"),
+        (HostsThenNameserversThenSystem, found, "NameserversThenSystem www.other"),
+        (
+            NameserversThenSystem,
+            "NameserversThenSystem www.example",
+            "NameserversThenSystem www.other",
+        ),
+    ] {
+        let config = in_order(order, "192.0.2.1 www.example\n");
+        assert_eq!(plan("www.example:80", &both, &config), in_hosts, "{order:?}");
+        assert_eq!(plan("www.other:80", &both, &config), other, "{order:?}");
+        let config = with_hosts(config, &["www.other 192.0.2.2"]);
+        let given = "192.0.2.2:80 =www.other ok";
+        assert_eq!(plan("www.other:80", &both, &config), given, "{order:?}: the program's own");
+    }
+}
+
+/// A block list would leak otherwise: the C library asks DNS for the other family.
+#[test]
+fn os17_a_hosts_file_that_comes_first_ends_both_families_in_the_system_too() {
+    let (both, config) =
+        (LookupOptions::default(), in_order(SourceOrder::HostsThenSystem, "0.0.0.0 ads.example\n"));
+    assert_eq!(plan("ads.example:80", &both, &config), "0.0.0.0:80 =ads.example ok");
+    let ipv6 = both.family(AddressFamily::Ipv6);
+    assert_eq!(plan("ads.example:80", &ipv6, &config), "NoAddress");
+}
+
+/// What is never sent is answered here, from the hosts file if that counts at all.
+#[test]
+fn os20_special_names_and_literals_are_asked_of_no_source() {
+    use SourceOrder::{Nameservers, NameserversThenHosts, NameserversThenSystem, Nowhere, System};
+    let both = LookupOptions::default();
+    let loopback = "[::1]:80 127.0.0.1:80 =localhost ok";
+    for order in [Nameservers, NameserversThenHosts, NameserversThenSystem, Nowhere, System] {
+        let config = in_order(order, "192.0.2.1 known.invalid node.1\n");
+        for (target, expected) in [
+            ("localhost:80", loopback),
+            ("x.localhost.:80", loopback),
+            ("x.invalid:80", "NotFound"),
+            ("x.onion.:80", "NotFound"),
+            ("192.0.2.9:80", "192.0.2.9:80 =192.0.2.9 ok"),
+            ("node.2:80", "InvalidTarget(Name(AmbiguousNumeric))"),
+        ] {
+            assert_eq!(plan(target, &both, &config), expected, "{target}, {order:?}");
+        }
+        let has_hosts = !matches!(order, Nameservers | Nowhere);
+        let expected = if has_hosts { "192.0.2.1:80 =known.invalid ok" } else { "NotFound" };
+        assert_eq!(plan("known.invalid:80", &both, &config), expected, "{order:?}");
+        let invalid = "InvalidTarget(Name(AmbiguousNumeric))";
+        let expected = if has_hosts { "192.0.2.1:80 =known.invalid ok" } else { invalid };
+        assert_eq!(plan("node.1:80", &both, &config), expected, "{order:?}");
+    }
+}
+
+#[test]
+fn os26_the_results_of_a_hosts_file_behind_the_nameservers_are_those_that_are_wanted() {
+    let order = SourceOrder::NameserversThenHosts;
+    let config = in_order(order, "192.0.2.1 www.example\n10.0.0.1 intranet.example\n");
+    let ipv6 = LookupOptions::default().family(AddressFamily::Ipv6);
+    assert_eq!(plan("www.example:80", &ipv6, &config), "NameserversThenHosts NoAddress");
+    let (target, both) = ("intranet.example:80".parse().unwrap(), LookupOptions::default());
+    let Local::Ask(ask) = local(&target, &both, &config, &AddressPolicy::public_only()) else {
+        panic!("nameservers are asked first")
+    };
+    let Plan::NameserversThenHosts(results) = ask.plan else { panic!("{:?}", ask.plan) };
+    assert_eq!(text(&results), "PolicyDenied");
+}
+
+/// The search list of the operating system does not apply to a name with a final dot.
+#[test]
+fn os19_without_the_search_list_the_system_is_given_a_final_dot() {
+    let (search, none) = (LookupOptions::default(), LookupOptions::default().search(false));
+    for order in [SourceOrder::System, SourceOrder::NameserversThenSystem] {
+        let config = in_order(order, "");
+        for (target, options, expected) in [
+            ("WWW:80", &search, " WWW"),
+            ("www.:80", &search, " www."),
+            ("www:80", &none, " www."),
+            ("www.:80", &none, " www."),
+        ] {
+            let plan = plan(target, options, &config);
+            assert_eq!(plan.strip_prefix(&format!("{order:?}")), Some(expected), "{target}");
+        }
+    }
+}
+
+#[test]
+fn no_aaaa_is_no_business_of_the_operating_system() {
+    let both = LookupOptions::default();
+    for (order, family) in [
+        (SourceOrder::System, "None"),
+        (SourceOrder::HostsThenNameservers, "Some(Ipv4)"),
+        (SourceOrder::NameserversThenSystem, "Some(Ipv4)"),
+    ] {
+        let config = LookupConfig { no_aaaa: true, ..in_order(order, "") };
+        assert_eq!(outcome("www.:80", &both, &config), format!("ask www {family}"), "{order:?}");
+    }
+}
+
 #[test]
 fn no_aaaa_holds_for_nameservers_unless_a_lookup_wants_that_family() {
     let config = LookupConfig { no_aaaa: true, ..machine("2001:db8::1 six\n") };

@@ -1,0 +1,53 @@
+//! [`Source`]: who looks names up.
+
+/// Who looks a name up: this crate's own stub resolver, or the operating system
+/// ([`ResolverBuilder::source`](super::ResolverBuilder::source)).
+///
+/// Before both, in every case: an IP literal is its own address, hosts of the program
+/// ([`ResolverBuilder::host`](super::ResolverBuilder::host)) come first, and so do `localhost`,
+/// `.invalid` and `.onion`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// For each name the one that knows what the operating system would say.
+    ///
+    /// - Any setting of the program that the operating system would not heed: the stub resolver.
+    ///   Such are the nameservers, the search list, the files, and how queries are sent:
+    ///   [`ResolverBuilder`](super::ResolverBuilder) says of which calls this holds.
+    /// - Linux with glibc, and the BSDs: the stub resolver, with the hosts file and the nameservers
+    ///   in the order of the line `hosts` of nsswitch.conf. A module of that line which the stub
+    ///   resolver does not have (`mdns4`, `myhostname`, `sss`, ..) sends the names that it may know
+    ///   to the operating system; behind `dns`, one that may know any name is asked for what the
+    ///   nameservers do not have. OpenBSD has that order in resolv.conf (`lookup`). With
+    ///   `HOSTALIASES`, names without a dot go to the operating system.
+    /// - Linux with musl, or linked statically: the stub resolver; the C library has no modules.
+    /// - Windows, macOS, iOS and Android: the operating system, as programs cannot see which
+    ///   nameservers it has for which names. The hosts file comes before it.
+    /// - Elsewhere: the stub resolver where there is a resolv.conf, else the operating system.
+    ///
+    /// [`Resolver::diagnostics`](super::Resolver::diagnostics) says why names go to the operating
+    /// system. Without the cargo feature `system`, this is [`Own`](Self::Own).
+    #[default]
+    Auto,
+    /// The stub resolver, for every name: the hosts file, then the nameservers. nsswitch.conf is
+    /// not read.
+    Own,
+    /// The operating system, for every name. Settings about nameservers have no effect. Where the
+    /// operating system would read the hosts file first, it is read before.
+    #[cfg(feature = "system")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
+    System,
+}
+
+impl Source {
+    /// Reads the value of `OUTRACE_SOURCE`.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "auto" => Some(Self::Auto),
+            "own" => Some(Self::Own),
+            #[cfg(feature = "system")]
+            "system" => Some(Self::System),
+            _ => None,
+        }
+    }
+}
