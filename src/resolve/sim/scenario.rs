@@ -96,6 +96,11 @@ impl ScenarioConfig {
                 }
                 ["ndots", number] => ndots = number.parse().unwrap(),
                 ["deny", prefix] => policy = policy.deny(prefix.parse().unwrap()),
+                // Nor is there a default one.
+                ["no-nameserver"] => {
+                    stub.nameservers.clear();
+                    stub.query.is_unconfigured = true;
+                }
                 ["unconfigured"] => stub.query.is_unconfigured = true,
                 ["all"] => stub.query.strategy = NameserverStrategy::All,
                 ["in-turn"] => stub.query.strategy = NameserverStrategy::InTurn,

@@ -166,7 +166,7 @@ impl Sockets {
         Self {
             open: IdMap::default(),
             by_server: vec![Vec::new(); servers],
-            limit_per_server: (limit / servers).max(1),
+            limit_per_server: (limit / servers.max(1)).max(1),
             reduced: None,
             ids,
         }

@@ -122,6 +122,19 @@ fn er08_no_octet_of_the_network_reaches_a_message() {
     assert!(!text.chars().any(char::is_control), "{text:?}");
 }
 
+/// On a system without resolv.conf another user may listen at 127.0.0.1.
+#[test]
+fn sy44_without_a_nameserver_a_lookup_is_told_at_once_and_nothing_is_sent() {
+    for config in
+        ["", "in-turn", "rotate", "all", "single-request", "use-vc", "search a b", "cache"]
+    {
+        let config = &format!("no-nameserver; {config}");
+        let scenario = Scenario { config, servers: &[], results: &["Misconfigured@0"], ..SCENARIO };
+        let world = scenario.check();
+        assert_eq!(error(&world, 1).failures().len(), 0, "{config}");
+    }
+}
+
 /// The same refusal has another remedy: a nameserver has to be configured.
 #[test]
 fn rr18_an_unreachable_nameserver_that_nobody_configured_is_a_misconfiguration() {

@@ -30,9 +30,12 @@ pub(crate) fn resend_spread(mut random: impl FnMut() -> u16) -> impl FnMut() -> 
 }
 
 impl Query {
-    /// Marks the first sends: see [`NameserverStrategy`](crate::resolve::NameserverStrategy).
+    /// Marks the first sends: see [`NameserverStrategy`](crate::resolve::NameserverStrategy). Without
+    /// a nameserver every question has failed.
     pub(super) fn start(&mut self, servers: &mut [Nameserver], now: Instant) {
-        if self.is_hedged() {
+        if servers.is_empty() {
+            self.open().iter().for_each(|question| self.settle_failed(question, servers, now));
+        } else if self.is_hedged() {
             self.start_hedged(servers, now);
         } else if self.is_in_turn() {
             self.mark_all_due(self.first_server);
