@@ -47,6 +47,14 @@ pub enum ConfigSource {
     OutraceSource,
     /// The file gai.conf, which [`PolicyTable`](crate::happy_eyeballs::PolicyTable) is read from.
     GaiConf,
+    /// The network adapters of Windows.
+    Adapters,
+    /// The registry of Windows.
+    Registry,
+    /// The dynamic store of macOS, which has the resolvers of its network services.
+    DynamicStore,
+    /// The files in `/etc/resolver` of macOS. The word begins with the name of the file.
+    ResolverDirectory,
     /// The program itself: a name given to [`ResolverBuilder::host`](super::ResolverBuilder::host),
     /// or a setting that does not go with another.
     Builder,
@@ -85,6 +93,12 @@ pub enum DiagnosticCause {
     Name(NameError),
     /// No name follows the address; the line is ignored.
     NoNames,
+    /// The value is of another type than it should be; it is ignored.
+    ValueType,
+    /// The value is not an XML property list to its end; what stands before the fault counts.
+    PropertyList,
+    /// The number is not a port; it is ignored.
+    Port,
     /// More text than the keyword or option takes, as in `timeout:1,attempts:1`; it is ignored.
     ExtraText,
     /// The file has 4 GiB or more; this line and all after it are ignored.
@@ -206,6 +220,10 @@ impl fmt::Display for ConfigSource {
             Self::AsrConfig => "ASR_CONFIG",
             Self::OutraceSource => "OUTRACE_SOURCE",
             Self::GaiConf => "gai.conf",
+            Self::Adapters => "network adapters",
+            Self::Registry => "registry",
+            Self::DynamicStore => "dynamic store",
+            Self::ResolverDirectory => "/etc/resolver",
             Self::Builder => "builder",
         })
     }
@@ -227,6 +245,9 @@ impl fmt::Display for DiagnosticCause {
             Self::TooManyNameservers => "not used, three nameservers come before it",
             Self::Name(error) => return write!(f, "{error}"),
             Self::NoNames => "no name for the address",
+            Self::ValueType => "a value of another type",
+            Self::PropertyList => "not a property list to its end",
+            Self::Port => "not a port",
             Self::ExtraText => "extra text, which is ignored",
             Self::TooLarge => "the file is too large",
             Self::Criteria => "not a criterion, the hosts file and the nameservers are asked",

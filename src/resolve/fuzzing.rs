@@ -22,7 +22,7 @@ use super::Diagnostic;
 use super::config::hosts::Hosts;
 use super::config::nsswitch;
 use super::config::resolv_conf::{self, Env};
-use super::names::search::candidates;
+use super::names::search::{SearchRule, candidates};
 use super::names::source::{Facts, MachineFacts, decide};
 use super::names::source_order::SourceOrder;
 use super::names::special_names::must_not_be_asked_for;
@@ -78,7 +78,7 @@ pub fn resolv_conf(bytes: &[u8]) {
     conf.diagnostics.iter().for_each(printable_diagnostic);
 
     let name: HostName = env.hostname.and_then(|name| name.parse().ok()).unwrap_or_else(localhost);
-    for candidate in candidates(&name, &conf.search, conf.options.ndots) {
+    for candidate in candidates(&name, &conf.search, SearchRule::Ndots(conf.options.ndots)) {
         assert!(!candidate.is_absolute(), "a final dot");
         assert!(!must_not_be_asked_for(candidate.as_str()), "{candidate} must not be sent");
         assert_eq!(candidate.as_str().parse::<HostName>(), Ok(candidate));

@@ -4,6 +4,8 @@
 pub(crate) mod configuration;
 pub(crate) mod files;
 pub(crate) mod hosts;
+pub(crate) mod name_routes;
+pub(crate) mod native;
 pub(crate) mod nsswitch;
 pub(crate) mod program_hosts;
 pub(crate) mod reload;

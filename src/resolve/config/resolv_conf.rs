@@ -6,11 +6,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::name_routes::NameRoute;
 use crate::HostName;
 use crate::host_name;
 use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
+use crate::resolve::names::search::SearchRule;
 use crate::resolve::stub::query::MAX_NAMESERVERS;
-use crate::zone::{InterfaceIndex, parse_scoped_ip};
+use crate::zone::{InterfaceIndex, ScopedIpError, parse_scoped_ip};
 
 /// The configuration of a stub resolver, as resolv.conf(5) gives it.
 ///
@@ -36,6 +38,10 @@ pub(crate) struct ResolvConf {
     pub(crate) lookup: Option<LookupLine>,
     /// The options.
     pub(crate) options: Options,
+    /// What holds in place of `ndots`, on a system that has another rule.
+    pub(crate) search_rule: Option<SearchRule>,
+    /// Names that go elsewhere, on a system that knows such: no file has any.
+    pub(crate) routes: Vec<NameRoute>,
     /// The words and lines that could not be used.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -211,8 +217,27 @@ pub(crate) fn parse(text: &[u8], env: &Env<'_>) -> ResolvConf {
         search: parser.search.unwrap_or_else(|| Vec::from_iter(domain_of(env.hostname))).into(),
         lookup: parser.lookup,
         options: parser.options,
+        search_rule: None,
+        routes: Vec::new(),
         diagnostics: parser.diagnostics.into_vec(),
     }
+}
+
+/// Parses the address of a nameserver, which has port 53.
+///
+/// The unspecified address means this machine, as in BIND. The kernel would send to loopback too,
+/// but the response would come from another address than the query was sent to.
+pub(crate) fn parse_nameserver(
+    text: &str,
+    interfaces: InterfaceIndex<'_>,
+) -> Result<SocketAddr, ScopedIpError> {
+    let (ip, scope) = parse_scoped_ip(text, interfaces)?;
+    Ok(match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, DNS_PORT).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, DNS_PORT).into(),
+        IpAddr::V4(ip) => (ip, DNS_PORT).into(),
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, DNS_PORT, 0, scope).into(),
+    })
 }
 
 /// Returns the domain of the machine's own name.
@@ -280,21 +305,14 @@ impl Parser<'_> {
         let zone = text.split('%').nth(1);
         self.names_interface |=
             zone.is_some_and(|zone| !zone.bytes().all(|byte| byte.is_ascii_digit()));
-        let (ip, scope) = match parse_scoped_ip(text, self.interfaces) {
-            Ok(address) => address,
+        let addr = match parse_nameserver(text, self.interfaces) {
+            Ok(addr) => addr,
             Err(error) => return self.diagnostics.note(number, error.into(), word),
         };
         if self.nameservers.len() >= MAX_NAMESERVERS {
             return self.diagnostics.note(number, DiagnosticCause::TooManyNameservers, word);
         }
-        // The unspecified address means this machine, as in BIND. The kernel would send to loopback
-        // too, but the response would come from another address than the query was sent to.
-        self.nameservers.push(match ip {
-            IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, DNS_PORT).into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, DNS_PORT).into(),
-            IpAddr::V4(ip) => (ip, DNS_PORT).into(),
-            IpAddr::V6(ip) => SocketAddrV6::new(ip, DNS_PORT, 0, scope).into(),
-        });
+        self.nameservers.push(addr);
     }
 
     fn lookup(&mut self, text: &[u8], number: usize) {

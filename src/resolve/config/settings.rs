@@ -16,6 +16,7 @@ use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::driver::getaddrinfo::getaddrinfo;
 use crate::resolve::driver::shared::{DriverOptions, MakeCall};
 use crate::resolve::names::local::LookupConfig;
+use crate::resolve::names::search::SearchRule;
 use crate::resolve::names::source_order::SourceRules;
 use crate::resolve::stub::query::QueryConfig;
 use crate::resolve::stub::{Pairing, StubConfig, SystemConfig};
@@ -226,7 +227,7 @@ impl Settings {
             program_hosts: Arc::clone(&self.program_hosts),
             hosts,
             search: self.search.as_deref().map_or_else(|| Arc::clone(&conf.search), Arc::from),
-            ndots: self.ndots.unwrap_or(conf.options.ndots),
+            search_rule: SearchRule::Ndots(self.ndots.unwrap_or(conf.options.ndots)),
             no_aaaa: self.no_aaaa.unwrap_or(conf.options.no_aaaa),
             no_tld_query: conf.options.no_tld_query,
             sources: SourceRules::default(),

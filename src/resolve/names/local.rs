@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::search::{Candidates, candidates};
+use super::search::{Candidates, SearchRule, candidates};
 use super::source_order::{SourceOrder, SourceRules};
 use super::special_names::{self, Special};
 use crate::observer::AnswerSource;
@@ -19,7 +19,7 @@ pub(crate) struct LookupConfig {
     pub(crate) program_hosts: Arc<ProgramHosts>,
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) search: Arc<[HostName]>,
-    pub(crate) ndots: u8,
+    pub(crate) search_rule: SearchRule,
     pub(crate) no_aaaa: bool,
     pub(crate) no_tld_query: bool,
     pub(crate) sources: SourceRules,
@@ -164,7 +164,7 @@ fn by_name(
             };
             let search = if options.search { Arc::clone(&config.search) } else { Arc::from([]) };
             let candidates =
-                candidates(name, search, config.ndots).no_tld_query(config.no_tld_query);
+                candidates(name, search, config.search_rule).no_tld_query(config.no_tld_query);
             Local::Ask(Ask { name: name.clone(), port, family, candidates, plan })
         }
     }

@@ -4,25 +4,47 @@ use crate::HostName;
 
 use super::special_names::must_not_be_asked_for;
 
+/// Which names are tried below the search list, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SearchRule {
+    /// Every name, as resolv.conf(5) has it: one with so many dots or more after it was tried as it
+    /// is, any other before. So do glibc and Go, and RFC 1535 says why: a complete name must not be
+    /// tried below the search list first, where another zone may answer.
+    Ndots(u8),
+    /// Names without a dot, before they are tried as they are; a name with a dot is tried as it is,
+    /// alone. So does Windows, unless a policy says otherwise.
+    SingleLabelsOnly,
+}
+
+impl Default for SearchRule {
+    /// The default of resolv.conf(5).
+    fn default() -> Self {
+        Self::Ndots(1)
+    }
+}
+
 /// The names to ask for, in the order in which they are tried, for `name` as the caller gave it.
 ///
-/// A name that ends in a dot is tried as it is, alone. Otherwise it is tried below each domain of
-/// the search list, and as it is: first, if it has `ndots` dots or more, else last. So do glibc and
-/// Go, and RFC 1535 says why: a complete name must not be tried below the search list first, where
-/// another zone may answer.
+/// A name that ends in a dot is tried as it is, alone. Otherwise it is tried as it is, and below
+/// each domain of the search list if `rule` says so, in the order of `rule`.
 ///
 /// Left out are names longer than a name can be, and names that no nameserver may be asked for
 /// (see `special_names`). What comes out is absolute and has no final dot.
 pub(crate) fn candidates<S: AsRef<[HostName]>>(
     name: &HostName,
     search: S,
-    ndots: u8,
+    rule: SearchRule,
 ) -> Candidates<S> {
     let dots = name.labels().count() - 1;
+    let (is_searched, ndots) = match rule {
+        SearchRule::Ndots(ndots) => (!name.is_absolute(), ndots.into()),
+        SearchRule::SingleLabelsOnly => (!name.is_absolute() && dots == 0, 1),
+    };
     Candidates {
         name: name.clone(),
         search,
-        as_it_is_first: name.is_absolute() || dots >= usize::from(ndots),
+        is_searched,
+        as_it_is_first: !is_searched || dots >= ndots,
         no_tld_query: false,
         position: 0,
     }
@@ -34,6 +56,7 @@ pub(crate) fn candidates<S: AsRef<[HostName]>>(
 pub(crate) struct Candidates<S> {
     name: HostName,
     search: S,
+    is_searched: bool,
     as_it_is_first: bool,
     no_tld_query: bool,
     /// How many of the name as it is and of the search list were tried or left out.
@@ -60,7 +83,7 @@ impl<S: AsRef<[HostName]>> Iterator for Candidates<S> {
 
     fn next(&mut self) -> Option<HostName> {
         let search = self.search.as_ref();
-        let suffixes = if self.name.is_absolute() { 0 } else { search.len() };
+        let suffixes = if self.is_searched { search.len() } else { 0 };
         let as_it_is = if self.as_it_is_first { 0 } else { suffixes };
         while self.position <= suffixes {
             let position = self.position;
@@ -92,7 +115,8 @@ mod tests {
 
     fn order(name: &str, search: &[&str], ndots: u8) -> Vec<String> {
         let name = name.parse().unwrap();
-        candidates(&name, names(search), ndots).map(|name| name.to_string()).collect()
+        let all = candidates(&name, names(search), SearchRule::Ndots(ndots));
+        all.map(|name| name.to_string()).collect()
     }
 
     #[test]
@@ -151,7 +175,8 @@ mod tests {
     #[test]
     fn no_tld_query_leaves_out_the_bare_label_after_the_search_list() {
         let order = |name: &str, search: &[&str], ndots| -> Vec<String> {
-            let all = candidates(&name.parse().unwrap(), names(search), ndots).no_tld_query(true);
+            let rule = SearchRule::Ndots(ndots);
+            let all = candidates(&name.parse().unwrap(), names(search), rule).no_tld_query(true);
             all.map(|name| name.to_string()).collect()
         };
         assert_eq!(order("www", &["a", "b"], 1), ["www.a", "www.b"]);
@@ -161,16 +186,33 @@ mod tests {
         assert_eq!(order("w.x", &["a"], 2), ["w.x.a", "w.x"], "not a single label");
     }
 
+    #[test]
+    fn sy35_suffixes_for_names_without_a_dot_alone() {
+        let order = |name: &str, search: &[&str]| -> Vec<String> {
+            let rule = SearchRule::SingleLabelsOnly;
+            let all = candidates(&name.parse().unwrap(), names(search), rule);
+            all.map(|name| name.to_string()).collect()
+        };
+        assert_eq!(order("www", &["a", "b"]), ["www.a", "www.b", "www"]);
+        assert_eq!(order("www", &[]), ["www"]);
+        assert_eq!(order("www.", &["a"]), ["www"]);
+        assert_eq!(order("www.x", &["a", "b"]), ["www.x"]);
+        assert_eq!(order("www.x.", &["a"]), ["www.x"]);
+    }
+
     proptest! {
         #[test]
         fn each_candidate_can_be_sent_and_comes_once(
             name in r"([a-z]{1,63}\.){0,4}([a-z]{1,3}|onion)\.?",
             search in prop::collection::btree_set(r"([a-z]{1,63}\.){0,3}([a-z]{1,3}|onion|invalid)", 0..4),
-            ndots in 0..4_u8,
+            rule in prop_oneof![
+                (0..4_u8).prop_map(SearchRule::Ndots),
+                Just(SearchRule::SingleLabelsOnly),
+            ],
         ) {
             let name: HostName = name.parse().unwrap();
             let search: Vec<HostName> = search.iter().map(|text| text.parse().unwrap()).collect();
-            let all: Vec<HostName> = candidates(&name, &search, ndots).collect();
+            let all: Vec<HostName> = candidates(&name, &search, rule).collect();
             for (i, candidate) in all.iter().enumerate() {
                 prop_assert!(!candidate.is_absolute() && !must_not_be_asked_for(candidate.as_str()));
                 prop_assert!(!all[..i].contains(candidate), "{candidate} twice");

@@ -325,7 +325,7 @@ fn add_lookup(
     (timeout, pace): (Option<Duration>, Option<(usize, Duration)>),
 ) {
     let target = Target::new(name.parse::<HostName>().expect("a name").into(), Some(443));
-    let config = LookupConfig { search: search.into(), ndots: 1, ..LookupConfig::default() };
+    let config = LookupConfig { search: search.into(), ..LookupConfig::default() };
     let (options, policy) = (LookupOptions::default().family(family), AddressPolicy::default());
     let local = local(&target, &options, &config, &policy);
     if let Local::Ask(ask) = &local {

@@ -9,6 +9,7 @@ use crate::resolve::NameserverStrategy;
 use crate::resolve::config::hosts::Hosts;
 use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
 use crate::resolve::names::local::{Local, LookupConfig, Plan, local};
+use crate::resolve::names::search::SearchRule;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::{Pairing, StubConfig};
 use crate::resolve::system::CallOutcome;
@@ -69,7 +70,8 @@ type ScriptedCall = ((HostName, RecordType), Option<(Duration, CallOutcome)>);
 
 impl ScenarioConfig {
     fn new(text: &str, servers: usize) -> Self {
-        let (mut stub, mut search, mut ndots) = (config(servers), Vec::new(), 1);
+        let (mut stub, mut search, mut search_rule) =
+            (config(servers), Vec::new(), SearchRule::default());
         let mut hosts = Hosts::default();
         let mut cache = None;
         let mut policy = AddressPolicy::default();
@@ -94,7 +96,7 @@ impl ScenarioConfig {
                 ["call", name, record_type, ref outcome @ ..] => {
                     calls.push(scripted_call(name, record_type, outcome));
                 }
-                ["ndots", number] => ndots = number.parse().unwrap(),
+                ["ndots", number] => search_rule = SearchRule::Ndots(number.parse().unwrap()),
                 ["deny", prefix] => policy = policy.deny(prefix.parse().unwrap()),
                 // Nor is there a default one.
                 ["no-nameserver"] => {
@@ -130,7 +132,7 @@ impl ScenarioConfig {
             }
         }
         let (hosts, search) = (hosts.into(), search.into());
-        let lookup = LookupConfig { hosts, search, ndots, ..LookupConfig::default() };
+        let lookup = LookupConfig { hosts, search, search_rule, ..LookupConfig::default() };
         Self { stub, cache, lookup, policy, outage, plan, system_threads, calls }
     }
 }

@@ -160,7 +160,6 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
         program_hosts: program_hosts.into(),
         hosts: Hosts::parse(HOSTS, &|_| None).into(),
         search: search.collect(),
-        ndots: 1,
         ..LookupConfig::default()
     };
     world.checks.candidates = 3;

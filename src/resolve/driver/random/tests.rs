@@ -6,7 +6,7 @@ use super::{IDS_PER_CALL, os_random};
 use crate::HostName;
 use crate::resolve::NameserverStrategy;
 use crate::resolve::names::local::{Ask, Plan};
-use crate::resolve::names::search;
+use crate::resolve::names::search::{SearchRule, candidates};
 use crate::resolve::randomness::{
     assert_as_many_distinct, assert_no_trend, assert_uncorrelated, assert_uniform,
 };
@@ -85,7 +85,7 @@ fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
     for number in (0..).take(names).map(LookupId) {
         // So much later that the last ones take no place in the nameserver's window.
         now += Duration::from_millis(25);
-        let candidates = search::candidates(&name, std::sync::Arc::from([]), 1);
+        let candidates = candidates(&name, std::sync::Arc::from([]), SearchRule::default());
         let lookup = Box::new(Lookup::new(Ask {
             name: name.clone(),
             port: 443,

@@ -33,7 +33,7 @@ fn driver(make_call: impl Fn(&Call) -> CallOutcome + Send + Sync + 'static) -> D
 /// Starts a lookup of both families by the operating system.
 fn start(driver: &DriverHandle, name: &str) -> Getter<LookupResult> {
     let name: HostName = name.parse().unwrap();
-    let candidates = search::candidates(&name, Arc::from([]), 1);
+    let candidates = search::candidates(&name, Arc::from([]), search::SearchRule::default());
     let plan = Plan::System(name.clone());
     let lookup = Lookup::new(Ask { name, port: 80, family: None, candidates, plan });
     let (putter, getter) = futex_queue::bounded(16);

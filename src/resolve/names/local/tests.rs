@@ -7,7 +7,6 @@ fn machine(lines: &str) -> LookupConfig {
     LookupConfig {
         hosts: Arc::new(Hosts::parse(lines.as_bytes(), &|_| None)),
         search: Arc::from(["example".parse().unwrap()]),
-        ndots: 1,
         ..LookupConfig::default()
     }
 }

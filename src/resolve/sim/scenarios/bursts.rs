@@ -9,7 +9,7 @@ use domain::base::iana::OptRcode;
 
 use crate::resolve::error::{FailureCause, RecordType, Transport};
 use crate::resolve::names::local::{Ask, Plan};
-use crate::resolve::names::search;
+use crate::resolve::names::search::{SearchRule, candidates};
 use crate::resolve::sim::message::Query;
 use crate::resolve::sim::world::{Connect, Event, Nameserver, Reaction, Record, World, config};
 use crate::resolve::stub::ids::LookupId;
@@ -175,7 +175,7 @@ fn world(server: impl Nameserver + 'static, timeout: Duration) -> World {
 
 fn lookup(world: &mut World, at: Duration, id: u64, name: &str, family: Option<AddressFamily>) {
     let name: HostName = name.parse().unwrap();
-    let candidates = search::candidates(&name, Arc::from([]), 1);
+    let candidates = candidates(&name, Arc::from([]), SearchRule::default());
     let plan = Plan::Nameservers;
     let lookup = Box::new(Lookup::new(Ask { name, port: 0, family, candidates, plan }));
     world.at(at, Event::Lookup(LookupId(id), lookup, None, None));
