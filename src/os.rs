@@ -119,29 +119,16 @@ pub(crate) fn hostname() -> Option<String> {
     None
 }
 
-/// Where resolv.conf(5) stands; `None` where there is none.
+/// Where resolv.conf(5) stands; `None` where it is no convention.
 pub(crate) fn resolv_conf_path() -> Option<PathBuf> {
-    cfg!(unix).then(|| "/etc/resolv.conf".into())
-}
-
-/// Where the hosts file stands; `None` where there is none.
-#[cfg(not(windows))]
-pub(crate) fn hosts_path() -> Option<PathBuf> {
-    cfg!(unix).then(|| "/etc/hosts".into())
-}
-
-#[cfg(windows)]
-pub(crate) fn hosts_path() -> Option<PathBuf> {
-    windows_hosts_path(&std::env::var("SystemRoot").ok()?)
-}
-
-/// The hosts file of Windows, whose folder is `system_root`. A path without a drive would be one on
-/// the current drive, where any user may make the folders: there is no hosts file then.
-#[cfg(any(windows, test))]
-fn windows_hosts_path(system_root: &str) -> Option<PathBuf> {
-    let has_drive =
-        matches!(system_root.as_bytes(), [drive, b':', b'\\', ..] if drive.is_ascii_alphabetic());
-    has_drive.then(|| format!(r"{system_root}\System32\drivers\etc\hosts").into())
+    let has_none = cfg!(any(
+        target_os = "android",
+        target_os = "ios",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+    ));
+    (cfg!(unix) && !has_none).then(|| "/etc/resolv.conf".into())
 }
 
 /// How many files this process may have open; `None` where there is no such limit.
@@ -422,44 +409,6 @@ pub(crate) fn is_in_progress(error: &io::Error) -> bool {
     return error.raw_os_error() == Some(nix::errno::Errno::EINPROGRESS as i32);
     #[cfg(not(unix))]
     return error.kind() == io::ErrorKind::WouldBlock;
-}
-
-#[cfg(test)]
-mod path_tests {
-    use super::*;
-
-    /// Of Windows, each path has a drive, or there is none.
-    #[test]
-    fn os37_each_system_has_its_own_files() {
-        let paths = [resolv_conf_path(), hosts_path()];
-        let paths = paths.each_ref().map(|path| path.as_ref().and_then(|path| path.to_str()));
-        if cfg!(windows) {
-            let [None, Some(hosts)] = paths else { panic!("{paths:?}") };
-            assert_eq!(windows_hosts_path(&hosts[..hosts.len() - 27]), hosts_path());
-            assert_eq!(&hosts[1..3], r":\", "{hosts}");
-        } else if cfg!(unix) {
-            assert_eq!(paths, [Some("/etc/resolv.conf"), Some("/etc/hosts")]);
-        } else {
-            assert_eq!(paths, [None, None]);
-        }
-    }
-
-    #[test]
-    fn os37_a_folder_of_windows_without_a_drive_is_not_looked_at() {
-        for (root, hosts) in [
-            (r"C:\Windows", Some(r"C:\Windows\System32\drivers\etc\hosts")),
-            (r"d:\winnt", Some(r"d:\winnt\System32\drivers\etc\hosts")),
-            (r"\Windows", None),
-            ("/Windows", None),
-            ("C:Windows", None),
-            (r"Windows", None),
-            (r"\\server\share", None),
-            (r"1:\Windows", None),
-            ("", None),
-        ] {
-            assert_eq!(windows_hosts_path(root), hosts.map(PathBuf::from), "{root}");
-        }
-    }
 }
 
 #[cfg(all(test, target_os = "linux"))]

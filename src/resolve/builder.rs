@@ -15,8 +15,19 @@ use crate::HostName;
 ///
 /// What is not set comes from the files and the environment: `/etc/resolv.conf` with `RES_OPTIONS`
 /// and `LOCALDOMAIN`, `/etc/hosts`, and `/etc/nsswitch.conf` with the order of sources. A setting
-/// made here takes precedence over them. Windows has no resolv.conf, and its hosts file is
-/// `%SystemRoot%\System32\drivers\etc\hosts`.
+/// made here takes precedence over them.
+///
+/// | system | nameservers and search list of the stub resolver, if not set |
+/// |---|---|
+/// | Windows | Those of the network adapters that are up: of a network with a gateway first, then of the lowest metric. The search list of the policy, else of the machine, else its primary suffix and the suffixes of the adapters; it applies to names without a dot alone, unless the policy says otherwise. The hosts file is where the registry has it (`DataBasePath`), usually `%SystemRoot%\System32\drivers\etc\hosts`. |
+/// | macOS | Those of the default resolver in the dynamic store, else of `/etc/resolv.conf`. |
+/// | iOS, Android | None can be read: [`nameservers`](Self::nameservers) has to be called. |
+/// | others | Those of `/etc/resolv.conf`. |
+///
+/// Where resolv.conf is no convention (Windows, iOS, Android) there is no default nameserver either,
+/// since any user may listen at 127.0.0.1 there: without one, a lookup that needs it ends with
+/// [`Misconfigured`](super::LookupErrorKind::Misconfigured). No public nameserver is ever used unless
+/// it is configured.
 ///
 /// The operating system does not heed what is set here. So with any of these calls, names are asked
 /// of the stub resolver alone, unless [`source`](Self::source) says otherwise:
@@ -31,7 +42,9 @@ use crate::HostName;
 /// with, the others start again under the new one. A file that is empty or half written takes effect
 /// at the second look; until then the previous contents hold. A file that names an interface, and a
 /// resolv.conf without a search list, also change with the interfaces or the host name of the
-/// machine.
+/// machine. What Windows and macOS say besides is read on a thread of its own, and holds from the
+/// next lookup on: Windows at each look; macOS when `/etc/resolv.conf` or the folder `/etc/resolver`
+/// has changed, or after a minute.
 ///
 /// # Examples
 ///
@@ -57,18 +70,20 @@ impl ResolverBuilder {
         Self::default()
     }
 
-    /// Reads neither files nor the environment: no hosts file, no search list, and the defaults of
-    /// resolv.conf(5); names are asked of the nameservers ([`Source::Own`]). Usually followed by
-    /// [`nameservers`](Self::nameservers).
+    /// Reads neither files nor the environment, nor what Windows and macOS say: no hosts file, no
+    /// search list, and the defaults of resolv.conf(5); names are asked of the nameservers
+    /// ([`Source::Own`]). Usually followed by [`nameservers`](Self::nameservers).
     pub fn without_system_configuration(mut self) -> Self {
         self.settings.resolv_conf = None;
+        self.settings.native = None;
         self.settings.hosts = None;
         self.settings.nsswitch = None;
         self.settings.environment = false;
         self.own(WITHOUT_SYSTEM)
     }
 
-    /// The file to read in place of `/etc/resolv.conf`, also on systems that have no such file.
+    /// The file to read in place of `/etc/resolv.conf`, also on systems that have no such file. What
+    /// Windows and macOS say besides is not read then.
     ///
     /// It is read as resolv.conf(5) describes, and `RES_OPTIONS` and `LOCALDOMAIN` amend it. A word
     /// or line that cannot be used is skipped and reported as a [`Diagnostic`].
@@ -102,6 +117,7 @@ impl ResolverBuilder {
     /// [`Diagnostic`]: super::Diagnostic
     pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.resolv_conf = Some(path.into());
+        self.settings.native = None;
         self.own("resolv_conf")
     }
 
@@ -389,7 +405,9 @@ impl ResolverBuilder {
     ///
     /// # Blocking
     ///
-    /// Reads three small local files. No thread is started before the first lookup needs it.
+    /// Reads three small local files; on Windows the network adapters and the registry, on macOS the
+    /// dynamic store, each a call of some milliseconds. No thread is started before the first lookup
+    /// needs it.
     pub fn build(self) -> Resolver {
         Resolver::new(self.settings)
     }

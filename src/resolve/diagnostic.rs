@@ -87,6 +87,10 @@ pub enum DiagnosticCause {
     Zone,
     /// Neither resolv.conf nor the builder has a nameserver; `127.0.0.1` is used (resolv.conf(5)).
     NoNameserver,
+    /// Neither the program nor the system has a nameserver, and there is no default on a system
+    /// without a resolv.conf; lookups that need one end with
+    /// [`Misconfigured`](super::LookupErrorKind::Misconfigured).
+    NoDefaultNameserver,
     /// Three nameservers come before this one; it is not used.
     TooManyNameservers,
     /// The word is not a host name; it is ignored, and the others on its line hold.
@@ -188,6 +192,11 @@ impl Diagnostic {
         }
     }
 
+    /// Makes the diagnostic of a configuration without a nameserver, where none is the default.
+    pub(crate) fn no_default_nameserver() -> Self {
+        Self { cause: DiagnosticCause::NoDefaultNameserver, ..Self::no_nameserver() }
+    }
+
     /// Makes the diagnostic of a file that could not be read.
     pub(crate) fn unreadable(source: ConfigSource, error: &io::Error) -> Self {
         Self { source, line: 0, cause: DiagnosticCause::Unreadable(error.kind()), word: None }
@@ -242,6 +251,7 @@ impl fmt::Display for DiagnosticCause {
             Self::Address => "not an IP address",
             Self::Zone => "no such interface",
             Self::NoNameserver => "no nameserver, 127.0.0.1 is used",
+            Self::NoDefaultNameserver => "no nameserver, and this system has no default one",
             Self::TooManyNameservers => "not used, three nameservers come before it",
             Self::Name(error) => return write!(f, "{error}"),
             Self::NoNames => "no name for the address",

@@ -51,7 +51,8 @@ pub enum LookupErrorKind {
     /// No nameserver is configured, neither in resolv.conf nor by the program, and the one that
     /// resolv.conf(5) has asked then, this machine, could not be reached: see
     /// [`Resolver::diagnostics`](super::Resolver::diagnostics). A machine or container that starts
-    /// may get its resolv.conf a moment later.
+    /// may get its resolv.conf a moment later. Where resolv.conf is no convention (Windows, iOS,
+    /// Android) no nameserver is asked then.
     Misconfigured,
     /// The alias chain loops, or has more than 16 links.
     BadResponse,

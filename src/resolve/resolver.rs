@@ -153,7 +153,8 @@ impl Resolver {
     /// whether the configuration files have changed (two system calls for each), and reads them if
     /// they have, or if what they refer to may have: interfaces (three more for each that the hosts
     /// file names), the host name, and for some modules of nsswitch.conf whether a service of
-    /// theirs runs (up to six in all). A hosts file over 64 KiB is read on a thread of its own.
+    /// theirs runs (up to six in all). A hosts file over 64 KiB is read on a thread of its own, and so
+    /// is what Windows and macOS say besides.
     ///
     /// # Cancel safety
     ///

@@ -1,6 +1,7 @@
 //! The configuration of one resolver: its settings and files, read when it is built and again when
 //! they change.
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,9 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::files::{FromFile, as_read, fingerprint, is_outdated, read_hosts, read_resolv_conf};
 use super::hosts::Hosts;
+use super::native::NativeSource;
+use super::native::source;
+use super::native::watch::{NativeWatch, Reading};
 use super::reload::{
     CHECK_INTERVAL, Fingerprint, MIN_SUSPENSION, Trust, URGENT_CHECK_INTERVAL, Watch,
 };
@@ -47,6 +51,7 @@ struct Files {
     conf_watch: Watch,
     /// Why there was no reading it at the start, until there is.
     conf_failure: Option<ErrorKind>,
+    native: Option<Native>,
     hosts: Arc<Hosts>,
     hosts_unreadable: Option<Diagnostic>,
     hosts_watch: Watch,
@@ -55,6 +60,13 @@ struct Files {
     sources: Sources,
     /// For how long in all the machine had been suspended at the last look.
     suspended_for: Duration,
+}
+
+/// What the system says besides resolv.conf.
+struct Native {
+    watch: NativeWatch,
+    /// Reads it, or has read it, in this process.
+    reader: Option<(ProcessId, JoinHandle<Reading>)>,
 }
 
 impl Configuration {
@@ -71,13 +83,17 @@ impl Configuration {
             hosts_watch: Watch::new(as_read(hosts_print, hosts.unreadable.as_ref())),
             conf_failure: conf.unreadable.as_ref().and_then(Diagnostic::unreadable_kind),
             conf: conf.content,
+            native: settings.native.as_deref().map(|source| Native {
+                watch: NativeWatch::new(read_native(source, settings.environment, now)),
+                reader: None,
+            }),
             hosts: Arc::new(hosts.content),
             hosts_unreadable: hosts.unreadable,
             hosts_reader: None,
             sources: Sources::read(&settings),
             suspended_for: Duration::ZERO,
         };
-        let stub = settings.stub_config(&files.conf);
+        let stub = settings.stub_config(&files.machine_conf());
         let current = files.lookup_config(&settings);
         trace::configured(&current.diagnostics);
         let configuration = Self {
@@ -125,7 +141,8 @@ impl Configuration {
             Err(TryLockError::WouldBlock) => return,
         };
         let was_suspended = files.note_suspension(suspended_for());
-        let is_new_conf = files.reload_conf(&self.settings);
+        let is_new_native = self.reload_native(&mut files, now);
+        let is_new_conf = files.reload_conf(&self.settings) || is_new_native;
         let is_new_hosts = self.reload_hosts(&mut files);
         let is_new_order = files.sources.reload(&self.settings);
         let is_new = is_new_conf || is_new_hosts || is_new_order;
@@ -134,7 +151,7 @@ impl Configuration {
         }
         if is_new_conf || was_suspended {
             // Under the lock, so that the newest configuration is the last one.
-            next_generation(self.settings.stub_config(&files.conf));
+            next_generation(self.settings.stub_config(&files.machine_conf()));
         }
         drop(files);
         if is_new {
@@ -173,6 +190,43 @@ impl Configuration {
         false
     }
 
+    /// Takes what the system says now besides resolv.conf, if it has been read, or has it read on a
+    /// thread of its own: that takes milliseconds, and may wait for another process. Returns whether
+    /// it takes effect.
+    fn reload_native(self: &Arc<Self>, files: &mut Files, now: Instant) -> bool {
+        let (Some(native), Some(source)) = (&mut files.native, &self.settings.native) else {
+            return false;
+        };
+        // A forked child does not have the thread of its parent, which never finishes there.
+        let is_over = |(process, reader): &mut (ProcessId, JoinHandle<Reading>)| {
+            !process.is_current() || reader.is_finished()
+        };
+        if let Some((process, reader)) = native.reader.take_if(is_over)
+            && process.is_current()
+            && let Ok(reading) = reader.join()
+        {
+            return native.watch.handle_read(reading);
+        }
+        let fingerprint = source.fingerprint();
+        if native.reader.is_some() || !native.watch.is_due(fingerprint.as_deref(), now) {
+            return false;
+        }
+        let (this, source) = (Arc::clone(self), Arc::clone(source));
+        let before = native.watch.config().clone();
+        let thread = std::thread::Builder::new().name("outrace-config".to_owned());
+        let started = thread.spawn(move || {
+            let reading = read_native(&*source, this.settings.environment, now);
+            if !reading.config.has_effect_of(&before) {
+                // The next lookup is to have it, and not the one after the next five seconds.
+                this.next_check.store(0, Ordering::Relaxed);
+            }
+            reading
+        });
+        // Without a thread the next look tries again.
+        native.reader = started.ok().map(|reader| (ProcessId::current(), reader));
+        false
+    }
+
     fn lock(&self) -> MutexGuard<'_, Files> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -180,20 +234,33 @@ impl Configuration {
 
 impl Files {
     fn lookup_config(&self, settings: &Settings) -> LookupConfig {
-        let mut diagnostics = self.conf.diagnostics.clone();
+        let conf = self.machine_conf();
+        let mut diagnostics = conf.diagnostics.clone();
         let is_missing = self.conf_watch.is_missing();
         let read = ConfRead { conf: &self.conf, failure: self.conf_failure, is_missing };
         let Decision { rules, reasons } = self.sources.decide(settings, read);
-        if settings.is_unconfigured(&self.conf) && rules.may_ask_nameservers() {
-            diagnostics.push(Diagnostic::no_nameserver());
+        if rules.may_ask_nameservers() {
+            if settings.is_without_nameserver(&conf) {
+                diagnostics.push(Diagnostic::no_default_nameserver());
+            } else if settings.is_unconfigured(&conf) {
+                diagnostics.push(Diagnostic::no_nameserver());
+            }
         }
         diagnostics.extend(self.hosts.diagnostics().iter().cloned());
         diagnostics.extend(self.hosts_unreadable.clone());
         diagnostics.extend(settings.program_hosts.diagnostics());
         diagnostics.extend(self.sources.diagnostics().cloned());
         diagnostics.extend(reasons);
-        let config = settings.lookup_config(&self.conf, Arc::clone(&self.hosts), diagnostics);
+        let config = settings.lookup_config(&conf, Arc::clone(&self.hosts), diagnostics);
         LookupConfig { sources: rules, ..config }
+    }
+
+    /// resolv.conf, and what the system says besides.
+    fn machine_conf(&self) -> Cow<'_, ResolvConf> {
+        match &self.native {
+            Some(native) => Cow::Owned(native.watch.config().amend(&self.conf)),
+            None => Cow::Borrowed(&self.conf),
+        }
     }
 
     /// Whether the machine was suspended since the last look for so long that the network may be
@@ -270,6 +337,12 @@ impl Files {
         }
         takes_effect
     }
+}
+
+/// It is looked at before it is read, so that a change in between is noticed next time.
+fn read_native(source: &dyn NativeSource, use_environment: bool, at: Instant) -> Reading {
+    let fingerprint = source.fingerprint();
+    Reading { config: source::read(source, use_environment), fingerprint, at }
 }
 
 fn has_text(file: &Fingerprint) -> bool {

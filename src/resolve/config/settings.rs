@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hosts::Hosts;
+use super::native::{self, NativeSource};
 use super::program_hosts::ProgramHosts;
 use super::resolv_conf::ResolvConf;
 use crate::HostName;
@@ -51,6 +52,11 @@ pub(crate) const WITHOUT_SYSTEM: &str = "without_system_configuration";
 pub(crate) struct Settings {
     /// `None`: no such file is read.
     pub(crate) resolv_conf: Option<PathBuf>,
+    /// What the system says besides; `None`: it is not asked.
+    pub(crate) native: Option<Arc<dyn NativeSource>>,
+    /// Whether resolv.conf(5) holds without a file too, so that 127.0.0.1 is the nameserver of a
+    /// machine that has no other. Where that is no convention, any user may listen there.
+    pub(crate) has_default_nameserver: bool,
     /// `None`: no such file is read.
     pub(crate) hosts: Option<PathBuf>,
     /// Names that come before the hosts file, and before the nameservers.
@@ -114,7 +120,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             resolv_conf: os::resolv_conf_path(),
-            hosts: os::hosts_path(),
+            native: native::source::of_this_system(),
+            has_default_nameserver: os::resolv_conf_path().is_some(),
+            hosts: native::source::hosts_path(),
             program_hosts: Arc::default(),
             source: None,
             own_calls: Vec::new(),
@@ -151,8 +159,13 @@ impl Settings {
         let rotate = self.rotate.unwrap_or(options.rotate);
         let default_strategy =
             if rotate { NameserverStrategy::InTurn } else { NameserverStrategy::Hedged };
-        let nameservers =
-            if self.nameservers.is_empty() { &conf.nameservers } else { &self.nameservers };
+        let nameservers = if !self.nameservers.is_empty() {
+            self.nameservers.clone()
+        } else if self.is_without_nameserver(conf) {
+            Vec::new()
+        } else {
+            conf.nameservers.clone()
+        };
         let pairing = if self.single_request.unwrap_or(options.single_request) {
             Pairing::InSequence
         } else if options.single_request_reopen {
@@ -162,7 +175,7 @@ impl Settings {
         };
         let attempts = self.attempts.unwrap_or(options.attempts);
         StubConfig {
-            nameservers: nameservers.clone(),
+            nameservers,
             query: QueryConfig {
                 strategy: self.strategy.unwrap_or(default_strategy),
                 is_unconfigured: self.is_unconfigured(conf),
@@ -216,6 +229,12 @@ impl Settings {
         !conf.has_nameserver && self.nameservers.is_empty()
     }
 
+    /// Whether there is no nameserver at all: none is configured, and there is no default one.
+    pub(crate) fn is_without_nameserver(&self, conf: &ResolvConf) -> bool {
+        let has_default = self.has_default_nameserver || self.resolv_conf.is_some();
+        self.is_unconfigured(conf) && !has_default
+    }
+
     /// The configuration of lookups, given the files.
     pub(crate) fn lookup_config(
         &self,
@@ -227,11 +246,19 @@ impl Settings {
             program_hosts: Arc::clone(&self.program_hosts),
             hosts,
             search: self.search.as_deref().map_or_else(|| Arc::clone(&conf.search), Arc::from),
-            search_rule: SearchRule::Ndots(self.ndots.unwrap_or(conf.options.ndots)),
+            search_rule: self.search_rule(conf),
             no_aaaa: self.no_aaaa.unwrap_or(conf.options.no_aaaa),
             no_tld_query: conf.options.no_tld_query,
             sources: SourceRules::default(),
             diagnostics,
+        }
+    }
+
+    /// The rule of the system is about the search list of the system.
+    fn search_rule(&self, conf: &ResolvConf) -> SearchRule {
+        match (self.ndots, conf.search_rule) {
+            (None, Some(rule)) if self.search.is_none() => rule,
+            (ndots, _) => SearchRule::Ndots(ndots.unwrap_or(conf.options.ndots)),
         }
     }
 }
@@ -277,6 +304,22 @@ mod tests {
             let settings = Settings { nameservers, ..Settings::default() };
             let config = settings.stub_config(&conf(text));
             assert_eq!(config.query.is_unconfigured, is_unconfigured, "{text}");
+        }
+    }
+
+    /// Of Windows, each path has a drive, or there is none.
+    #[test]
+    fn os37_each_system_has_its_own_files() {
+        let Settings { resolv_conf, hosts, native, .. } = Settings::default();
+        let paths = [&resolv_conf, &hosts].map(|path| path.as_ref().and_then(|path| path.to_str()));
+        if cfg!(windows) {
+            let [None, Some(hosts)] = paths else { panic!("{paths:?}") };
+            assert_eq!((&hosts[1..3], native.is_some()), (r":\", true), "{hosts}");
+        } else if cfg!(unix) {
+            assert_eq!(paths, [Some("/etc/resolv.conf"), Some("/etc/hosts")]);
+            assert_eq!(native.is_some(), cfg!(target_os = "macos"));
+        } else {
+            assert_eq!(paths, [None, None]);
         }
     }
 

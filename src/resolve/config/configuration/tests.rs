@@ -11,6 +11,8 @@ use crate::resolve::{DiagnosticCause, Source};
 #[cfg(feature = "system")]
 mod sources;
 
+mod native;
+
 /// A directory of a test's own, with a resolver's files in it.
 struct Machine {
     dir: PathBuf,
@@ -26,6 +28,7 @@ fn settings_in(dir: &Path) -> Settings {
         nsswitch: Some(dir.join("nsswitch.conf")),
         name_service: NameService::Nsswitch { defaults_to_dns: true },
         environment: false,
+        native: None,
         ..Settings::default()
     }
 }

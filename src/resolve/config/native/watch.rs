@@ -1,0 +1,149 @@
+//! When a native source is read again, and when what was read takes effect.
+
+use std::time::{Duration, Instant};
+
+use super::NativeConfig;
+use crate::resolve::config::reload::Fingerprint;
+
+/// After this long, a source is read even if its fingerprint is the same: a file in `/etc/resolver`
+/// that is edited in place does not change its folder.
+const READ_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What was read, and before it the fingerprint and the time.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) config: NativeConfig,
+    pub(crate) fingerprint: Option<Vec<Fingerprint>>,
+    pub(crate) at: Instant,
+}
+
+/// The native configuration between looks.
+#[derive(Debug)]
+pub(crate) struct NativeWatch {
+    in_use: Reading,
+    /// The reading before had no nameserver, and did not take effect.
+    is_doubted: bool,
+}
+
+impl NativeWatch {
+    /// Starts with the first reading, which takes effect whatever it is.
+    pub(crate) fn new(first: Reading) -> Self {
+        let is_doubted = false;
+        Self { in_use: first, is_doubted }
+    }
+
+    /// The configuration in use.
+    pub(crate) fn config(&self) -> &NativeConfig {
+        &self.in_use.config
+    }
+
+    /// Whether the source is to be read, given its fingerprint now.
+    pub(crate) fn is_due(&self, fingerprint: Option<&[Fingerprint]>, now: Instant) -> bool {
+        let read = self.in_use.fingerprint.as_deref();
+        fingerprint.is_none()
+            || fingerprint != read
+            || now.saturating_duration_since(self.in_use.at) >= READ_INTERVAL
+    }
+
+    /// Takes a reading. Returns whether it changes lookups.
+    ///
+    /// While a network changes, its adapters are without nameservers for a moment. If there are none
+    /// at two looks in a row, that takes effect. What could not be read does not.
+    pub(crate) fn handle_read(&mut self, reading: Reading) -> bool {
+        if reading.config.is_unreadable() {
+            return false;
+        }
+        let is_lost =
+            reading.config.nameservers.is_empty() && !self.config().nameservers.is_empty();
+        if is_lost && !self.is_doubted {
+            self.is_doubted = true;
+            return false;
+        }
+        self.is_doubted = false;
+        let is_new = !reading.config.has_effect_of(self.config());
+        self.in_use = reading;
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
+
+    fn config(nameserver: Option<&str>) -> NativeConfig {
+        let nameservers = nameserver.iter().map(|text| text.parse().unwrap()).collect();
+        NativeConfig { nameservers, ..NativeConfig::default() }
+    }
+
+    const ONE: Option<&str> = Some("192.0.2.1:53");
+    const TWO: Option<&str> = Some("192.0.2.2:53");
+
+    fn reading(config: NativeConfig, len: u64, at: Instant) -> Reading {
+        let file = Fingerprint::File { len, inode: 1, modified: None, changed: (0, 0), link: None };
+        Reading { config, fingerprint: Some(vec![file]), at }
+    }
+
+    #[test]
+    fn sy59_it_is_read_when_its_fingerprint_has_changed_or_after_a_minute() {
+        let start = Instant::now();
+        let watch = NativeWatch::new(reading(config(ONE), 1, start));
+        let same = reading(config(ONE), 1, start).fingerprint;
+        let other = reading(config(ONE), 2, start).fingerprint;
+        let is_due = |print: &Option<Vec<Fingerprint>>, seconds| {
+            watch.is_due(print.as_deref(), start + Duration::from_secs(seconds))
+        };
+        assert!(!is_due(&same, 5) && !is_due(&same, 59));
+        assert!(is_due(&same, 60));
+        assert!(is_due(&other, 5));
+        assert!(is_due(&None, 5), "a source without a fingerprint is read at every look");
+    }
+
+    #[test]
+    fn sy59_only_what_changes_lookups_is_a_change() {
+        let start = Instant::now();
+        let mut watch = NativeWatch::new(reading(config(ONE), 1, start));
+        assert!(!watch.handle_read(reading(config(ONE), 2, start)));
+        let read = reading(config(ONE), 2, start);
+        assert!(!watch.is_due(read.fingerprint.as_deref(), start), "it was read as it is");
+        let mut told = Diagnostics::new(ConfigSource::Adapters);
+        told.note(0, DiagnosticCause::TooManyNameservers, b"192.0.2.4");
+        let told = NativeConfig { diagnostics: told.into_vec(), ..config(ONE) };
+        assert!(!watch.handle_read(reading(told.clone(), 2, start)));
+        assert_eq!(watch.config(), &told);
+        assert!(watch.handle_read(reading(config(TWO), 2, start)));
+        assert_eq!(watch.config(), &config(TWO));
+    }
+
+    #[test]
+    fn sy59_a_moment_without_nameservers_is_waited_out() {
+        let start = Instant::now();
+        let mut watch = NativeWatch::new(reading(config(ONE), 1, start));
+        assert!(!watch.handle_read(reading(config(None), 2, start)), "doubted");
+        assert_eq!(watch.config(), &config(ONE));
+        let print = reading(config(None), 2, start).fingerprint;
+        assert!(watch.is_due(print.as_deref(), start), "it is read again at the next look");
+        assert!(watch.handle_read(reading(config(TWO), 2, start)));
+        assert!(!watch.handle_read(reading(config(None), 2, start)), "doubted anew");
+        assert!(watch.handle_read(reading(config(None), 2, start)), "believed");
+        assert_eq!(watch.config(), &config(None));
+        assert!(watch.handle_read(reading(config(ONE), 2, start)));
+    }
+
+    #[test]
+    fn sy31_what_cannot_be_read_changes_nothing_and_a_part_of_it_does() {
+        let start = Instant::now();
+        let mut watch = NativeWatch::new(reading(config(ONE), 1, start));
+        let error = std::io::ErrorKind::PermissionDenied.into();
+        let diagnostics = vec![Diagnostic::unreadable(ConfigSource::Adapters, &error)];
+        let failed = NativeConfig { diagnostics, ..config(TWO) };
+        for _ in 0..3 {
+            assert!(!watch.handle_read(reading(failed.clone(), 2, start)));
+        }
+        assert_eq!(watch.config(), &config(ONE));
+        let mut part = Diagnostics::new(ConfigSource::Registry);
+        part.note(0, DiagnosticCause::Unreadable(std::io::ErrorKind::InvalidData), b"SearchList");
+        let part = NativeConfig { diagnostics: part.into_vec(), ..config(TWO) };
+        assert!(watch.handle_read(reading(part, 2, start)));
+    }
+}
