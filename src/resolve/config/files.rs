@@ -115,6 +115,17 @@ pub(crate) fn as_read(seen: Fingerprint, unreadable: Option<&Diagnostic>) -> Fin
     }
 }
 
+/// A small file in place of its inode, which std does not tell here. The times of a file that takes
+/// the place of another may be those of the other.
+#[cfg(not(unix))]
+fn content_hash(path: &Path, len: u64) -> u64 {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    // What is larger takes too long at each look, and is a list that changes in length.
+    const MAX_LEN: u64 = 64 << 10;
+    let content = (len <= MAX_LEN).then(|| fs::read(path).ok()).flatten();
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(content)
+}
+
 /// Reads the metadata of a file.
 pub(crate) fn fingerprint(path: Option<&Path>) -> Fingerprint {
     let Some(path) = path else { return Fingerprint::Missing };
@@ -128,7 +139,7 @@ pub(crate) fn fingerprint(path: Option<&Path>) -> Fingerprint {
             (metadata.ino(), (metadata.ctime(), metadata.ctime_nsec()))
         };
         #[cfg(not(unix))]
-        let (inode, changed) = (0, (0, 0));
+        let (inode, changed) = (content_hash(path, metadata.len()), (0, 0));
         let (len, modified) = (metadata.len(), metadata.modified().ok());
         Ok(Fingerprint::File { len, inode, modified, changed, link })
     };
