@@ -20,6 +20,8 @@ use crate::{HostName, Target};
 
 use super::Diagnostic;
 use super::config::hosts::Hosts;
+use super::config::name_routes::RouteTarget;
+use super::config::native::{apple, property_list};
 use super::config::nsswitch;
 use super::config::resolv_conf::{self, Env};
 use super::names::search::{SearchRule, candidates};
@@ -145,6 +147,42 @@ pub fn nsswitch(bytes: &[u8]) {
         goes_to_system |= is_of_system(order);
     }
     assert!(!goes_to_system || !decision.reasons.is_empty(), "nothing says why");
+}
+
+/// What a Mac says gives nameservers that can be asked, and routes to such, and says what of it is
+/// of no use; a text that was cut off gives nothing that the whole one does not.
+pub fn property_list(bytes: &[u8]) {
+    let mut parts = bytes.split(|&byte| byte == 0xff);
+    let mut part = || parts.next().unwrap_or_default().to_vec();
+    let global = ("State:/Network/Global/DNS".to_owned(), part());
+    let service = ("State:/Network/Service/1/DNS".to_owned(), part());
+    let recorded = apple::Recorded {
+        store: vec![global.clone(), service],
+        resolver_files: vec![("corp.example".to_owned(), part())],
+        unreadable: Vec::new(),
+    };
+    let (hostname, res_options, localdomain) = (None, None, None);
+    let env =
+        Env { hostname, res_options, localdomain, interfaces: &interface_index, has_lookup: false };
+    let config = apple::native_config(recorded, &env);
+    config.diagnostics.iter().for_each(printable_diagnostic);
+    assert!(config.search.iter().all(|name| !name.is_absolute()), "a final dot");
+    let are_usable = |nameservers: &[SocketAddr]| {
+        nameservers.len() <= 3
+            && nameservers.iter().all(|addr| addr.port() != 0 && !addr.ip().is_unspecified())
+    };
+    assert!(are_usable(&config.nameservers), "a nameserver that cannot be asked, or too many");
+    for route in &config.routes {
+        let RouteTarget::Nameservers(nameservers) = &route.to else { panic!("{route:?}") };
+        assert!(!nameservers.is_empty() && are_usable(nameservers), "{route:?}");
+    }
+
+    let whole = property_list::parse(&global.1);
+    if let Some(value) = &whole.value
+        && let Some(part) = property_list::parse(&global.1[..global.1.len() / 2]).value
+    {
+        assert!(part.is_part_of(value), "{part:?} is no part of {value:?}");
+    }
 }
 
 /// Of all that arrives for one lookup, it takes the valid responses, and nothing else ends it.

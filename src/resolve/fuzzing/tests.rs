@@ -20,6 +20,7 @@ fn seeds_of_texts() {
     play("resolv_conf", super::resolv_conf);
     play("hosts", super::hosts);
     play("nsswitch", super::nsswitch);
+    play("property_list", super::property_list);
 }
 
 #[test]
