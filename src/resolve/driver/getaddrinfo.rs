@@ -95,6 +95,7 @@ fn again_if_interrupted(mut ask: impl FnMut() -> Result<CallOutcome, SystemCause
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     fn of_errno(errno: i32) -> Result<CallOutcome, SystemCause> {
         outcome_of_error(-11, Meaning::SeeErrno, &io::Error::from_raw_os_error(errno))
     }
