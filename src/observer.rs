@@ -153,6 +153,9 @@ pub enum AnswerSource {
     Hosts,
     /// A special-use name (RFC 6761), such as `localhost`.
     SpecialName,
+    /// A route that refuses the name
+    /// ([`ResolverBuilder::route_refuse`](crate::resolve::ResolverBuilder::route_refuse)).
+    Route,
     /// The cache of the resolver.
     Cache,
     /// A nameserver.
@@ -167,6 +170,7 @@ impl fmt::Display for AnswerSource {
             Self::Literal => f.write_str("literal"),
             Self::Hosts => f.write_str("hosts"),
             Self::SpecialName => f.write_str("special-use name"),
+            Self::Route => f.write_str("route"),
             Self::Cache => f.write_str("cache"),
             Self::Nameserver(addr, transport) => write!(f, "{addr} over {transport}"),
             Self::System => f.write_str("operating system"),

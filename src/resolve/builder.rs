@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::config::name_routes::RouteTarget;
 use super::config::resolv_conf::{ATTEMPTS, NDOTS};
 use super::config::settings::{Settings, WITHOUT_SYSTEM};
 use super::stub::query::MAX_NAMESERVERS;
@@ -31,9 +32,9 @@ use crate::HostName;
 ///
 /// The operating system does not heed what is set here. So with any of these calls, names are asked
 /// of the stub resolver alone, unless [`source`](Self::source) says otherwise:
-/// `without_system_configuration`, `resolv_conf`, `hosts`, `nameservers`, `search`, `strategy`,
-/// `attempts`, `ndots`, `edns`, `tcp_only`, `rotate`, `no_aaaa`, `single_request`, `mixed_case`,
-/// `local_address`, `interface`, `mark`. A program that wants the stub resolver and the settings of
+/// `without_system_configuration`, `resolv_conf`, `hosts`, `nameservers`, `route`, `route_refuse`,
+/// `route_system`, `search`, `strategy`, `attempts`, `ndots`, `edns`, `tcp_only`, `rotate`,
+/// `no_aaaa`, `single_request`, `mixed_case`, `local_address`, `interface`, `mark`. A program that wants the stub resolver and the settings of
 /// this machine sets [`Source::Own`]. See [`Source::Auto`] for what holds without.
 ///
 /// The files are read again when they have changed: once in five seconds, or in half a second while
@@ -79,6 +80,7 @@ impl ResolverBuilder {
         self.settings.hosts = None;
         self.settings.nsswitch = None;
         self.settings.environment = false;
+        self.settings.machine_routes = false;
         self.own(WITHOUT_SYSTEM)
     }
 
@@ -220,7 +222,87 @@ impl ResolverBuilder {
         if self.settings.nameservers.is_empty() { self } else { self.own("nameservers") }
     }
 
-    /// The search list, in place of that of resolv.conf.
+    /// Adds a route (split DNS): queries about `suffix` and all names below it go to these
+    /// nameservers, in this order, and to no others. Default: none.
+    ///
+    /// For names that only the nameservers of another network know, as behind a VPN. The suffix is
+    /// matched label by label and without regard to case: `corp.example` has `corp.example` and
+    /// `a.b.corp.example`, and not `notcorp.example`. Of several suffixes the longest counts; `.` is
+    /// the root, which has every name that no other route has, and comes before
+    /// [`nameservers`](Self::nameservers). The first call for a suffix holds, in place of what the
+    /// machine's configuration has for it ([`machine_routes`](Self::machine_routes)).
+    ///
+    /// Each name that is asked for is decided by itself: every candidate name that the search list
+    /// makes, and the target of an alias, if the response does not have its addresses. What the
+    /// nameservers of a route say or do not say is final: no other nameserver is asked, since it is
+    /// not to see the name, and would deny it. Hosts in memory, the hosts file and special-use names
+    /// come before all routes.
+    ///
+    /// The first three nameservers are used, by the [`NameserverStrategy`] and the other settings of
+    /// this resolver. What is learnt of them, such as their round-trip times, is the route's own,
+    /// also where another route has the same address. An error names the nameserver
+    /// ([`LookupError::failures`](super::LookupError::failures)), [`Resolver::route_of`] the route
+    /// of a name. There may be 1,024 routes: of more, those with the most labels are used.
+    ///
+    /// A suffix that is no host name and a route without a nameserver are skipped, and reported as a
+    /// [`Diagnostic`] ([`ConfigSource::Builder`](super::ConfigSource::Builder)).
+    ///
+    /// ```
+    /// use outrace::Resolver;
+    ///
+    /// let resolver = Resolver::builder()
+    ///     .route("corp.example", ["192.0.2.53:53".parse().unwrap()])
+    ///     .route_refuse("internal.example")
+    ///     .build();
+    /// let route = resolver.route_of(&"www.corp.example".parse().unwrap());
+    /// assert_eq!(route.suffix, Some("corp.example".parse().unwrap()));
+    /// ```
+    ///
+    /// [`Diagnostic`]: super::Diagnostic
+    pub fn route(
+        mut self,
+        suffix: impl AsRef<str>,
+        nameservers: impl IntoIterator<Item = SocketAddr>,
+    ) -> Self {
+        let to = RouteTarget::Nameservers(nameservers.into_iter().take(MAX_NAMESERVERS).collect());
+        self.settings.program_routes.add(suffix.as_ref(), to);
+        self.own("route")
+    }
+
+    /// Adds a route that leads nowhere: `suffix` and the names below it do not exist, and no query
+    /// about them is sent. A lookup of such a name ends with
+    /// [`NotFound`](super::LookupErrorKind::NotFound), unless the search list has another candidate.
+    ///
+    /// For names that must not leave this machine or network. With the suffix `.`, only names of
+    /// other routes are asked for. See [`route`](Self::route) for suffixes and their order.
+    pub fn route_refuse(mut self, suffix: impl AsRef<str>) -> Self {
+        self.settings.program_routes.add(suffix.as_ref(), RouteTarget::Refuse);
+        self.own("route_refuse")
+    }
+
+    /// Adds a route to the operating system: it looks up `suffix` and the names below it. For names
+    /// that no nameserver knows, such as those of mDNS (`local`). See [`route`](Self::route) for
+    /// suffixes and their order.
+    #[cfg(feature = "system")]
+    pub fn route_system(mut self, suffix: impl AsRef<str>) -> Self {
+        self.settings.program_routes.add(suffix.as_ref(), RouteTarget::System);
+        self.own("route_system")
+    }
+
+    /// Whether the routes of this machine's configuration count, where it has any: suffixes that
+    /// go to other nameservers, as a VPN sets them. Default: on, unless
+    /// [`without_system_configuration`](Self::without_system_configuration).
+    ///
+    /// resolv.conf has no routes. Off, every name but those of the program's own routes goes to the
+    /// nameservers of the machine, or to those of [`nameservers`](Self::nameservers), which replace
+    /// the machine's root route alone.
+    pub fn machine_routes(mut self, machine_routes: bool) -> Self {
+        self.settings.machine_routes = machine_routes;
+        self
+    }
+
+    /// The search list, in place of that of resolv.conf, and of suffixes that routes of the machine
+    /// add to it.
     pub fn search(mut self, search: impl IntoIterator<Item = HostName>) -> Self {
         self.settings.search = Some(search.into_iter().collect());
         self.own("search")

@@ -55,9 +55,12 @@ pub enum ConfigSource {
     DynamicStore,
     /// The files in `/etc/resolver` of macOS. The word begins with the name of the file.
     ResolverDirectory,
-    /// The program itself: a name given to [`ResolverBuilder::host`](super::ResolverBuilder::host),
-    /// or a setting that does not go with another.
+    /// The program itself: a name given to [`ResolverBuilder::host`](super::ResolverBuilder::host), a
+    /// route given to [`ResolverBuilder::route`](super::ResolverBuilder::route), or a setting that
+    /// does not go with another.
     Builder,
+    /// The routes of the program and of the machine, taken together.
+    Routes,
 }
 
 /// Why a part of the configuration could not be used, and what holds instead.
@@ -93,6 +96,11 @@ pub enum DiagnosticCause {
     NoDefaultNameserver,
     /// Three nameservers come before this one; it is not used.
     TooManyNameservers,
+    /// The route has no nameserver; it is skipped.
+    EmptyRoute,
+    /// The number of routes that are not used, because there are 1,024 others, whose suffixes have
+    /// as many labels or more. Names below their suffixes take the route of a shorter suffix.
+    TooManyRoutes(usize),
     /// The word is not a host name; it is ignored, and the others on its line hold.
     Name(NameError),
     /// No name follows the address; the line is ignored.
@@ -197,6 +205,12 @@ impl Diagnostic {
         Self { cause: DiagnosticCause::NoDefaultNameserver, ..Self::no_nameserver() }
     }
 
+    /// Makes the diagnostic of so many routes that are too many.
+    pub(crate) fn too_many_routes(count: usize) -> Self {
+        let (source, cause) = (ConfigSource::Routes, DiagnosticCause::TooManyRoutes(count));
+        Self { source, line: 0, cause, word: None }
+    }
+
     /// Makes the diagnostic of a file that could not be read.
     pub(crate) fn unreadable(source: ConfigSource, error: &io::Error) -> Self {
         Self { source, line: 0, cause: DiagnosticCause::Unreadable(error.kind()), word: None }
@@ -234,6 +248,7 @@ impl fmt::Display for ConfigSource {
             Self::DynamicStore => "dynamic store",
             Self::ResolverDirectory => "/etc/resolver",
             Self::Builder => "builder",
+            Self::Routes => "routes",
         })
     }
 }
@@ -253,6 +268,10 @@ impl fmt::Display for DiagnosticCause {
             Self::NoNameserver => "no nameserver, 127.0.0.1 is used",
             Self::NoDefaultNameserver => "no nameserver, and this system has no default one",
             Self::TooManyNameservers => "not used, three nameservers come before it",
+            Self::EmptyRoute => "the route has no nameserver",
+            Self::TooManyRoutes(count) => {
+                return write!(f, "{count} routes are not used, there are 1,024 others");
+            }
             Self::Name(error) => return write!(f, "{error}"),
             Self::NoNames => "no name for the address",
             Self::ValueType => "a value of another type",

@@ -22,7 +22,7 @@ use super::stub::ids::LookupId;
 use super::stub::lookup::Lookup;
 use super::watch::LookupWatch;
 use super::wire::query_name::QueryName;
-use super::{AddressPolicy, LookupOptions, Source};
+use super::{AddressPolicy, ChosenRoute, LookupOptions, Source};
 use crate::futex_queue::Putter;
 use crate::process::FirstUse;
 use crate::target::IntoTarget;
@@ -139,6 +139,15 @@ impl Resolver {
     /// of their own. A lookup made at the same moment may still be given a removed answer.
     pub fn forget(&self, name: &HostName) {
         self.inner.driver.forget(QueryName::from(name));
+    }
+
+    /// The route of a name: which nameservers are asked about it, or what else is done.
+    ///
+    /// For support cases: it says what the routes are now, as the configuration was last read. The
+    /// name is taken as a query would have it, without the search list; hosts in memory, the hosts
+    /// file, special-use names and the cache, which come before, are not looked at.
+    pub fn route_of(&self, name: &HostName) -> ChosenRoute {
+        self.inner.driver.route_of(name)
     }
 
     /// Looks up `target`: `"example.com:443"`, `("example.com", 443)`, a [`HostName`], an address.

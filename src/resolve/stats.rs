@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::error::Transport;
 use super::wire::message::Ignored;
+use crate::HostName;
 
 /// Counters of a resolver since it was built ([`Resolver::stats`]).
 ///
@@ -79,7 +80,9 @@ pub struct Stats {
     /// suspended, or the thread panicked.
     pub generations: u64,
     /// The nameservers, in the order of the configuration, since the last reset; empty before the
-    /// first lookup that asks one.
+    /// first lookup that asks one. Those of the root route come first, then those of each other
+    /// route ([`NameserverStats::route`]). An address that several routes have comes once for each
+    /// of them: what is learnt of it on one route does not count on another.
     pub nameservers: Vec<NameserverStats>,
 }
 
@@ -132,6 +135,10 @@ impl IgnoredMessages {
 pub struct NameserverStats {
     /// Its address.
     pub addr: SocketAddr,
+    /// The suffix of the route that it is asked by
+    /// ([`ResolverBuilder::route`](super::ResolverBuilder::route)); `None`: the root route, that of
+    /// all names that no other route has.
+    pub route: Option<HostName>,
     /// Queries sent to it, resends included.
     pub queries: u64,
     /// Queries about a question that had been sent to it before.
@@ -189,6 +196,7 @@ pub(crate) struct Counters {
 #[derive(Debug)]
 pub(crate) struct NameserverCounters {
     addr: SocketAddr,
+    route: Option<HostName>,
     pub(crate) queries: AtomicU64,
     pub(crate) resends: AtomicU64,
     pub(crate) timeouts: AtomicU64,
@@ -247,9 +255,10 @@ fn get(counter: &AtomicU64) -> u64 {
 }
 
 impl NameserverCounters {
-    pub(crate) fn new(addr: SocketAddr) -> Self {
+    pub(crate) fn new(addr: SocketAddr, route: Option<HostName>) -> Self {
         Self {
             addr,
+            route,
             queries: AtomicU64::default(),
             resends: AtomicU64::default(),
             timeouts: AtomicU64::default(),
@@ -276,6 +285,7 @@ impl NameserverCounters {
         let micros = Some(get(&self.smoothed_rtt_micros)).filter(|&micros| micros != u64::MAX);
         NameserverStats {
             addr: self.addr,
+            route: self.route.clone(),
             queries: get(&self.queries),
             resends: get(&self.resends),
             timeouts: get(&self.timeouts),
@@ -363,7 +373,7 @@ mod tests {
 
     #[test]
     fn at10_a_round_trip_is_told_once_it_was_measured() {
-        let counters = NameserverCounters::new(([192, 0, 2, 53], 53).into());
+        let counters = NameserverCounters::new(([192, 0, 2, 53], 53).into(), None);
         assert_eq!(counters.stats().smoothed_rtt, None);
         for rtt in [Duration::ZERO, Duration::from_micros(1234), Duration::from_secs(2)] {
             counters.measured(rtt);

@@ -12,10 +12,10 @@ use outrace::happy_eyeballs::{
     SkippedAddress, SocketOptions, TokioTimer, race,
 };
 use outrace::resolve::{
-    AddressFamily, AddressPolicy, CacheOptions, ConfigSource, DeniedAddresses, DenyReason,
-    Diagnostic, DiagnosticCause, FailureCause, IgnoredMessages, IpPrefix, IpPrefixError,
-    LookupHandle, NameserverStats, NameserverStrategy, QueryFailure, Question, Rcode, RecordType,
-    Source, Stats, Transport,
+    AddressFamily, AddressPolicy, CacheOptions, ChosenRoute, ConfigSource, DeniedAddresses,
+    DenyReason, Diagnostic, DiagnosticCause, FailureCause, IgnoredMessages, IpPrefix,
+    IpPrefixError, LookupHandle, NameserverStats, NameserverStrategy, QueryFailure, Question,
+    Rcode, RecordType, RouteTarget, Source, Stats, Transport,
 };
 use outrace::{
     BlockingResults, ConnectError, ConnectInfo, ConnectOptions, Host, HostName, LookupError,
@@ -44,6 +44,7 @@ fn values_and_options() {
         AddressFamily,
         AddressPolicy,
         CacheOptions,
+        ChosenRoute,
         ConfigSource,
         DeniedAddresses,
         DenyReason,
@@ -59,6 +60,7 @@ fn values_and_options() {
         Question,
         Rcode,
         RecordType,
+        RouteTarget,
         Source,
         Stats,
         Transport,

@@ -15,6 +15,7 @@ mod hyper_client;
 mod lifecycle;
 mod lookup;
 mod observed;
+mod routes;
 mod socket_options;
 mod source;
 mod support_works;

@@ -67,6 +67,27 @@ fn until_the_end(told: &Receiver<Told>) -> Vec<LookupEventKind> {
     }
 }
 
+/// A name that no nameserver is asked about has an answer all the same.
+#[tokio::test]
+async fn cr09_a_lookup_tells_that_a_route_refuses_its_name() {
+    let nameserver = Nameserver::start("* * -> answer 192.0.2.1");
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .nameservers([nameserver.addr()])
+        .route_refuse("corp.example.test")
+        .build();
+    let (observer, told) = observer();
+    let options = LookupOptions::default().family(AddressFamily::Ipv4).observer(observer);
+    resolver.lookup_with("www.corp.example.test:80", &options).collect::<Vec<_>>().await;
+    let events = until_the_end(&told);
+    let [LookupEventKind::Answered { question, source, answer, .. }, _] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let name = question.as_ref().expect("about one name").name.to_string();
+    assert_eq!(name, "www.corp.example.test");
+    assert_eq!((*source, *answer), (AnswerSource::Route, AnswerKind::NotFound));
+}
+
 #[tokio::test]
 async fn cr09_a_lookup_tells_what_was_asked_and_who_answered() {
     let nameserver = Nameserver::start(

@@ -13,6 +13,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::files::{FromFile, as_read, fingerprint, is_outdated, read_hosts, read_resolv_conf};
 use super::hosts::Hosts;
+use super::name_routes::NameRoutes;
 use super::native::NativeSource;
 use super::native::source;
 use super::native::watch::{NativeWatch, Reading};
@@ -20,7 +21,7 @@ use super::reload::{
     CHECK_INTERVAL, Fingerprint, MIN_SUSPENSION, Trust, URGENT_CHECK_INTERVAL, Watch,
 };
 use super::resolv_conf::ResolvConf;
-use super::settings::Settings;
+use super::settings::{Settings, is_unconfigured};
 use super::sources::{ConfRead, Sources};
 use crate::process::ProcessId;
 use crate::resolve::diagnostic::Diagnostic;
@@ -52,6 +53,8 @@ struct Files {
     /// Why there was no reading it at the start, until there is.
     conf_failure: Option<ErrorKind>,
     native: Option<Native>,
+    /// Those of the program and of the machine.
+    routes: Arc<NameRoutes>,
     hosts: Arc<Hosts>,
     hosts_unreadable: Option<Diagnostic>,
     hosts_watch: Watch,
@@ -78,7 +81,7 @@ impl Configuration {
         let (conf_print, hosts_print) = (fingerprint(conf_path), fingerprint(hosts_path));
         let conf = read_resolv_conf(conf_path, settings.environment);
         let hosts = read_hosts(hosts_path);
-        let files = Files {
+        let mut files = Files {
             conf_watch: Watch::new(as_read(conf_print, conf.unreadable.as_ref())),
             hosts_watch: Watch::new(as_read(hosts_print, hosts.unreadable.as_ref())),
             conf_failure: conf.unreadable.as_ref().and_then(Diagnostic::unreadable_kind),
@@ -87,13 +90,15 @@ impl Configuration {
                 watch: NativeWatch::new(read_native(source, settings.environment, now)),
                 reader: None,
             }),
+            routes: Arc::default(),
             hosts: Arc::new(hosts.content),
             hosts_unreadable: hosts.unreadable,
             hosts_reader: None,
             sources: Sources::read(&settings),
             suspended_for: Duration::ZERO,
         };
-        let stub = settings.stub_config(&files.machine_conf());
+        files.update_routes(&settings);
+        let stub = settings.stub_config(&files.machine_conf(), &files.routes);
         let current = files.lookup_config(&settings);
         trace::configured(&current.diagnostics);
         let configuration = Self {
@@ -146,12 +151,15 @@ impl Configuration {
         let is_new_hosts = self.reload_hosts(&mut files);
         let is_new_order = files.sources.reload(&self.settings);
         let is_new = is_new_conf || is_new_hosts || is_new_order;
+        if is_new_conf {
+            files.update_routes(&self.settings);
+        }
         if is_new {
             self.current.store(Arc::new(files.lookup_config(&self.settings)));
         }
         if is_new_conf || was_suspended {
             // Under the lock, so that the newest configuration is the last one.
-            next_generation(self.settings.stub_config(&files.machine_conf()));
+            next_generation(self.settings.stub_config(&files.machine_conf(), &files.routes));
         }
         drop(files);
         if is_new {
@@ -240,19 +248,29 @@ impl Files {
         let read = ConfRead { conf: &self.conf, failure: self.conf_failure, is_missing };
         let Decision { rules, reasons } = self.sources.decide(settings, read);
         if rules.may_ask_nameservers() {
-            if settings.is_without_nameserver(&conf) {
+            if settings.is_without_nameserver(&conf, &self.routes) {
                 diagnostics.push(Diagnostic::no_default_nameserver());
-            } else if settings.is_unconfigured(&conf) {
+            } else if is_unconfigured(&conf, &self.routes) {
                 diagnostics.push(Diagnostic::no_nameserver());
             }
         }
         diagnostics.extend(self.hosts.diagnostics().iter().cloned());
         diagnostics.extend(self.hosts_unreadable.clone());
         diagnostics.extend(settings.program_hosts.diagnostics());
+        diagnostics.extend(settings.program_routes.diagnostics());
+        if self.routes.omitted() > 0 {
+            diagnostics.push(Diagnostic::too_many_routes(self.routes.omitted()));
+        }
         diagnostics.extend(self.sources.diagnostics().cloned());
         diagnostics.extend(reasons);
-        let config = settings.lookup_config(&conf, Arc::clone(&self.hosts), diagnostics);
+        let hosts = Arc::clone(&self.hosts);
+        let config = settings.lookup_config(&conf, hosts, &self.routes, diagnostics);
         LookupConfig { sources: rules, ..config }
+    }
+
+    /// Makes the routes of what the machine says now.
+    fn update_routes(&mut self, settings: &Settings) {
+        self.routes = settings.name_routes(&self.machine_conf().routes).into();
     }
 
     /// resolv.conf, and what the system says besides.
@@ -302,9 +320,9 @@ impl Files {
             }
             return is_new;
         }
-        // With nameservers from the settings, the file need not have any.
+        // With nameservers from elsewhere, the file need not have any.
         let makes_sense =
-            read.content.has_nameserver || !settings.nameservers.is_empty() && has_text(&before);
+            read.content.has_nameserver || self.routes.has_root() && has_text(&before);
         let trust = self.conf_watch.judge(before, &fingerprint(Some(path)), makes_sense);
         if trust == Trust::Believed {
             (self.conf, self.conf_failure) = (read.content, None);

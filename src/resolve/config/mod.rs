@@ -1,4 +1,4 @@
-//! Text to data: resolv.conf, the hosts file and nsswitch.conf, the settings and hosts of the
+//! Text to data: resolv.conf, the hosts file and nsswitch.conf, the settings, hosts and routes of the
 //! program that combine with them, and when a changed file is believed.
 
 pub(crate) mod configuration;
@@ -8,6 +8,7 @@ pub(crate) mod name_routes;
 pub(crate) mod native;
 pub(crate) mod nsswitch;
 pub(crate) mod program_hosts;
+pub(crate) mod program_routes;
 pub(crate) mod reload;
 pub(crate) mod resolv_conf;
 pub(crate) mod settings;

@@ -1,5 +1,6 @@
 //! [`Settings`]: what the builder chose, and how it combines with the files.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hosts::Hosts;
+use super::name_routes::{NameRoute, NameRoutes, RouteTarget};
 use super::native::{self, NativeSource};
 use super::program_hosts::ProgramHosts;
+use super::program_routes::ProgramRoutes;
 use super::resolv_conf::ResolvConf;
 use crate::HostName;
 use crate::os::{self, NameService};
@@ -49,6 +52,7 @@ pub(crate) const WITHOUT_SYSTEM: &str = "without_system_configuration";
 
 /// The settings of one resolver. `None` leaves the choice to resolv.conf.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct Settings {
     /// `None`: no such file is read.
     pub(crate) resolv_conf: Option<PathBuf>,
@@ -73,6 +77,9 @@ pub(crate) struct Settings {
     pub(crate) environment: bool,
     /// Empty: those of resolv.conf.
     pub(crate) nameservers: Vec<SocketAddr>,
+    pub(crate) program_routes: ProgramRoutes,
+    /// Whether the routes of the machine's configuration count.
+    pub(crate) machine_routes: bool,
     pub(crate) search: Option<Vec<HostName>>,
     pub(crate) strategy: Option<NameserverStrategy>,
     pub(crate) timeout: Option<Duration>,
@@ -130,6 +137,8 @@ impl Default for Settings {
             name_service: os::name_service(),
             environment: true,
             nameservers: Vec::new(),
+            program_routes: ProgramRoutes::default(),
+            machine_routes: true,
             search: None,
             strategy: None,
             timeout: None,
@@ -153,18 +162,33 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The configuration of the stub, given resolv.conf.
-    pub(crate) fn stub_config(&self, conf: &ResolvConf) -> StubConfig {
+    /// The table of routes, given those of the machine.
+    pub(crate) fn name_routes(&self, machine: &[NameRoute]) -> NameRoutes {
+        let mut program = self.program_routes.routes().to_vec();
+        if !self.nameservers.is_empty() {
+            // Nameservers of the program are its root route: one of the machine does not replace
+            // them.
+            program.push(NameRoute {
+                suffix: None,
+                is_exact: false,
+                to: RouteTarget::Nameservers(self.nameservers.clone()),
+                order: 0,
+                is_search: false,
+            });
+        }
+        NameRoutes::new(program, if self.machine_routes { machine } else { &[] })
+    }
+
+    /// The configuration of the stub, given resolv.conf and the routes.
+    pub(crate) fn stub_config(&self, conf: &ResolvConf, routes: &Arc<NameRoutes>) -> StubConfig {
         let options = &conf.options;
         let rotate = self.rotate.unwrap_or(options.rotate);
         let default_strategy =
             if rotate { NameserverStrategy::InTurn } else { NameserverStrategy::Hedged };
-        let nameservers = if !self.nameservers.is_empty() {
-            self.nameservers.clone()
-        } else if self.is_without_nameserver(conf) {
-            Vec::new()
-        } else {
-            conf.nameservers.clone()
+        let nameservers = match routes.root() {
+            Some(root) => root.to_vec(),
+            None if self.is_without_nameserver(conf, routes) => Vec::new(),
+            None => conf.nameservers.clone(),
         };
         let pairing = if self.single_request.unwrap_or(options.single_request) {
             Pairing::InSequence
@@ -176,9 +200,10 @@ impl Settings {
         let attempts = self.attempts.unwrap_or(options.attempts);
         StubConfig {
             nameservers,
+            routes: Arc::clone(routes),
             query: QueryConfig {
                 strategy: self.strategy.unwrap_or(default_strategy),
-                is_unconfigured: self.is_unconfigured(conf),
+                is_unconfigured: is_unconfigured(conf, routes),
                 timeout: self.timeout.unwrap_or_else(|| options.budget(attempts)),
                 attempts,
                 edns: self.edns.unwrap_or(options.edns0),
@@ -224,28 +249,24 @@ impl Settings {
         self.own_calls.iter().copied().filter(unused)
     }
 
-    /// Whether neither resolv.conf nor the program has a nameserver.
-    pub(crate) fn is_unconfigured(&self, conf: &ResolvConf) -> bool {
-        !conf.has_nameserver && self.nameservers.is_empty()
-    }
-
     /// Whether there is no nameserver at all: none is configured, and there is no default one.
-    pub(crate) fn is_without_nameserver(&self, conf: &ResolvConf) -> bool {
+    pub(crate) fn is_without_nameserver(&self, conf: &ResolvConf, routes: &NameRoutes) -> bool {
         let has_default = self.has_default_nameserver || self.resolv_conf.is_some();
-        self.is_unconfigured(conf) && !has_default
+        is_unconfigured(conf, routes) && !has_default
     }
 
-    /// The configuration of lookups, given the files.
+    /// The configuration of lookups, given the files and the routes.
     pub(crate) fn lookup_config(
         &self,
         conf: &ResolvConf,
         hosts: Arc<Hosts>,
+        routes: &NameRoutes,
         diagnostics: Vec<Diagnostic>,
     ) -> LookupConfig {
         LookupConfig {
             program_hosts: Arc::clone(&self.program_hosts),
             hosts,
-            search: self.search.as_deref().map_or_else(|| Arc::clone(&conf.search), Arc::from),
+            search: self.search_list(conf, routes),
             search_rule: self.search_rule(conf),
             no_aaaa: self.no_aaaa.unwrap_or(conf.options.no_aaaa),
             no_tld_query: conf.options.no_tld_query,
@@ -263,13 +284,44 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The search list: that of the program, or else that of resolv.conf, with the suffixes of
+    /// routes that are to be searched behind it.
+    fn search_list(&self, conf: &ResolvConf, routes: &NameRoutes) -> Arc<[HostName]> {
+        if let Some(search) = &self.search {
+            return search.as_slice().into();
+        }
+        if routes.search().is_empty() {
+            return Arc::clone(&conf.search);
+        }
+        let listed: HashSet<_> = conf.search.iter().map(HostName::to_relative).collect();
+        let others = routes.search().iter().filter(|suffix| !listed.contains(suffix));
+        conf.search.iter().chain(others).cloned().collect()
+    }
+}
+
+/// Whether neither resolv.conf nor a route, of which the nameservers of the program are one, has a
+/// nameserver for names that no other route has.
+pub(crate) fn is_unconfigured(conf: &ResolvConf, routes: &NameRoutes) -> bool {
+    !conf.has_nameserver && !routes.has_root()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::resolv_conf::{self, Env};
     use super::*;
 
     fn budget(settings: &Settings, text: &str) -> Duration {
-        settings.stub_config(&conf(text)).query.timeout
+        stub(settings, text).query.timeout
+    }
+
+    fn stub(settings: &Settings, text: &str) -> StubConfig {
+        settings.stub_config(&conf(text), &settings.name_routes(&[]).into())
+    }
+
+    fn lookups(settings: &Settings, text: &str) -> LookupConfig {
+        let routes = settings.name_routes(&[]);
+        settings.lookup_config(&conf(text), Arc::default(), &routes, Vec::new())
     }
 
     fn conf(text: &str) -> ResolvConf {
@@ -302,8 +354,59 @@ mod tests {
             ("", program, false),
         ] {
             let settings = Settings { nameservers, ..Settings::default() };
-            let config = settings.stub_config(&conf(text));
+            let config = stub(&settings, text);
             assert_eq!(config.query.is_unconfigured, is_unconfigured, "{text}");
+        }
+    }
+
+    /// A route of the machine to the nameserver 192.0.2.`last`.
+    fn route(suffix: Option<&str>, last: u8) -> NameRoute {
+        NameRoute {
+            suffix: suffix.map(|name| name.parse().unwrap()),
+            is_exact: false,
+            to: RouteTarget::Nameservers(vec![([192, 0, 2, last], 53).into()]),
+            order: 0,
+            is_search: true,
+        }
+    }
+
+    #[test]
+    fn the_nameservers_of_the_program_are_its_root_route() {
+        let given = vec![([192, 0, 2, 1], 53).into()];
+        let machine = [route(None, 2), route(Some("corp.example"), 3)];
+        for (nameservers, machine_routes, root, routes, is_unconfigured) in [
+            (vec![], true, Some(2), 1, false),
+            (vec![], false, None, 0, true),
+            (given.clone(), true, Some(1), 1, false),
+            (given, false, Some(1), 0, false),
+        ] {
+            let settings = Settings { nameservers, machine_routes, ..Settings::default() };
+            let table = Arc::new(settings.name_routes(&machine));
+            let stub = settings.stub_config(&conf(""), &table);
+            let expected = root.map_or([127, 0, 0, 1], |last| [192, 0, 2, last]);
+            assert_eq!(stub.nameservers, [(expected, 53).into()]);
+            assert_eq!(stub.routes.routes().len(), routes);
+            assert_eq!(stub.query.is_unconfigured, is_unconfigured);
+        }
+    }
+
+    #[test]
+    fn sy53_suffixes_of_routes_stand_at_the_end_of_the_search_list() {
+        let machine = [route(Some("corp.example"), 1), route(Some("lab.example"), 2)];
+        let list = |settings: Settings, text: &str| -> Vec<String> {
+            let routes = settings.name_routes(&machine);
+            let config = settings.lookup_config(&conf(text), Arc::default(), &routes, Vec::new());
+            config.search.iter().map(ToString::to_string).collect()
+        };
+        let given = Some(vec!["own.example".parse().unwrap()]);
+        for (settings, text, expected) in [
+            (Settings::default(), "search a b", &["a", "b", "corp.example", "lab.example"][..]),
+            (Settings::default(), "search Lab.Example.", &["Lab.Example.", "corp.example"]),
+            (Settings::default(), "search .", &["corp.example", "lab.example"]),
+            (Settings { machine_routes: false, ..Settings::default() }, "search a", &["a"]),
+            (Settings { search: given, ..Settings::default() }, "search a", &["own.example"]),
+        ] {
+            assert_eq!(list(settings, text), expected, "{text}");
         }
     }
 
@@ -336,7 +439,7 @@ mod tests {
             assert_eq!(default_max_sockets(open_files), sockets, "{open_files:?}");
         }
         let settings = Settings { max_sockets: Some(1000), ..Settings::default() };
-        assert_eq!(settings.stub_config(&conf("")).max_sockets, 1000);
+        assert_eq!(stub(&settings, "").max_sockets, 1000);
     }
 
     /// What each option comes to, for what the program sets and what the file has.
@@ -353,8 +456,8 @@ mod tests {
         ] {
             let text = if file { "options rotate no-aaaa single-request" } else { "" };
             let of = |settings: Settings| {
-                let lookups = settings.lookup_config(&conf(text), Arc::default(), Vec::new());
-                (settings.stub_config(&conf(text)), lookups.no_aaaa)
+                let lookups = lookups(&settings, text);
+                (stub(&settings, text), lookups.no_aaaa)
             };
             let given = format!("{program:?} and {text:?}");
             let (stub, no_aaaa) = of(Settings { rotate: program, ..Settings::default() });
@@ -380,7 +483,7 @@ mod tests {
         let strategy = Some(NameserverStrategy::All);
         for rotate in [None, Some(true), Some(false)] {
             let settings = Settings { strategy, rotate, ..Settings::default() };
-            let stub = settings.stub_config(&conf("options rotate"));
+            let stub = stub(&settings, "options rotate");
             assert_eq!(stub.query.strategy, NameserverStrategy::All);
         }
     }
@@ -389,7 +492,7 @@ mod tests {
     fn without_single_request_the_option_single_request_reopen_holds() {
         let text = "options single-request single-request-reopen";
         let settings = Settings { single_request: Some(false), ..Settings::default() };
-        assert_eq!(settings.stub_config(&conf(text)).pairing, Pairing::OwnSockets);
+        assert_eq!(stub(&settings, text).pairing, Pairing::OwnSockets);
     }
 
     #[test]

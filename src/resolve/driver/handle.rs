@@ -11,7 +11,9 @@ use super::clock::BootClock;
 use super::result_sink::ResultSink;
 use super::shared::{Command, DriverOptions, DriverShared};
 use super::thread;
+use crate::HostName;
 use crate::process::PerProcess;
+use crate::resolve::config::name_routes::{ChosenRoute, NameRoute, RouteTarget};
 use crate::resolve::stats::Stats;
 use crate::resolve::stub::StubConfig;
 use crate::resolve::stub::cache::Cache;
@@ -91,6 +93,21 @@ impl DriverHandle {
     /// The nameservers of the configuration, for `Debug`. In a forked child, those of its parent.
     pub(crate) fn nameservers(&self) -> Vec<SocketAddr> {
         self.shared.original().config.load().nameservers.clone()
+    }
+
+    /// The route of a name.
+    pub(crate) fn route_of(&self, name: &HostName) -> ChosenRoute {
+        let config = self.shared().config.load();
+        match config.routes.find(&QueryName::from(name)) {
+            Some(index) => {
+                let NameRoute { suffix, to, .. } = &config.routes.routes()[index];
+                ChosenRoute { suffix: suffix.clone(), target: to.clone() }
+            }
+            None => {
+                let target = RouteTarget::Nameservers(config.nameservers.clone());
+                ChosenRoute { suffix: None, target }
+            }
+        }
     }
 
     pub(crate) fn clock(&self) -> BootClock {

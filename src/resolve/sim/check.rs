@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use super::faults::timeless;
 use super::message::Query;
 use super::reference::Reference;
+use super::routes::Routing;
 use crate::observer::{AnswerKind, LookupEventKind};
 use crate::resolve::CacheOptions;
+use crate::resolve::config::name_routes::RouteTarget;
 use crate::resolve::error::{QueryFailure, RecordType, Transport};
 use crate::resolve::stub::generations::Generations;
 use crate::resolve::stub::ids::LookupId;
@@ -38,6 +40,8 @@ pub(super) struct Checks {
     pub(super) may_bring: Option<fn(LookupId, IpAddr) -> bool>,
     /// What arrived, and which addresses may come of it.
     pub(super) reference: Reference,
+    /// Which nameservers may see which names; `None`: all may see all.
+    pub(super) routing: Option<Routing>,
     /// The addresses of lookups that are answered without nameservers.
     local: HashMap<LookupId, Vec<IpAddr>>,
     /// How many names one lookup may ask for.
@@ -85,10 +89,16 @@ struct Watched {
 
 impl Checks {
     pub(super) fn new(config: &StubConfig, cache: Option<&CacheOptions>) -> Self {
-        let servers = config.nameservers.len();
+        let routes = config.routes.routes().iter().filter_map(|route| match &route.to {
+            RouteTarget::Nameservers(nameservers) => Some(nameservers),
+            _ => None,
+        });
+        let servers: Vec<_> = routes.chain([&config.nameservers]).flatten().collect();
+        let addresses = servers.iter().collect::<HashSet<_>>().len();
         Self {
             may_bring: None,
             reference: Reference::default(),
+            routing: None,
             local: HashMap::new(),
             candidates: 16,
             truths: HashMap::new(),
@@ -99,8 +109,8 @@ impl Checks {
             timeout: config.query.timeout,
             system_timeout: config.system.timeout,
             of_system: |_, _| None,
-            // Each nameserver has its part of the limit, and one socket at least.
-            max_sockets: config.max_sockets.max(servers),
+            // Each address has its part of the limit, and each nameserver one socket at least.
+            max_sockets: config.max_sockets.max(addresses) + servers.len() - addresses,
             mixes_case: config.query.mixed_case,
             lookups: HashMap::new(),
             budgets: BTreeSet::new(),
@@ -255,6 +265,9 @@ impl Checks {
         assert!(may_be_mixed || !is_mixed, "{} was sent in another case", query.asked.qname);
         self.reference.sent(socket, query, is_mixed);
         let Query { name, record_type, .. } = query;
+        if let Some(routing) = &self.routing {
+            routing.check(name, server);
+        }
         let Some(query_id) = stub.query_in_flight(&query.wire_name, *record_type) else {
             panic!("{name} {record_type} was sent, and no lookup waits for it");
         };

@@ -424,6 +424,16 @@ fn fact(name: &str, record_type: RecordType) -> (Fact, u16) {
     (fact, [0, 1, 2, 5, 60][(hash % 5) as usize])
 }
 
+/// The target of the alias that this name is, if it has to be asked for.
+pub(super) fn alias_of(name: &str) -> Option<String> {
+    [RecordType::A, RecordType::Aaaa].into_iter().find_map(|record_type| {
+        match fact(name, record_type).0 {
+            Fact::Alias(target) => Some(target),
+            _ => None,
+        }
+    })
+}
+
 fn zone(query: &Query, at: Duration) -> Message {
     let (fact, ttl) = fact(&query.name, query.record_type);
     let made = u32::try_from(at.as_millis()).expect("less than 49 days");
@@ -452,10 +462,11 @@ fn zone(query: &Query, at: Duration) -> Message {
 
 /// What a lookup of these names, in their order, must find where nothing is lost: its addresses,
 /// sorted and [`timeless`], or the kind of its error. `None` if it meets more aliases than a lookup
-/// follows.
+/// follows. No nameserver is asked about a name that is refused.
 pub(super) fn truth(
     candidates: impl IntoIterator<Item = String>,
     record_types: &[RecordType],
+    is_refused: impl Fn(&str) -> bool,
 ) -> Option<Result<Vec<IpAddr>, LookupErrorKind>> {
     let mut error = LookupErrorKind::NotFound;
     for candidate in candidates {
@@ -463,6 +474,9 @@ pub(super) fn truth(
         for &record_type in record_types {
             let (mut name, mut aliases) = (candidate.clone(), 0);
             let (owner, count) = loop {
+                if is_refused(&name) {
+                    break (name, 0);
+                }
                 match fact(&name, record_type).0 {
                     Fact::NxDomain => break (name, 0),
                     Fact::NoData => {

@@ -22,6 +22,7 @@ mod check;
 mod faults;
 mod message;
 mod reference;
+mod routes;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]

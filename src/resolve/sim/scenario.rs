@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::script::ScriptedNameserver;
-use super::world::{Event, Nameserver, World, config};
+use super::world::{Event, Nameserver, World, addr, config};
 use crate::resolve::NameserverStrategy;
 use crate::resolve::config::hosts::Hosts;
+use crate::resolve::config::name_routes::{NameRoute, NameRoutes, RouteTarget};
 use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
 use crate::resolve::names::local::{Local, LookupConfig, Plan, local};
 use crate::resolve::names::search::SearchRule;
@@ -36,8 +37,9 @@ pub(super) struct Scenario<'a> {
     pub(super) servers: &'a [&'a str],
     /// What is done when: `0 lookup www.example`, `20 lookup b both timeout 300`, `50 drop 1`, `50
     /// cancel 2`, `60 clear`, `60 forget b`, `70 suspend 3600000`, `80 next 2 1` (a new generation
-    /// with these nameservers). Lookups are counted from 1, and are about A unless they say
-    /// otherwise; `pace 2 100` takes two results every 100 ms.
+    /// with these nameservers), `90 reroute corp.example 2` (one with this route alone). Lookups are
+    /// counted from 1, and are about A unless they say otherwise; `pace 2 100` takes two results
+    /// every 100 ms.
     pub(super) steps: &'a [&'a str],
     /// What each lookup brought. Not compared if there is none.
     pub(super) results: &'a [&'a str],
@@ -72,6 +74,7 @@ impl ScenarioConfig {
     fn new(text: &str, servers: usize) -> Self {
         let (mut stub, mut search, mut search_rule) =
             (config(servers), Vec::new(), SearchRule::default());
+        let (mut routes, mut root) = (Vec::new(), None);
         let mut hosts = Hosts::default();
         let mut cache = None;
         let mut policy = AddressPolicy::default();
@@ -103,6 +106,15 @@ impl ScenarioConfig {
                     stub.nameservers.clear();
                     stub.query.is_unconfigured = true;
                 }
+                // The nameservers of a route, by their numbers. Those of no route are the root's.
+                ["route", suffix, ref numbers @ ..] => routes.push(route(suffix, numbers)),
+                ["exact", name, ref numbers @ ..] => {
+                    routes.push(NameRoute { is_exact: true, ..route(name, numbers) });
+                }
+                ["refuse", suffix] => {
+                    routes.push(NameRoute { to: RouteTarget::Refuse, ..route(suffix, &[]) });
+                }
+                ["root", ref numbers @ ..] => root = Some(addrs(numbers)),
                 ["unconfigured"] => stub.query.is_unconfigured = true,
                 ["all"] => stub.query.strategy = NameserverStrategy::All,
                 ["in-turn"] => stub.query.strategy = NameserverStrategy::InTurn,
@@ -131,6 +143,10 @@ impl ScenarioConfig {
                 _ => panic!("{setting}?"),
             }
         }
+        let of_routes: Vec<_> = routes.iter().flat_map(nameservers).collect();
+        stub.nameservers.retain(|addr| !of_routes.contains(addr));
+        stub.nameservers = root.unwrap_or(stub.nameservers);
+        stub.routes = NameRoutes::new(routes, &[]).into();
         let (hosts, search) = (hosts.into(), search.into());
         let lookup = LookupConfig { hosts, search, search_rule, ..LookupConfig::default() };
         Self { stub, cache, lookup, policy, outage, plan, system_threads, calls }
@@ -159,6 +175,28 @@ fn scripted_call(name: &str, record_type: &str, outcome: &[&str]) -> ScriptedCal
         [] => panic!("{name} {record_type}: after which time?"),
     };
     ((name.parse().unwrap(), record_type), outcome)
+}
+
+/// A route to the nameservers with these numbers.
+fn route(suffix: &str, numbers: &[&str]) -> NameRoute {
+    NameRoute {
+        suffix: Some(suffix.parse().expect("a name")),
+        is_exact: false,
+        to: RouteTarget::Nameservers(addrs(numbers)),
+        order: 0,
+        is_search: false,
+    }
+}
+
+fn addrs(numbers: &[&str]) -> Vec<SocketAddr> {
+    numbers.iter().map(|number| addr(number.parse::<usize>().unwrap() - 1)).collect()
+}
+
+fn nameservers(route: &NameRoute) -> Vec<SocketAddr> {
+    match &route.to {
+        RouteTarget::Nameservers(nameservers) => nameservers.clone(),
+        RouteTarget::System | RouteTarget::Refuse => Vec::new(),
+    }
 }
 
 fn duration(millis: &str) -> Duration {
@@ -192,7 +230,6 @@ impl Scenario<'_> {
             system_threads,
             calls,
         } = ScenarioConfig::new(self.config, self.servers.len());
-        let nameservers = stub.nameservers.clone();
         let scripts = self.servers.iter().map(|text| {
             let script: Box<dyn Nameserver> = Box::new(ScriptedNameserver::new(text));
             script
@@ -244,9 +281,10 @@ impl Scenario<'_> {
                 ["forget", name] => Event::Forget(name.parse().unwrap()),
                 ["suspend", time] => Event::Suspend(duration(time)),
                 // The nameservers from now on, by their numbers.
-                ["next", ref numbers @ ..] => {
-                    let of = |number: &&str| nameservers[number.parse::<usize>().unwrap() - 1];
-                    Event::NextGeneration(numbers.iter().map(of).collect())
+                ["next", ref numbers @ ..] => Event::NextGeneration(addrs(numbers)),
+                ["reroute", suffix, ref numbers @ ..] => {
+                    let routes = NameRoutes::new(vec![route(suffix, numbers)], &[]);
+                    Event::Reroute(routes.into())
                 }
                 _ => panic!("{step}?"),
             };

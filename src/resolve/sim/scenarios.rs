@@ -1,7 +1,7 @@
 //! One conversation a test, played in virtual time. The names of the tests begin with the scenario
 //! they hold: search list (`se`), retry (`rt`), truncation and TCP (`tr`), validation (`rv`),
 //! aliases (`cn`), special uses and the address policy (`su`), cache (`cc`), errors (`er`), life
-//! cycle (`ca`), the operating system's lookup (`os`).
+//! cycle (`ca`), the operating system's lookup and routes (`os`, `sy`).
 
 mod address_policy;
 mod aliases;
@@ -14,6 +14,7 @@ mod life_cycle;
 mod mixed_case;
 mod order;
 mod retry;
+mod routes;
 mod search_list;
 mod system;
 mod tcp;

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::faults::{Case, Faults, WRONG_ID, is_of, made_at, truth};
+use super::routes::Routing;
 use super::world::{Event, Nameserver, OperatingSystem, World, config};
 use crate::resolve::config::hosts::Hosts;
 use crate::resolve::config::program_hosts::ProgramHosts;
@@ -80,6 +81,20 @@ fn simulation() {
     }
 }
 
+fn nameserver(
+    random: Random,
+    is_reliable: bool,
+    is_crowded: bool,
+    case: Option<Case>,
+) -> Box<dyn Nameserver> {
+    let faults =
+        if is_reliable { Faults::reliable(random, is_crowded) } else { Faults::new(random) };
+    Box::new(match case {
+        Some(case) => faults.asked_in_mixed_case(case),
+        None => faults,
+    })
+}
+
 /// One world: its lookups, how many succeeded, the queries, and the responses in another case.
 fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     let mut random = Random::new(seed.0);
@@ -117,24 +132,27 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     stub.query.mixed_case = is_mixed;
     let cases = [Case::Kept, Case::Kept, Case::Folded, Case::FoldedWithoutTcp];
     let cases = if stub.query.tcp_only { &cases[..3] } else { &cases };
+    let case = |apart: &mut Random| is_mixed.then(|| *apart.pick(cases));
     let servers = (0..stub.nameservers.len()).map(|server| {
         let random = Random::new(random.next());
-        let mut faults = if reliable == Some(server) {
-            Faults::reliable(random, is_crowded)
-        } else {
-            Faults::new(random)
-        };
-        if is_mixed {
-            faults = faults.asked_in_mixed_case(*apart.pick(cases));
-        }
-        let server: Box<dyn Nameserver> = Box::new(faults);
-        server
+        nameserver(random, reliable == Some(server), is_crowded, case(&mut apart))
     });
-    let servers = servers.collect();
+    let mut servers: Vec<_> = servers.collect();
     // In some worlds lookups ask the operating system as well.
     let asks_system = apart.percent(25);
     stub.system.timeout = stub.query.timeout;
     stub.system.hold = *apart.pick(&[0, 1000, 60_000].map(Duration::from_millis));
+    // From numbers apart again, and only then are there nameservers of other routes.
+    let mut further = Random::new(seed.0.rotate_left(32));
+    let routing = further.percent(25).then(|| Routing::random(&mut further, servers.len(), NAMES));
+    if let Some(routing) = &routing {
+        for server in servers.len()..routing.servers {
+            let is_reliable = reliable.is_some() && routing.firsts.contains(&server);
+            let random = Random::new(further.next());
+            servers.push(nameserver(random, is_reliable, is_crowded, case(&mut further)));
+        }
+        stub.routes = routing.table().into();
+    }
     let mut ids = Random::new(random.next());
     let nameservers = stub.nameservers.clone();
     let cache = random.percent(70).then(|| cache_options(&mut random));
@@ -163,6 +181,7 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
         ..LookupConfig::default()
     };
     world.checks.candidates = 3;
+    world.checks.routing = routing;
     let count = 10 + random.below(0..if is_crowded { CROWD } else { 90 });
     let names = if is_crowded { CROWD } else { NAMES };
     // A burst, or one after the other, so that what was learnt of the nameservers counts.
@@ -178,15 +197,19 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     }
     world.is_batched = random.percent(50);
     world.run();
-    // No name is given in another case, and none comes out in the one of a query.
+    check_case(&world);
+    let stats = world.stats();
+    let queries = stats.udp_queries + stats.tcp_queries;
+    (count, world.checks.succeeded, queries, stats.case_mismatches)
+}
+
+/// No name is given in another case, and none comes out in the one of a query.
+fn check_case(world: &World) {
     for (_, result) in world.consumers.values().flat_map(|consumer| &consumer.results) {
         if let LookupResult::CanonicalName(name) = result {
             assert!(!name.as_str().contains(char::is_uppercase), "{name}");
         }
     }
-    let stats = world.stats();
-    let queries = stats.udp_queries + stats.tcp_queries;
-    (count, world.checks.succeeded, queries, stats.case_mismatches)
 }
 
 fn cache_options(random: &mut Random) -> CacheOptions {
@@ -329,7 +352,11 @@ fn add_lookup(
         Local::Ask(Ask { candidates, plan: Plan::Nameservers, .. })
             if is_reliable && !is_guarded(id) =>
         {
-            truth(candidates.clone().map(|name| name.to_string()), record_types(family))
+            let is_refused = |name: &str| {
+                world.checks.routing.as_ref().is_some_and(|routing| routing.refuses(name))
+            };
+            let candidates = candidates.clone().map(|name| name.to_string());
+            truth(candidates, record_types(family), is_refused)
         }
         _ => None,
     };

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::check::Checks;
 use super::message::Query;
+use crate::resolve::config::name_routes::NameRoutes;
 use crate::resolve::error::{RecordType, Transport};
 use crate::resolve::names::local::Local;
 use crate::resolve::stats::{Counters, Stats};
@@ -80,6 +81,8 @@ pub(super) enum Event {
     Drop(LookupId),
     /// The configuration has changed to these nameservers, or the network has.
     NextGeneration(Vec<SocketAddr>),
+    /// The configuration has changed to these routes.
+    Reroute(Arc<NameRoutes>),
     /// The machine sleeps for so long, with everything that is on its way.
     Suspend(Duration),
     ClearCache,
@@ -125,8 +128,8 @@ pub(super) struct World {
     random: Arc<Mutex<dyn FnMut() -> u16 + Send>>,
     /// Usual ones, so that the times of a scenario can be told beforehand.
     spread: Spread,
+    /// Those of all routes, by their number.
     servers: Vec<Box<dyn Nameserver>>,
-    addrs: Vec<SocketAddr>,
     events: BTreeMap<(Instant, u64), Event>,
     next_event: u64,
     udp: HashMap<SocketId, usize>,
@@ -142,11 +145,16 @@ struct Tcp {
     last_at: Instant,
 }
 
+/// The address of the nameserver with this number.
+pub(super) fn addr(server: usize) -> SocketAddr {
+    ([192, 0, 2, 200 + u8::try_from(server).expect("a few nameservers")], 53).into()
+}
+
 /// What most scenarios have.
 pub(super) fn config(servers: usize) -> StubConfig {
-    let addr = |n: usize| SocketAddr::from(([192, 0, 2, 200 + u8::try_from(n).unwrap()], 53));
     StubConfig {
         nameservers: (0..servers).map(addr).collect(),
+        routes: Arc::default(),
         query: QueryConfig {
             strategy: NameserverStrategy::Hedged,
             is_unconfigured: false,
@@ -189,7 +197,7 @@ impl World {
         servers: Vec<Box<dyn Nameserver>>,
         random: impl FnMut() -> u16 + Send + 'static,
     ) -> Self {
-        let (addrs, checks) = (config.nameservers.clone(), Checks::new(&config, cache.as_ref()));
+        let checks = Checks::new(&config, cache.as_ref());
         // What is thrown out of a full cache is the same in every run of a seed.
         let cache = cache.map(|options| Arc::new(Cache::with_secret(options, 0)));
         let counters = Arc::<Counters>::default();
@@ -222,7 +230,6 @@ impl World {
             start,
             now: start,
             servers,
-            addrs,
             events: BTreeMap::new(),
             next_event: 0,
             udp: HashMap::new(),
@@ -390,6 +397,11 @@ impl World {
                 self.checks.gone(id);
             }
             Event::NextGeneration(nameservers) => self.start_generation(nameservers),
+            Event::Reroute(routes) => {
+                self.config.routes = routes;
+                let nameservers = self.config.nameservers.clone();
+                self.start_generation(nameservers);
+            }
             Event::Suspend(time) => {
                 self.now += time;
                 self.checks.suspended(self.now - self.start);
@@ -546,7 +558,7 @@ impl World {
 
     fn open(&mut self, socket: SocketId, nameserver: SocketAddr) -> usize {
         assert!(self.used.insert(socket), "a socket id is never used again");
-        self.addrs.iter().position(|&addr| addr == nameserver).expect("a known nameserver")
+        (0..self.servers.len()).find(|&n| addr(n) == nameserver).expect("a known nameserver")
     }
 
     fn send(&mut self, server: usize, socket: SocketId, query: Query) {
@@ -554,7 +566,7 @@ impl World {
         let stub = self.core.with_socket(socket).expect("who sends has the socket");
         self.checks.sent(stub, server, socket, &query, at);
         if query.transport == Transport::Udp {
-            stub.on_the_way(self.addrs[server]).into_iter().for_each(Checks::paced);
+            stub.on_the_way(socket).into_iter().for_each(Checks::paced);
         }
         if self.outage.is_none_or(|[from, until]| at < from || at >= until) {
             for reaction in self.servers[server].handle_query(&query, at) {

@@ -47,7 +47,7 @@ impl Generations {
         }
     }
 
-    /// Whether no nameserver of the current configuration is in good standing.
+    /// Whether no nameserver of the current configuration's root route is in good standing.
     pub(crate) fn is_forsaken(&self) -> bool {
         self.current.is_forsaken()
     }

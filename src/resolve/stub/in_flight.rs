@@ -7,13 +7,14 @@
 use std::time::{Duration, Instant};
 
 use super::notes;
+use super::route_servers::RouteId;
+use super::routes::Destination;
 use super::subscribers::Subscribers;
 use super::{Pairing, QueryEntry, Stub, Timer};
 use crate::resolve::error::{LookupErrorKind, RecordType};
 use crate::resolve::stats::add;
 use crate::resolve::stub::ids::{LookupId, QueryId};
-use crate::resolve::stub::lookup::RECORD_TYPES;
-use crate::resolve::stub::nameserver::Nameserver;
+use crate::resolve::stub::lookup::{Prospect, RECORD_TYPES};
 use crate::resolve::stub::query::{MAX_QUESTIONS, Query, Settled};
 use crate::resolve::wire::query_name::QueryName;
 
@@ -34,6 +35,13 @@ struct Known {
     ttl: Duration,
 }
 
+/// A query that is to be started.
+struct NewQuery {
+    name: QueryName,
+    record_types: [Option<RecordType>; MAX_QUESTIONS],
+    route: RouteId,
+}
+
 impl Stub {
     /// Answers the questions of a lookup that are known, and asks the others.
     pub(super) fn advance_lookup(&mut self, id: LookupId, now: Instant) {
@@ -45,8 +53,8 @@ impl Stub {
             Pairing::OneSocket | Pairing::OwnSockets => RECORD_TYPES,
         };
         // Both families of one name become one query, so that they share its sockets.
-        let mut new: Option<(QueryName, [Option<RecordType>; MAX_QUESTIONS])> = None;
-        let mut apart: Vec<(QueryName, RecordType)> = Vec::new();
+        let mut new: Option<NewQuery> = None;
+        let mut apart: Vec<NewQuery> = Vec::new();
         let mut refreshes: Vec<(QueryName, RecordType)> = Vec::new();
         loop {
             self.start_candidate(id, now);
@@ -57,12 +65,12 @@ impl Stub {
             }
             let Some((record_type, name)) = entry.lookup.poll_question(order) else { break };
             if let Some(known) = self.known(&name, record_type, now) {
-                let is_proven = self.has_proven_nameserver();
+                let prospect = self.prospect_after(&known.settled, id);
                 let entry = self.lookups.get_mut(&id).expect("seen above");
                 let Known { settled, turn, wants_refresh, ttl } = known;
                 let cached = |question| notes::cached(question, &settled, ttl);
                 entry.lookup.note(now, (&name, record_type), cached);
-                entry.lookup.handle_settled(record_type, &name, &settled, turn, is_proven);
+                entry.lookup.handle_settled(record_type, &name, &settled, turn, prospect);
                 if wants_refresh {
                     refreshes.push((name, record_type));
                 }
@@ -71,19 +79,35 @@ impl Stub {
             if self.coalesce(id, &name, record_type) {
                 continue;
             }
-            match &mut new {
-                None => new = Some((name, [Some(record_type), None])),
-                Some((first, record_types)) if *first == name && pairing == Pairing::OneSocket => {
-                    record_types[1] = Some(record_type);
+            // Each name is decided by itself, the target of an alias as well: it may be another
+            // network's.
+            let route = match self.destination(&name) {
+                Destination::Nameservers(route) => route,
+                // The system's own lookup has no part in this resolver; no nameserver may see the
+                // names that are left to it.
+                Destination::System | Destination::Refused => {
+                    let entry = self.lookups.get_mut(&id).expect("seen above");
+                    entry.lookup.note(now, (&name, record_type), notes::refused);
+                    entry.lookup.handle_refused(record_type);
+                    continue;
                 }
-                Some(_) => apart.push((name, record_type)),
+            };
+            match &mut new {
+                None => {
+                    new = Some(NewQuery { name, record_types: [Some(record_type), None], route });
+                }
+                Some(first) if first.name == name && pairing == Pairing::OneSocket => {
+                    first.record_types[1] = Some(record_type);
+                }
+                Some(_) => {
+                    apart.push(NewQuery { name, record_types: [Some(record_type), None], route });
+                }
             }
         }
         self.advance_calls(id, now);
         self.watch_candidate(id);
-        let apart = apart.into_iter().map(|(name, rt)| (name, [Some(rt), None]));
-        for (name, record_types) in new.into_iter().chain(apart) {
-            self.start_query(Some(id), name, record_types, now);
+        for query in new.into_iter().chain(apart) {
+            self.start_query(Some(id), query, now);
         }
         self.handle_refresh(refreshes, now);
         self.mark_ready(id);
@@ -169,6 +193,7 @@ impl Stub {
         });
         let mut questions = questions.into_iter().peekable();
         while let Some((name, record_type)) = questions.next() {
+            let Destination::Nameservers(route) = self.destination(&name) else { continue };
             add(&self.counters.cache_refreshes);
             let mut record_types = [Some(record_type), None];
             if let Some((_, second)) = questions.next_if(|(next, _)| *next == name) {
@@ -182,7 +207,7 @@ impl Stub {
                     Pairing::InSequence => {}
                 }
             }
-            self.start_query(None, name, record_types, now);
+            self.start_query(None, NewQuery { name, record_types, route }, now);
         }
     }
 
@@ -219,27 +244,26 @@ impl Stub {
     pub(super) fn handle_candidate_overdue(&mut self, id: LookupId, now: Instant) {
         let kind = self.overdue_kind(id);
         self.unsubscribe(id, now);
-        let is_proven = self.has_proven_nameserver();
+        let prospect = self.prospect(id);
         if let Some(entry) = self.lookups.get_mut(&id) {
             entry.candidate_timer = None;
-            entry.lookup.handle_candidate_overdue(kind, is_proven, now);
+            entry.lookup.handle_candidate_overdue(kind, prospect, now);
             self.advance_lookup(id, now);
         }
     }
 
-    /// Whether any nameserver is known to work.
-    fn has_proven_nameserver(&self) -> bool {
-        self.servers.iter().any(Nameserver::is_proven)
+    /// The prospect of a lookup's next candidate after this outcome. After an answer it does not
+    /// matter.
+    fn prospect_after(&self, settled: &Settled, id: LookupId) -> Prospect {
+        match settled {
+            Settled::Answer { .. } => Prospect::None,
+            Settled::Failed(_) => self.prospect(id),
+        }
     }
 
     /// Starts a query for a lookup or, without one, for the cache.
-    fn start_query(
-        &mut self,
-        lookup: Option<LookupId>,
-        name: QueryName,
-        record_types: [Option<RecordType>; MAX_QUESTIONS],
-        now: Instant,
-    ) {
+    fn start_query(&mut self, lookup: Option<LookupId>, new: NewQuery, now: Instant) {
+        let NewQuery { name, record_types, route } = new;
         let in_sequence = self.config.pairing == Pairing::InSequence;
         let deadline = match lookup {
             Some(lookup) => {
@@ -252,15 +276,13 @@ impl Stub {
             }
             None => now + self.config.query.timeout,
         };
-        // A refresh goes where the next lookup would.
-        let first_server =
-            lookup.and_then(|id| self.lookups.get(&id)).map_or(self.rotation, |l| l.first_server);
+        let first_server = self.first_server(lookup, route);
         let record_types = record_types.into_iter().flatten();
         let config = self.config.query;
         let query = Query::new(
             record_types.clone(),
             config,
-            &mut self.servers,
+            &mut self.servers[self.routes[route.index()].servers()],
             first_server,
             deadline,
             (self.spread)(),
@@ -283,6 +305,7 @@ impl Stub {
         let entry = QueryEntry {
             query,
             name,
+            route,
             subscribers,
             started_for: lookup,
             for_cache,
@@ -320,9 +343,9 @@ impl Stub {
             entry.answered[question] = Some(Box::new((settled.clone(), waiting)));
         }
         let is_overdue = matches!(settled, Settled::Failed(failure) if failure.kind() == LookupErrorKind::Timeout);
-        let is_proven = self.has_proven_nameserver();
         let mut turns = 0..;
         for lookup in subscribers {
+            let prospect = self.prospect_after(settled, lookup);
             let Some(entry) = self.lookups.get_mut(&lookup) else { continue };
             let waits_for = &mut entry.waits_for[record_type.index()];
             if waits_for.take_if(|waits_for| *waits_for == (id, question)).is_none() {
@@ -336,7 +359,7 @@ impl Stub {
                 self.pause(lookup, (name.clone(), record_type), now + pause, now);
             } else {
                 let turn = turns.next().expect("fewer lookups than numbers");
-                entry.lookup.handle_settled(record_type, &name, settled, turn, is_proven);
+                entry.lookup.handle_settled(record_type, &name, settled, turn, prospect);
                 self.advance_lookup(lookup, now);
             }
         }

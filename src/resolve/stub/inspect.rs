@@ -1,9 +1,7 @@
 //! What a [`Stub`] holds, for tests and fuzz targets that look for leaks.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::nameserver::Nameserver;
 use super::{MAX_QUESTIONS, QueryName, Stub};
 use crate::resolve::error::RecordType;
 use crate::resolve::stub::generations::Generations;
@@ -67,10 +65,9 @@ impl Generations {
 }
 
 impl Stub {
-    /// How many queries are on the way to this nameserver, and how many may be.
-    pub(crate) fn on_the_way(&self, nameserver: SocketAddr) -> Option<(usize, u32)> {
-        let server = self.servers.iter().find(|server| server.addr() == nameserver);
-        server.map(Nameserver::on_the_way)
+    /// How many queries are on the way to the nameserver of this UDP socket, and how many may be.
+    pub(crate) fn on_the_way(&self, socket: SocketId) -> Option<(usize, u32)> {
+        Some(self.servers[self.sockets.get(socket)?.server].on_the_way())
     }
 
     pub(crate) fn holdings(&self) -> Holdings {

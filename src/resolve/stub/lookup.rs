@@ -99,6 +99,17 @@ impl FamilyState {
     }
 }
 
+/// What may answer about the next candidate, if nothing has answered about this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prospect {
+    /// Nothing, as far as is known.
+    None,
+    /// The same nameservers, one of which is known to work.
+    Proven,
+    /// The next candidate is asked for elsewhere, where nothing is known to be dead.
+    Elsewhere,
+}
+
 /// RFC 8305 section 3: "the AAAA query SHOULD be made first, immediately followed by the A query".
 pub(crate) const RECORD_TYPES: [RecordType; 2] = [RecordType::Aaaa, RecordType::A];
 
@@ -269,7 +280,7 @@ impl Lookup {
             has_any = true;
             let cached = |question| notes::cached(question, hit.settled(), hit.ttl(now));
             self.note(now, (&name, record_type), cached);
-            self.handle_settled(record_type, &name, hit.settled(), hit.turn, false);
+            self.handle_settled(record_type, &name, hit.settled(), hit.turn, Prospect::None);
             if hit.wants_refresh {
                 refresh.push((name, record_type));
             }
@@ -285,6 +296,11 @@ impl Lookup {
     /// The number of candidate names that were begun. Each has a deadline of its own.
     pub(crate) fn candidate_number(&self) -> u32 {
         self.candidate_number
+    }
+
+    /// The candidate that is being asked, and the one that would be next.
+    pub(crate) fn this_and_next_candidate(&self) -> [Option<HostName>; 2] {
+        [self.candidate.clone(), self.candidates.clone().and_then(|mut left| left.next())]
     }
 
     /// Makes a question that was polled available to `poll_question` again.
@@ -314,11 +330,10 @@ impl Lookup {
     }
 
     /// The candidate's deadline has passed: the questions that are not settled have failed.
-    /// `nameserver_is_proven` is whether any nameserver is known to work.
     pub(crate) fn handle_candidate_overdue(
         &mut self,
         kind: LookupErrorKind,
-        nameserver_is_proven: bool,
+        prospect: Prospect,
         now: Instant,
     ) {
         if self.has_ended {
@@ -330,18 +345,18 @@ impl Lookup {
                 *family = FamilyState::Failed(kind);
             }
         }
-        self.decide(nameserver_is_proven);
+        self.decide(prospect);
     }
 
     /// A question that was polled is settled. `turn` is how many lookups were given the same answer
-    /// before; `nameserver_is_proven` is whether any nameserver is known to work.
+    /// before.
     pub(crate) fn handle_settled(
         &mut self,
         record_type: RecordType,
         question: &QueryName,
         settled: &Settled,
         turn: u32,
-        nameserver_is_proven: bool,
+        prospect: Prospect,
     ) {
         if self.has_ended {
             return;
@@ -364,7 +379,16 @@ impl Lookup {
             }
         };
         self.families[record_type.index()] = family;
-        self.decide(nameserver_is_proven);
+        self.decide(prospect);
+    }
+
+    /// A question that was polled is about a name that is not to be asked for: it does not exist,
+    /// as if a nameserver had said so.
+    pub(crate) fn handle_refused(&mut self, record_type: RecordType) {
+        if !self.has_ended {
+            self.families[record_type.index()] = FamilyState::NxDomain;
+            self.decide(Prospect::None);
+        }
     }
 
     /// The lookup's own deadline has passed. Addresses that came stay valid, and are still to be
@@ -451,7 +475,7 @@ impl Lookup {
     }
 
     /// Once both families of a candidate are settled, ends the lookup or begins the next candidate.
-    fn decide(&mut self, nameserver_is_proven: bool) {
+    fn decide(&mut self, prospect: Prospect) {
         if !self.families.iter().all(FamilyState::is_settled) {
             return;
         }
@@ -475,7 +499,7 @@ impl Lookup {
         if let Some(kind) = failed {
             // The first failure is reported: later ones may be its consequence.
             self.failed.get_or_insert(kind);
-            if !self.may_go_on(kind, nameserver_is_proven) {
+            if !self.may_go_on(kind, prospect) {
                 return self.finish(Err(kind));
             }
         }
@@ -493,10 +517,11 @@ impl Lookup {
     /// One domain's nameservers may fail where the next one's do not, so the search goes on, as in
     /// the C library (`res_search`: "try next" on SERVFAIL); its outcome is then never "not found".
     /// Where no nameserver has responded at all, none would respond about the next candidate
-    /// either, and each candidate would cost the whole timeout again.
-    fn may_go_on(&self, kind: LookupErrorKind, nameserver_is_proven: bool) -> bool {
+    /// either, and each candidate would cost the whole timeout again; unless it has a route to other
+    /// nameservers.
+    fn may_go_on(&self, kind: LookupErrorKind, prospect: Prospect) -> bool {
+        use LookupErrorKind::{BadResponse, Misconfigured, ServerFailure, Timeout, Unreachable};
         let has_response = |family: &FamilyState| {
-            use LookupErrorKind::{BadResponse, ServerFailure};
             matches!(
                 family,
                 FamilyState::NoData
@@ -505,7 +530,11 @@ impl Lookup {
             )
         };
         self.families.iter().any(has_response)
-            || kind == LookupErrorKind::Timeout && nameserver_is_proven
+            || match prospect {
+                Prospect::None => false,
+                Prospect::Proven => kind == Timeout,
+                Prospect::Elsewhere => matches!(kind, Timeout | Unreachable | Misconfigured),
+            }
     }
 
     fn next_candidate(&mut self) -> bool {

@@ -5,9 +5,10 @@
 //! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
 //! against a simulated network.
 //!
-//! Its methods stand in eight files: here what the driver calls, in `in_flight` how lookups get their
-//! questions answered, in `calls` how they ask the operating system, in `turns` how queries wait for room at a nameserver, in `queries` how they
-//! get to sockets and responses to them, in `udp` and `tcp` what is particular to each transport, in
+//! Its methods stand in nine files: here what the driver calls, in `in_flight` how lookups get their
+//! questions answered, in `calls` how they ask the operating system, in `routes` which nameservers a
+//! name goes to, in `turns` how queries wait for room at a nameserver, in `queries` how they get to
+//! sockets and responses to them, in `udp` and `tcp` what is particular to each transport, in
 //! `observed` what is kept for observers.
 
 pub(crate) mod cache;
@@ -26,6 +27,8 @@ mod observed;
 mod pacing;
 mod queries;
 pub(crate) mod query;
+mod route_servers;
+mod routes;
 pub(crate) mod socket_error;
 pub(crate) mod sockets;
 mod subscribers;
@@ -46,8 +49,10 @@ use self::lookup::Lookup;
 use self::nameserver::Nameserver;
 use self::pacing::Line;
 use self::query::{MAX_NAMESERVERS, MAX_QUESTIONS, Query, QueryConfig, Settled};
+use self::route_servers::{RouteId, StubRoute};
 use self::sockets::{OutstandingQuery, Sockets};
 use self::subscribers::Subscribers;
+use super::config::name_routes::NameRoutes;
 use super::error::{RecordType, Transport};
 use super::stats::{Counters, Gauge, add};
 use super::wire::framing::write_framed;
@@ -64,8 +69,9 @@ const TIMERS_PER_TURN: usize = 256;
 /// The part of the configuration that the stub uses.
 #[derive(Clone, Debug)]
 pub(crate) struct StubConfig {
-    /// None to three.
+    /// Those of the root route, of every name that no other route has: none to three.
     pub(crate) nameservers: Vec<SocketAddr>,
+    pub(crate) routes: Arc<NameRoutes>,
     pub(crate) query: QueryConfig,
     /// Each lookup starts with the next nameserver (resolv.conf(5) `rotate`).
     pub(crate) rotate: bool,
@@ -134,7 +140,10 @@ pub(crate) enum Transmit {
 /// [`poll_timeout`](Self::poll_timeout) for [`handle_timeout`](Self::handle_timeout).
 pub(crate) struct Stub {
     config: StubConfig,
+    /// The nameservers of all routes, those of one route side by side.
     servers: Vec<Nameserver>,
+    /// The root route, then the others in the order of the table.
+    routes: Vec<StubRoute>,
     random: Box<dyn FnMut() -> u16 + Send>,
     /// The resend delay of the next query, in thousandths of the usual one.
     spread: Box<dyn FnMut() -> u32 + Send>,
@@ -179,7 +188,7 @@ enum Timer {
 
 struct LookupEntry {
     lookup: Box<Lookup>,
-    /// The nameserver that its queries start with.
+    /// The nameserver that its queries by the root route start with.
     first_server: usize,
     /// The questions in flight whose outcome this lookup waits for, by record type.
     waits_for: [Option<(QueryId, usize)>; MAX_QUESTIONS],
@@ -199,6 +208,8 @@ struct LookupEntry {
 struct QueryEntry {
     query: Query,
     name: QueryName,
+    /// The route of its name. Its nameservers are all that the query knows of, and counts from 0.
+    route: RouteId,
     subscribers: [Subscribers; MAX_QUESTIONS],
     /// The lookup for which it was started: the others were coalesced with it later.
     started_for: Option<LookupId>,
@@ -240,13 +251,18 @@ impl Stub {
         spread: impl FnMut() -> u32 + Send + 'static,
     ) -> Self {
         debug_assert!(config.nameservers.len() <= MAX_NAMESERVERS);
-        let servers: Vec<_> = config.nameservers.iter().copied().map(Nameserver::new).collect();
+        let (servers, routes) = route_servers::nameservers(&config.nameservers, &config.routes);
         counters.start_generation(servers.iter().map(Nameserver::counters));
         let lines = servers.iter().map(|_| Default::default()).collect();
         Self {
-            sockets: Sockets::new(servers.len(), config.max_sockets, ids.clone()),
+            sockets: Sockets::new(
+                servers.iter().map(Nameserver::addr),
+                config.max_sockets,
+                ids.clone(),
+            ),
             config,
             servers,
+            routes,
             random: Box::new(random),
             spread: Box::new(spread),
             lookups: IdMap::default(),
@@ -289,11 +305,6 @@ impl Stub {
         self.sockets.get(id).is_some() || self.connections.contains_key(&id)
     }
 
-    /// Whether no nameserver is in good standing: all have been silent, or failing, lately.
-    pub(crate) fn is_forsaken(&self) -> bool {
-        !self.servers.iter().any(Nameserver::is_in_good_standing)
-    }
-
     /// Takes out the lookups that have had no answer about the name that they ask for, and have time
     /// left for it.
     fn take_unanswered(&mut self, now: Instant) -> Vec<(LookupId, LookupEntry)> {
@@ -323,7 +334,7 @@ impl Stub {
     fn next_first_server(&mut self) -> usize {
         let first = self.rotation;
         if self.config.rotate {
-            self.rotation = (self.rotation + 1) % self.servers.len().max(1);
+            self.rotation = (self.rotation + 1) % self.config.nameservers.len().max(1);
         }
         first
     }
@@ -411,9 +422,9 @@ impl Stub {
             self.timers.pop_first();
             match timer {
                 Timer::Query(id) => {
-                    if let Some(entry) = self.queries.get_mut(&id) {
+                    if let Some((entry, servers)) = self.query_mut(id) {
                         entry.timer = None;
-                        entry.query.handle_timeout(&mut self.servers, now);
+                        entry.query.handle_timeout(servers, now);
                         self.leave_silent_connections(id);
                         self.advance_query(id, now);
                     }

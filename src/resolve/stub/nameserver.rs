@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::pacing::{Pacer, SendNumber, SendRank};
+use crate::HostName;
 use crate::resolve::stats::{NameserverCounters, add};
 
 /// The resend delay while the round-trip time of a nameserver is unknown. Long enough for a
@@ -64,8 +65,9 @@ pub(crate) struct Nameserver {
 }
 
 impl Nameserver {
-    pub(crate) fn new(addr: SocketAddr) -> Self {
-        let counters = Arc::new(NameserverCounters::new(addr));
+    /// A nameserver of the route with this suffix; `None`: of the root route.
+    pub(crate) fn new(addr: SocketAddr, route: Option<HostName>) -> Self {
+        let counters = Arc::new(NameserverCounters::new(addr, route));
         Self {
             addr,
             rtt: None,

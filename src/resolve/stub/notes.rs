@@ -26,6 +26,17 @@ pub(super) fn cached(question: Question, settled: &Settled, ttl: Duration) -> Lo
     }
 }
 
+/// A name is not asked for, as its route says.
+pub(super) fn refused(question: Question) -> LookupEventKind {
+    LookupEventKind::Answered {
+        question: Some(question),
+        source: AnswerSource::Route,
+        elapsed: Duration::ZERO,
+        ttl: None,
+        answer: AnswerKind::NotFound,
+    }
+}
+
 fn kind_of(answer: &Answer) -> AnswerKind {
     match &answer.outcome {
         Outcome::Addresses(addresses) => AnswerKind::Addresses(addresses.len()),

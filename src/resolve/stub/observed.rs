@@ -13,7 +13,7 @@ use crate::resolve::wire::message::Response;
 impl Stub {
     /// A query goes out.
     pub(super) fn note_sent(&mut self, query: QueryId, sent: SentQuery) {
-        let nameserver = self.servers[sent.server].addr();
+        let nameserver = self.servers[self.server_of(query, sent.server)].addr();
         self.note(query, sent.question, sent.at, |question| LookupEventKind::Sent {
             question,
             nameserver,
@@ -30,7 +30,7 @@ impl Stub {
         (server, transport): (usize, Transport),
         now: Instant,
     ) {
-        let nameserver = self.servers[server].addr();
+        let nameserver = self.servers[self.server_of(query, server)].addr();
         self.note(query, question, now, |question| LookupEventKind::Late {
             question,
             nameserver,
@@ -46,7 +46,7 @@ impl Stub {
         response: &Response,
         now: Instant,
     ) {
-        let nameserver = self.servers[sent.server].addr();
+        let nameserver = self.servers[self.server_of(query, sent.server)].addr();
         self.note(query, sent.question, now, |question| {
             let (answer, ttl) = notes::read(response);
             LookupEventKind::Answered {

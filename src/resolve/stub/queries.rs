@@ -17,8 +17,8 @@ impl Stub {
     /// Sends what the query wants sent, passes on what it has settled, and moves its timer.
     pub(super) fn advance_query(&mut self, id: QueryId, now: Instant) {
         loop {
-            let Some(entry) = self.queries.get_mut(&id) else { return };
-            if let Some(send) = entry.query.poll_send(&mut self.servers, now) {
+            let Some((entry, servers)) = self.query_mut(id) else { return };
+            if let Some(send) = entry.query.poll_send(servers, now) {
                 self.send(id, send, now);
             } else if let Some((question, late)) = entry.query.poll_late() {
                 self.note_late(id, question, late, now);
@@ -60,12 +60,13 @@ impl Stub {
         if transport == Transport::Tcp {
             return sent.for_each(|sent| self.send_over_tcp(query, sent));
         }
+        let server = self.server_of(query, server);
         let Some(Slot { socket, is_new }) = self.sockets.slot(server, now, &mut *self.random)
         else {
-            let entry = self.queries.get_mut(&query).expect("its caller has it");
+            let (entry, servers) = self.query_mut(query).expect("its caller has it");
             let error = SocketError::OutOfResources;
             for sent in sent {
-                entry.query.handle_socket_error(sent, error, false, &mut self.servers, now);
+                entry.query.handle_socket_error(sent, error, false, servers, now);
             }
             return;
         };
@@ -114,12 +115,14 @@ impl Stub {
         response: Response,
         now: Instant,
     ) {
+        let OutstandingQuery { query, sent, .. } = *outstanding;
+        let server = self.server_of(query, sent.server);
         match &response {
             Response::Truncated(_) => add(&self.counters.truncated),
             Response::Unreadable => self.counters.ignored(Ignored::Malformed),
             Response::CaseMismatch => {
                 add(&self.counters.case_mismatches);
-                self.servers[outstanding.sent.server].note_case_mismatch();
+                self.servers[server].note_case_mismatch();
             }
             Response::Answer(answer) if answer.is_name_collision() => {
                 add(&self.counters.name_collisions);
@@ -127,20 +130,19 @@ impl Stub {
             Response::Answer(answer) if answer.has_link_local() => add(&self.counters.link_local),
             _ => {}
         }
-        let OutstandingQuery { query, sent, .. } = *outstanding;
         self.note_response(query, sent, &response, now);
         // A hint may be forged: it makes no room.
         let is_hint = ResponseRank::from(&response) < ResponseRank::Failure;
         if sent.transport == Transport::Udp && !is_hint {
             let is_answer = matches!(response, Response::Answer(_) | Response::Truncated(_));
-            let nameserver = &mut self.servers[sent.server];
+            let nameserver = &mut self.servers[server];
             nameserver.handle_udp_response(sent.number, is_answer, sent.is_after_silence, now);
         }
-        if let Some(entry) = self.queries.get_mut(&query) {
-            entry.query.handle_response(sent, response, &mut self.servers, now);
+        if let Some((entry, servers)) = self.query_mut(query) {
+            entry.query.handle_response(sent, response, servers, now);
             self.advance_query(query, now);
         }
-        self.advance_line(sent.server, now);
+        self.advance_line(server, now);
     }
 
     /// Releases the sockets on which a question awaits responses: it is settled or abandoned.
@@ -153,11 +155,11 @@ impl Stub {
     ) {
         let Some(entry) = self.queries.get_mut(&id) else { return };
         let listens_to = entry.query.listens_to(question);
-        let sockets = &self.sockets;
+        let (sockets, route) = (&self.sockets, self.routes[entry.route.index()]);
+        let heard = listens_to.map(|server| route.server(server));
         // What still waits to be sent is not listened for.
         let is_heard = |wait: &AwaitedResponse| {
-            let socket =
-                sockets.get(wait.socket).filter(|socket| listens_to == Some(socket.server));
+            let socket = sockets.get(wait.socket).filter(|socket| heard == Some(socket.server));
             socket.is_some_and(|socket| socket.outstanding.get(wait.id).is_some_and(|o| o.is_out))
         };
         let is_over = |wait: &mut AwaitedResponse| wait.question == question && !is_heard(wait);

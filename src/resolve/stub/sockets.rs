@@ -1,5 +1,7 @@
 //! Which outstanding query is on which UDP socket, under which id.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::ids::{IdMap, Ids, QueryId, SocketId};
@@ -140,7 +142,10 @@ pub(crate) struct SocketState {
 pub(crate) struct Sockets {
     open: IdMap<SocketId, SocketState>,
     by_server: Vec<Vec<SocketId>>,
-    limit_per_server: usize,
+    /// Which address each nameserver has: two routes may have one.
+    address_of: Vec<usize>,
+    open_by_address: Vec<usize>,
+    limit_per_address: usize,
     /// A lower limit, and when it is raised.
     reduced: Option<(usize, Instant)>,
     ids: Ids,
@@ -161,12 +166,25 @@ pub(crate) struct Slot {
 }
 
 impl Sockets {
-    /// A table for `servers` nameservers with at most `limit` sockets, and at least one each.
-    pub(crate) fn new(servers: usize, limit: usize, ids: Ids) -> Self {
+    /// A table for nameservers with these addresses and at most `limit` sockets. Each address has
+    /// its part of them, and each nameserver one at least.
+    pub(crate) fn new(
+        servers: impl IntoIterator<Item = SocketAddr>,
+        limit: usize,
+        ids: Ids,
+    ) -> Self {
+        let mut addresses = HashMap::new();
+        let address_of = servers.into_iter().map(|addr| {
+            let next = addresses.len();
+            *addresses.entry(addr).or_insert(next)
+        });
+        let address_of: Vec<_> = address_of.collect();
         Self {
             open: IdMap::default(),
-            by_server: vec![Vec::new(); servers],
-            limit_per_server: (limit / servers.max(1)).max(1),
+            by_server: vec![Vec::new(); address_of.len()],
+            address_of,
+            open_by_address: vec![0; addresses.len()],
+            limit_per_address: (limit / addresses.len().max(1)).max(1),
             reduced: None,
             ids,
         }
@@ -189,7 +207,9 @@ impl Sockets {
         now: Instant,
         random: &mut dyn FnMut() -> u16,
     ) -> Option<Slot> {
-        if self.by_server[server].len() >= self.limit(now) {
+        let address = self.address_of[server];
+        let is_first = self.by_server[server].is_empty();
+        if self.open_by_address[address] >= self.limit(now) && !is_first {
             let socket = self.any(server, random)?;
             return Some(Slot { socket, is_new: false });
         }
@@ -198,24 +218,25 @@ impl Sockets {
         let state = SocketState { server, place, outstanding, is_shared: false, open: 0 };
         self.open.insert(socket, state);
         self.by_server[server].push(socket);
+        self.open_by_address[address] += 1;
         Some(Slot { socket, is_new: true })
     }
 
     /// No descriptor or port is left for another socket: for a while half of those that are open must
     /// do.
     pub(crate) fn handle_out_of_resources(&mut self, now: Instant) {
-        let most = self.by_server.iter().map(Vec::len).max().unwrap_or(0);
+        let most = self.open_by_address.iter().copied().max().unwrap_or(0);
         let limit = (most / 2).max(MIN_REDUCED_LIMIT).min(self.limit(now));
         self.reduced = Some((limit, now + REDUCTION_PERIOD));
     }
 
-    /// How many sockets to one nameserver may be open.
+    /// How many sockets to one address may be open.
     fn limit(&mut self, now: Instant) -> usize {
         while let Some((limit, until)) = self.reduced.filter(|(_, until)| now >= *until) {
             let (limit, until) = (limit.saturating_mul(2), until + REDUCTION_PERIOD);
-            self.reduced = Some((limit, until)).filter(|_| limit < self.limit_per_server);
+            self.reduced = Some((limit, until)).filter(|_| limit < self.limit_per_address);
         }
-        self.reduced.map_or(self.limit_per_server, |(limit, _)| limit)
+        self.reduced.map_or(self.limit_per_address, |(limit, _)| limit)
     }
 
     /// An open socket to `server` with room, picked by `random`.
@@ -270,6 +291,7 @@ impl Sockets {
     /// Removes a socket, and returns it with its outstanding queries.
     pub(crate) fn remove(&mut self, socket: SocketId) -> Option<SocketState> {
         let removed = self.open.remove(&socket)?;
+        self.open_by_address[self.address_of[removed.server]] -= 1;
         let peers = &mut self.by_server[removed.server];
         peers.swap_remove(removed.place);
         if let Some(moved) = peers.get(removed.place) {
@@ -283,15 +305,41 @@ impl Sockets {
 mod tests {
     use super::*;
 
-    /// Opens sockets to the only nameserver until they are shared. Returns how many are open.
+    fn addr(last: u8) -> SocketAddr {
+        ([192, 0, 2, last], 53).into()
+    }
+
+    /// Opens sockets to the first nameserver until they are shared. Returns how many are open.
     fn fill(sockets: &mut Sockets, now: Instant) -> usize {
-        while sockets.slot(0, now, &mut || 0).is_some_and(|slot| slot.is_new) {}
+        open_all(sockets, 0, now);
         sockets.len()
+    }
+
+    /// Opens sockets to a nameserver until they are shared. Returns how many it has.
+    fn open_all(sockets: &mut Sockets, server: usize, now: Instant) -> usize {
+        while sockets.slot(server, now, &mut || 0).is_some_and(|slot| slot.is_new) {}
+        sockets.by_server[server].len()
+    }
+
+    /// The limit is shared by the addresses, and not by the routes that have them.
+    #[test]
+    fn sy52_two_routes_to_one_address_share_its_part_of_the_sockets() {
+        let now = Instant::now();
+        let servers = [1, 2, 1, 3].map(addr);
+        let mut sockets = Sockets::new(servers, 99, Ids::default());
+        assert_eq!(open_all(&mut sockets, 0, now), 33);
+        assert_eq!(open_all(&mut sockets, 2, now), 1, "one at least, of its own");
+        assert_eq!(open_all(&mut sockets, 3, now), 33);
+        // What one closes, the other may open.
+        let first = sockets.by_server[0].clone();
+        first.into_iter().take(10).for_each(|socket| drop(sockets.remove(socket)));
+        assert_eq!(open_all(&mut sockets, 2, now), 10);
+        assert_eq!(open_all(&mut sockets, 0, now), 23);
     }
 
     #[test]
     fn rr21_without_descriptors_half_of_the_sockets_do_for_a_while() {
-        let mut sockets = Sockets::new(1, 100, Ids::default());
+        let mut sockets = Sockets::new([addr(1)], 100, Ids::default());
         let begin = Instant::now();
         let after = |seconds| begin + Duration::from_secs(seconds);
         assert_eq!(fill(&mut sockets, begin), 100);
@@ -305,14 +353,14 @@ mod tests {
 
     #[test]
     fn rr21_a_few_sockets_are_left_however_often_there_is_no_descriptor() {
-        let mut sockets = Sockets::new(1, 100, Ids::default());
+        let mut sockets = Sockets::new([addr(1)], 100, Ids::default());
         let begin = Instant::now();
         let after = |seconds| begin + Duration::from_secs(seconds);
         (0..20).for_each(|_| sockets.handle_out_of_resources(begin));
         for (seconds, open) in [(9, 4), (10, 8), (29, 16), (45, 64), (60, 100), (1000, 100)] {
             assert_eq!(fill(&mut sockets, after(seconds)), open, "after {seconds} s");
         }
-        let mut single = Sockets::new(1, 1, Ids::default());
+        let mut single = Sockets::new([addr(1)], 1, Ids::default());
         single.handle_out_of_resources(begin);
         assert_eq!(fill(&mut single, begin), 1);
     }

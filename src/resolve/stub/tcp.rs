@@ -67,11 +67,11 @@ impl Stub {
         self.transmits.push_back(Step::Now(Transmit::CloseTcp { socket }));
         let was_well = connection.has_answered && !connection.is_stuck;
         for o in connection.outstanding.open() {
-            let Some(entry) = self.queries.get_mut(&o.query) else { continue };
+            let Some((entry, servers)) = self.query_mut(o.query) else { continue };
             if was_well {
-                entry.query.handle_connection_lost(o.sent, error, &mut self.servers, now);
+                entry.query.handle_connection_lost(o.sent, error, servers, now);
             } else {
-                entry.query.handle_socket_error(o.sent, error, o.is_out, &mut self.servers, now);
+                entry.query.handle_socket_error(o.sent, error, o.is_out, servers, now);
             }
             self.advance_query(o.query, now);
         }
@@ -82,6 +82,7 @@ impl Stub {
     /// forget a connection without a word.
     pub(super) fn leave_silent_connections(&mut self, id: QueryId) {
         let Some(entry) = self.queries.get_mut(&id) else { return };
+        let route = self.routes[entry.route.index()];
         for question in 0..MAX_QUESTIONS {
             let mut sockets = entry.awaited.iter().filter(|wait| wait.question == question);
             let Some(last) = sockets.rfind(|wait| self.connections.contains_key(&wait.socket))
@@ -89,14 +90,15 @@ impl Stub {
                 continue;
             };
             let connection = self.connections.get_mut(&last.socket).expect("just seen");
-            if connection.has_answered && entry.query.handle_late(question, connection.server) {
+            let place = route.place(connection.server);
+            if connection.has_answered && entry.query.handle_late(question, place) {
                 connection.is_stuck = true;
             }
         }
     }
 
     pub(super) fn send_over_tcp(&mut self, query: QueryId, sent: SentQuery) {
-        let server = sent.server;
+        let server = self.server_of(query, sent.server);
         let usable = |(_, c): &(&SocketId, &Connection)| c.server == server && c.is_usable();
         let socket = match self.connections.iter().find(usable) {
             Some((&socket, _)) => socket,

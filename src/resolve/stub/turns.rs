@@ -9,9 +9,10 @@ use crate::resolve::stub::ids::{LookupId, QueryId};
 impl Stub {
     /// Puts a query in the lines that it wants to wait in.
     pub(super) fn line_up(&mut self, id: QueryId, now: Instant) {
-        while let Some((server, rank)) =
+        while let Some((place, rank)) =
             self.queries.get_mut(&id).and_then(|entry| entry.query.poll_turn())
         {
+            let server = self.server_of(id, place);
             let (line, _) = &mut self.lines[server];
             line.push(id, rank);
             self.servers[server].set_waiting(line.lens());
@@ -30,8 +31,9 @@ impl Stub {
             let (line, _) = &mut self.lines[server];
             let Some(id) = line.pop(|rank| nameserver.has_room(rank)) else { break };
             nameserver.set_waiting(line.lens());
+            let place = self.place_of(id, server);
             if let Some(entry) = self.queries.get_mut(&id) {
-                entry.query.handle_turn(server);
+                entry.query.handle_turn(place);
                 self.advance_query(id, now);
             }
         }

@@ -40,8 +40,9 @@ impl Stub {
         // On a shared socket, a late duplicate looks the same as a guess.
         let Some(query) = entry.outstanding.first().filter(|_| !entry.is_shared) else { return };
         let (server, query) = (entry.server, query.query);
+        let place = self.place_of(query, server);
         if let Some(entry) = self.queries.get_mut(&query) {
-            entry.query.handle_mismatch(server);
+            entry.query.handle_mismatch(place);
             self.advance_query(query, now);
         }
     }
@@ -68,8 +69,8 @@ impl Stub {
             };
             if let Some(other) = other {
                 self.send_over_udp(other, o.query, SentQuery { at: now, ..o.sent });
-            } else if let Some(entry) = self.queries.get_mut(&o.query) {
-                entry.query.handle_socket_error(o.sent, error, o.is_out, &mut self.servers, now);
+            } else if let Some((entry, servers)) = self.query_mut(o.query) {
+                entry.query.handle_socket_error(o.sent, error, o.is_out, servers, now);
                 self.advance_query(o.query, now);
             }
         }
@@ -84,8 +85,8 @@ impl Stub {
         let refused: Vec<_> = entry.outstanding.open().filter(|o| o.is_out).copied().collect();
         for o in refused {
             self.servers[server].handle_udp_response(o.sent.number, false, false, now);
-            if let Some(entry) = self.queries.get_mut(&o.query) {
-                entry.query.handle_refusal(o.sent, &mut self.servers, now);
+            if let Some((entry, servers)) = self.query_mut(o.query) {
+                entry.query.handle_refusal(o.sent, servers, now);
                 self.advance_query(o.query, now);
             }
         }

@@ -63,7 +63,8 @@ fn core(nameserver: SocketAddr, tcp_only: bool, lookups: u64) -> (Generations, A
     let env = Env::default();
     let settings =
         Settings { nameservers: vec![nameserver], tcp_only: Some(tcp_only), ..Settings::default() };
-    let config = settings.stub_config(&resolv_conf::parse(b"", &env));
+    let routes = settings.name_routes(&[]).into();
+    let config = settings.stub_config(&resolv_conf::parse(b"", &env), &routes);
     let counters = Arc::<Counters>::default();
     let random = os_random();
     let stub = Stub::new(config, None, Ids::default(), Arc::clone(&counters), random, || 1000);

@@ -64,6 +64,7 @@ fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
     let config = StubConfig {
         system: SystemConfig { timeout: Duration::from_secs(10), hold: Duration::ZERO },
         nameservers: vec![([192, 0, 2, 53], 53).into()],
+        routes: std::sync::Arc::default(),
         query: QueryConfig {
             strategy: NameserverStrategy::Hedged,
             is_unconfigured: false,

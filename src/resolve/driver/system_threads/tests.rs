@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn driver(make_call: impl Fn(&Call) -> CallOutcome + Send + Sync + 'static) -> DriverHandle {
     let env = Env::default();
     let settings = Settings { cache: None, system_threads: 4, ..Settings::default() };
-    let config = settings.stub_config(&resolv_conf::parse(b"nameserver 192.0.2.53\n", &env));
+    let conf = resolv_conf::parse(b"nameserver 192.0.2.53\n", &env);
+    let config = settings.stub_config(&conf, &Arc::default());
     let options = DriverOptions { make_call: Arc::new(make_call), ..settings.driver_options() };
     DriverHandle::new(config, options, BootClock::new())
 }

@@ -48,8 +48,8 @@ impl Drop for Locked {
 }
 
 fn config() -> StubConfig {
-    let env = Env::default();
-    Settings::default().stub_config(&resolv_conf::parse(b"nameserver 192.0.2.53\n", &env))
+    let conf = resolv_conf::parse(b"nameserver 192.0.2.53\n", &Env::default());
+    Settings::default().stub_config(&conf, &Arc::default())
 }
 
 fn options() -> DriverOptions {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::system_stage::SystemStage;
-use super::{FamilyState, Lookup, RECORD_TYPES};
+use super::{FamilyState, Lookup, Prospect, RECORD_TYPES};
 use crate::observer::{AnswerKind, AnswerSource, LookupEventKind};
 use crate::resolve::error::{Question, RecordType};
 use crate::resolve::system::{CallOutcome, ScopedIp};
@@ -103,7 +103,7 @@ impl Lookup {
             }
         };
         self.families[record_type.index()] = family;
-        self.decide(true);
+        self.decide(Prospect::Proven);
         skipped
     }
 

@@ -1,7 +1,7 @@
 use super::*;
 
 fn nameserver() -> Nameserver {
-    Nameserver::new(([127, 0, 0, 1], 53).into())
+    Nameserver::new(([127, 0, 0, 1], 53).into(), None)
 }
 
 #[test]

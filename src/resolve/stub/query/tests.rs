@@ -32,7 +32,7 @@ fn sent(send: QuerySend, at: Instant) -> SentQuery {
 fn rr22_a_query_whose_time_is_over_asks_no_other_nameserver() {
     let timeout = Duration::from_secs(1);
     for (after, is_asked) in [(timeout / 2, true), (timeout, false), (2 * timeout, false)] {
-        let mut servers = [1, 2].map(|last| Nameserver::new(([127, 0, 0, last], 53).into()));
+        let mut servers = [1, 2].map(|last| Nameserver::new(([127, 0, 0, last], 53).into(), None));
         let start = Instant::now();
         let mut query = query(timeout, 1, &mut servers, start);
         let first = query.poll_send(&mut servers, start).expect("the first nameserver is asked");
@@ -48,7 +48,7 @@ fn rr22_a_query_whose_time_is_over_asks_no_other_nameserver() {
 /// A response to the first send is late: the nameserver was asked as the name was given since.
 #[test]
 fn what_comes_in_another_case_later_is_no_reason_to_ask_again() {
-    let mut servers = [Nameserver::new(([127, 0, 0, 1], 53).into())];
+    let mut servers = [Nameserver::new(([127, 0, 0, 1], 53).into(), None)];
     let now = Instant::now();
     let mut query = query(Duration::from_secs(5), 2, &mut servers, now);
     query.config.mixed_case = true;
@@ -70,7 +70,7 @@ fn what_comes_in_another_case_later_is_no_reason_to_ask_again() {
 /// under load, in the case of its query, and its TCP port: what came in another case was forged.
 #[test]
 fn the_send_that_was_kept_back_is_made_when_the_case_was_right() {
-    let mut servers = [Nameserver::new(([127, 0, 0, 1], 53).into())];
+    let mut servers = [Nameserver::new(([127, 0, 0, 1], 53).into(), None)];
     let start = Instant::now();
     let mut query = query(Duration::from_secs(5), 2, &mut servers, start);
     query.config.mixed_case = true;
@@ -106,7 +106,7 @@ fn the_send_that_was_kept_back_is_made_when_the_case_was_right() {
 #[test]
 fn rr17_a_question_that_a_burst_had_refused_is_given_the_time_to_outlast_it() {
     for after in [0, 900].map(Duration::from_millis) {
-        let mut servers = [Nameserver::new(([127, 0, 0, 1], 53).into())];
+        let mut servers = [Nameserver::new(([127, 0, 0, 1], 53).into(), None)];
         let burst = Instant::now();
         let number = servers[0].note_udp_sends(20, burst);
         servers[0].handle_overload(number, burst);

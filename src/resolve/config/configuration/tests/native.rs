@@ -75,8 +75,9 @@ fn machine_with(
 
 /// The nameservers in use, and the search list with its rule.
 fn in_use(machine: &Machine) -> (Vec<String>, String, SearchRule) {
-    let conf = machine.configuration.lock().machine_conf().into_owned();
-    let stub = machine.configuration.settings.stub_config(&conf);
+    let files = machine.configuration.lock();
+    let stub = machine.configuration.settings.stub_config(&files.machine_conf(), &files.routes);
+    drop(files);
     let current = machine.configuration.current();
     let search: Vec<_> = current.search.iter().map(ToString::to_string).collect();
     let nameservers = stub.nameservers.iter().map(ToString::to_string).collect();
