@@ -38,7 +38,8 @@ use crate::HostName;
 /// this machine sets [`Source::Own`]. See [`Source::Auto`] for what holds without.
 ///
 /// The files are read again when they have changed: once in five seconds, or in half a second while
-/// no nameserver responds, a lookup looks. A changed resolv.conf empties the cache and resets
+/// no nameserver responds or after a lookup that had no response, a lookup looks
+/// ([`Resolver::network_changed`] has the next one look at once). A changed resolv.conf empties the cache and resets
 /// nameserver state; lookups that have had an answer finish with the configuration they started
 /// with, the others start again under the new one. A file that is empty or half written takes effect
 /// at the second look; until then the previous contents hold. A file that names an interface, and a

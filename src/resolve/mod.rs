@@ -16,8 +16,8 @@
 //!
 //! All but the nameservers and the operating system are answered where the lookup is made: no other
 //! thread takes part, and no system call is made but for a look at the files once in five seconds,
-//! or in half a second while no nameserver responds. An [`AddressPolicy`] filters the addresses of
-//! every source.
+//! or in half a second while no nameserver responds or after a lookup that had no response. An
+//! [`AddressPolicy`] filters the addresses of every source.
 //!
 //! ```no_run
 //! use outrace::{LookupResult, Resolver};

@@ -141,6 +141,20 @@ impl Resolver {
         self.inner.driver.forget(QueryName::from(name));
     }
 
+    /// Says that the network of this machine is another one, as a program knows that is told by its
+    /// operating system: a mobile app, a VPN client.
+    ///
+    /// The next lookup looks at the configuration files at once, whether or not it is time to, and
+    /// begins anew: nameserver state and cache are reset, and lookups that wait for their first
+    /// answer start again, as after a suspend of the machine. Without this call the files are looked
+    /// at all the same, and a network that changes behind an unchanged configuration shows by its
+    /// timeouts.
+    ///
+    /// It costs nothing but that, however often it is called between two lookups.
+    pub fn network_changed(&self) {
+        self.inner.configuration.handle_network_changed();
+    }
+
     /// The route of a name: which nameservers are asked about it, or what else is done.
     ///
     /// For support cases: it says what the routes are now, as the configuration was last read. The
@@ -158,12 +172,12 @@ impl Resolver {
     ///
     /// # Blocking
     ///
-    /// Once in five seconds, or in half a second while no nameserver responds, one caller looks
-    /// whether the configuration files have changed (two system calls for each), and reads them if
-    /// they have, or if what they refer to may have: interfaces (three more for each that the hosts
-    /// file names), the host name, and for some modules of nsswitch.conf whether a service of
-    /// theirs runs (up to six in all). A hosts file over 64 KiB is read on a thread of its own, and so
-    /// is what Windows and macOS say besides.
+    /// Once in five seconds, or in half a second while no nameserver responds or after a lookup that
+    /// had no response, one caller looks whether the configuration files have changed (two system
+    /// calls for each), and reads them if they have, or if what they refer to may have: interfaces
+    /// (three more for each that the hosts file names), the host name, and for some modules of
+    /// nsswitch.conf whether a service of theirs runs (up to six in all). A hosts file over 64 KiB is
+    /// read on a thread of its own, and so is what Windows and macOS say besides.
     ///
     /// # Cancel safety
     ///
@@ -358,15 +372,18 @@ impl ResolverInner {
     /// Reads the files again if it is time to and they have changed.
     fn refresh_configuration(&self, now: Instant) {
         let mut changed_to = None;
-        self.configuration.refresh(
+        let has_looked = self.configuration.refresh(
             now,
-            self.driver.is_forsaken(),
+            self.driver.is_forsaken() || self.driver.has_outage(),
             || self.driver.clock().suspended_for(),
             |config| {
                 changed_to = Some(config.nameservers.clone());
                 self.driver.reconfigure(config);
             },
         );
+        if has_looked {
+            self.driver.forget_outage();
+        }
         if let Some(nameservers) = changed_to {
             trace::generation(&nameservers);
         }

@@ -77,7 +77,8 @@ pub struct Stats {
     /// UDP sockets open.
     pub open_sockets: u64,
     /// How often nameserver state was reset, because resolv.conf changed, the machine was
-    /// suspended, or the thread panicked.
+    /// suspended, the program has said that the network changed
+    /// ([`Resolver::network_changed`](super::Resolver::network_changed)), or the thread panicked.
     pub generations: u64,
     /// The nameservers, in the order of the configuration, since the last reset; empty before the
     /// first lookup that asks one. Those of the root route come first, then those of each other

@@ -184,6 +184,29 @@ fn a_route_that_cannot_be_used_is_reported() {
 }
 
 #[tokio::test]
+async fn os45_after_a_change_of_the_network_what_was_learnt_is_gone() {
+    let networks = Networks::new();
+    let resolver = networks.builder().build();
+    for _ in 0..2 {
+        addresses(&resolver, "www.example.test").await.unwrap();
+    }
+    let queries = || networks.public.journal().queries_for("www.example.test.", "A").len();
+    assert_eq!(queries(), 1, "the second was answered from the cache");
+    let before = resolver.stats();
+    assert!(before.nameservers[0].smoothed_rtt.is_some());
+    for _ in 0..10_000 {
+        resolver.network_changed();
+    }
+    for _ in 0..2 {
+        addresses(&resolver, "www.example.test").await.unwrap();
+    }
+    assert_eq!(queries(), 2);
+    let after = resolver.stats();
+    assert_eq!(after.generations, before.generations + 1);
+    assert_eq!(after.nameservers[0].queries, 2, "A and AAAA");
+}
+
+#[tokio::test]
 async fn each_route_has_its_nameservers_in_the_statistics() {
     let networks = Networks::new();
     let resolver = networks.builder().route("lab.test", [networks.public.addr()]).build();

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -42,6 +42,8 @@ pub(crate) struct Configuration {
     start: Instant,
     /// Milliseconds from the start until the next look at the files.
     next_check: AtomicU64,
+    /// The program has said that the network is another one. It guards no other data.
+    network_changed: AtomicBool,
     current: ArcSwap<LookupConfig>,
     files: Mutex<Files>,
 }
@@ -103,6 +105,7 @@ impl Configuration {
         trace::configured(&current.diagnostics);
         let configuration = Self {
             next_check: AtomicU64::new(millis(CHECK_INTERVAL)),
+            network_changed: AtomicBool::new(false),
             current: ArcSwap::from_pointee(current),
             start: now,
             settings,
@@ -116,36 +119,43 @@ impl Configuration {
         self.current.load()
     }
 
-    /// Looks whether the files have changed, if it is time to. `is_urgent` is whether no nameserver
-    /// responds. `suspended_for` gives for how long in all the machine has been suspended.
-    /// `next_generation` is called with the stub's configuration if nameserver state no longer
-    /// holds.
+    /// The network is another one: the next look is due now, and begins a generation.
+    pub(crate) fn handle_network_changed(&self) {
+        self.network_changed.store(true, Ordering::Relaxed);
+    }
+
+    /// Looks whether the files have changed, if it is time to, and returns whether it has looked.
+    /// `is_urgent` is whether no nameserver responds. `suspended_for` gives for how long in all the
+    /// machine has been suspended. `next_generation` is called with the stub's configuration if
+    /// nameserver state no longer holds.
     pub(crate) fn refresh(
         self: &Arc<Self>,
         now: Instant,
         is_urgent: bool,
         suspended_for: impl FnOnce() -> Duration,
         next_generation: impl FnOnce(StubConfig),
-    ) {
+    ) -> bool {
         let at = millis(now.saturating_duration_since(self.start));
         let due = self.next_check.load(Ordering::Relaxed);
         let interval = if is_urgent { URGENT_CHECK_INTERVAL } else { CHECK_INTERVAL };
-        if at + millis(CHECK_INTERVAL) < due + millis(interval) {
-            return;
+        let is_due = at + millis(CHECK_INTERVAL) >= due + millis(interval);
+        if !is_due && !self.network_changed.load(Ordering::Relaxed) {
+            return false;
         }
         // One caller looks; the others use the current configuration.
         let next = at + millis(CHECK_INTERVAL);
         let order = Ordering::Relaxed;
         if self.next_check.compare_exchange(due, next, order, order).is_err() {
-            return;
+            return false;
         }
         let mut files = match self.files.try_lock() {
             Ok(files) => files,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
             // In a forked child, the thread that holds it may not exist.
-            Err(TryLockError::WouldBlock) => return,
+            Err(TryLockError::WouldBlock) => return false,
         };
-        let was_suspended = files.note_suspension(suspended_for());
+        let is_other_network = self.network_changed.swap(false, Ordering::Relaxed)
+            | files.note_suspension(suspended_for());
         let is_new_native = self.reload_native(&mut files, now);
         let is_new_conf = files.reload_conf(&self.settings) || is_new_native;
         let is_new_hosts = self.reload_hosts(&mut files);
@@ -157,7 +167,7 @@ impl Configuration {
         if is_new {
             self.current.store(Arc::new(files.lookup_config(&self.settings)));
         }
-        if is_new_conf || was_suspended {
+        if is_new_conf || is_other_network {
             // Under the lock, so that the newest configuration is the last one.
             next_generation(self.settings.stub_config(&files.machine_conf(), &files.routes));
         }
@@ -165,6 +175,7 @@ impl Configuration {
         if is_new {
             trace::configured(&self.current().diagnostics);
         }
+        true
     }
 
     /// Reads the hosts file if it has changed, or may have another meaning now. Returns whether

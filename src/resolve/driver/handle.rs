@@ -79,6 +79,21 @@ impl DriverHandle {
         self.shared.original().is_forsaken.load(Ordering::Relaxed)
     }
 
+    /// Whether a question has failed without any response since the last
+    /// [`forget_outage`](Self::forget_outage). In a forked child, as its parent's thread had told.
+    pub(crate) fn has_outage(&self) -> bool {
+        self.shared.original().has_outage.load(Ordering::Relaxed)
+    }
+
+    /// The files were looked at. A failure at this moment may be forgotten with the earlier ones:
+    /// the next one is not.
+    pub(crate) fn forget_outage(&self) {
+        let has_outage = &self.shared.original().has_outage;
+        if has_outage.load(Ordering::Relaxed) {
+            has_outage.store(false, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         let shared = self.shared();
         shared.counters.stats(shared.cache.as_deref().map(Cache::figures).unwrap_or_default())

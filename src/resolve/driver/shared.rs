@@ -42,6 +42,9 @@ pub(super) struct DriverShared {
     pub(super) counters: Arc<Counters>,
     /// Whether no nameserver is in good standing. It guards no other data.
     pub(super) is_forsaken: AtomicBool,
+    /// Whether a question has failed without any response since a caller looked at the files. It
+    /// guards no other data.
+    pub(super) has_outage: AtomicBool,
     inbox: Mutex<Inbox>,
     /// The process that made it.
     process: ProcessId,
@@ -129,6 +132,7 @@ impl DriverShared {
             make_call,
             counters: Arc::default(),
             is_forsaken: AtomicBool::new(false),
+            has_outage: AtomicBool::new(false),
             inbox: Mutex::new(Inbox { last_lookup: last_orphan, ..Inbox::default() }),
             process: ProcessId::current(),
             last_orphan: AtomicU64::new(last_orphan.0),

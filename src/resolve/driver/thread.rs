@@ -142,7 +142,6 @@ impl ResolverThread {
             if !is_due || self.catch_up(&mut events, now)? {
                 self.core.handle_timeout(now);
             }
-            self.shared.is_forsaken.store(self.core.is_forsaken(), Ordering::Relaxed);
             self.carry_out(now);
             self.fire_wakes();
             self.wait(&mut events, now)?;
@@ -225,6 +224,7 @@ impl ResolverThread {
         loop {
             self.network.transmit(&mut self.core, self.poll.registry(), now);
             self.make_calls(now);
+            self.tell_outages();
             let Some(id) = self.core.poll_ready() else { return };
             self.offer(id, now);
             while let Some(id) = self.core.poll_ready() {
@@ -242,6 +242,15 @@ impl ResolverThread {
             }
         }
         self.system_threads.note_running(self.core.running_calls());
+    }
+
+    /// Tells callers what has become of the nameservers, before it tells them of a lookup that has
+    /// failed for it: their next one may look at the files.
+    fn tell_outages(&mut self) {
+        self.shared.is_forsaken.store(self.core.is_forsaken(), Ordering::Relaxed);
+        if self.core.take_outage() {
+            self.shared.has_outage.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Fires the wakers. They are code of consumers: if one panics, the others are woken all the

@@ -90,10 +90,37 @@ fn rr23_a_resolver_whose_nameservers_do_not_respond_looks_at_its_files_soon() {
     drop(socket);
     assert!(matches!(end(), Some(LookupResult::End(Err(_)))));
     assert!(resolver.inner.driver.is_forsaken());
+    assert!(resolver.inner.driver.has_outage());
     let socket = UdpSocket::bind(addr).unwrap();
     std::thread::spawn(move || serve(&socket));
     assert_eq!(end(), Some(LookupResult::End(Ok(()))));
     assert!(!resolver.inner.driver.is_forsaken());
+}
+
+/// The root route is well, so only this tells callers to look at the files soon.
+#[test]
+fn os45_a_lookup_without_a_response_makes_the_next_look_due() {
+    let (root, corp) =
+        (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let resolver = Resolver::builder()
+        .without_system_configuration()
+        .nameservers([root.local_addr().unwrap()])
+        .route("corp.test", [corp.local_addr().unwrap()])
+        .timeout(Duration::from_millis(300))
+        .build();
+    std::thread::spawn(move || serve(&root));
+    let options = LookupOptions::default().family(AddressFamily::Ipv4);
+    let end = |name: &str| resolver.lookup_with((name, 80), &options).into_blocking_iter().last();
+    assert_eq!(end("www.test"), Some(LookupResult::End(Ok(()))));
+    let driver = &resolver.inner.driver;
+    assert!(!driver.has_outage());
+    assert!(matches!(end("www.corp.test"), Some(LookupResult::End(Err(_)))));
+    assert!(driver.has_outage() && !driver.is_forsaken());
+    // A look forgets it.
+    resolver.network_changed();
+    assert_eq!(end("www.test"), Some(LookupResult::End(Ok(()))));
+    assert!(!driver.has_outage());
+    drop(corp);
 }
 
 #[test]

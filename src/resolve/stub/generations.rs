@@ -52,6 +52,12 @@ impl Generations {
         self.current.is_forsaken()
     }
 
+    /// Whether a question has failed without any response under the current configuration, since the
+    /// last call.
+    pub(crate) fn take_outage(&mut self) -> bool {
+        self.current.take_outage()
+    }
+
     /// Whether a socket is in use; if not, it is to be closed by a transmit.
     pub(crate) fn has_socket(&self, socket: SocketId) -> bool {
         self.all().any(|stub| stub.has_socket(socket))

@@ -342,6 +342,7 @@ impl Stub {
         if !has_failed && !entry.query.is_done() {
             entry.answered[question] = Some(Box::new((settled.clone(), waiting)));
         }
+        self.has_outage |= matches!(settled, Settled::Failed(failure) if failure.is_outage());
         let is_overdue = matches!(settled, Settled::Failed(failure) if failure.kind() == LookupErrorKind::Timeout);
         let mut turns = 0..;
         for lookup in subscribers {

@@ -53,7 +53,7 @@ use self::route_servers::{RouteId, StubRoute};
 use self::sockets::{OutstandingQuery, Sockets};
 use self::subscribers::Subscribers;
 use super::config::name_routes::NameRoutes;
-use super::error::{RecordType, Transport};
+use super::error::{LookupErrorKind, RecordType, Transport};
 use super::stats::{Counters, Gauge, add};
 use super::wire::framing::write_framed;
 use super::wire::message::{QueryOptions, write_query};
@@ -168,6 +168,8 @@ pub(crate) struct Stub {
     cache: Option<Arc<Cache>>,
     /// How many lookups have an observer.
     observed: usize,
+    /// See [`take_outage`](Self::take_outage).
+    has_outage: bool,
     counters: Arc<Counters>,
     pending_lookups: Gauge,
     open_sockets: Gauge,
@@ -278,6 +280,7 @@ impl Stub {
             rotation: 0,
             cache,
             observed: 0,
+            has_outage: false,
             pending_lookups: Gauge::new(&counters, |counters| &counters.pending_lookups),
             open_sockets: Gauge::new(&counters, |counters| &counters.open_sockets),
             counters,
@@ -303,6 +306,12 @@ impl Stub {
 
     pub(crate) fn has_socket(&self, id: SocketId) -> bool {
         self.sockets.get(id).is_some() || self.connections.contains_key(&id)
+    }
+
+    /// Whether a question, or a whole lookup, has failed without any response since the last call.
+    /// The network may be another one, whichever route it was on.
+    pub(crate) fn take_outage(&mut self) -> bool {
+        std::mem::take(&mut self.has_outage)
     }
 
     /// Takes out the lookups that have had no answer about the name that they ask for, and have time
@@ -433,6 +442,8 @@ impl Stub {
                     let kind = self.overdue_kind(id);
                     self.unsubscribe(id, now);
                     if let Some(entry) = self.lookups.get_mut(&id) {
+                        let is_silence = kind == LookupErrorKind::Timeout;
+                        self.has_outage |= is_silence && entry.lookup.is_unanswered();
                         entry.deadline = None;
                         entry.lookup.handle_deadline(kind, now);
                         self.mark_ready(id);

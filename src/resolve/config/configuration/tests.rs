@@ -375,6 +375,46 @@ fn rr23_while_no_nameserver_responds_the_next_look_is_due_soon() {
     assert_eq!(look(1000, true), Some(vec!["192.0.2.3:53".to_owned()]));
 }
 
+#[test]
+fn os45_when_the_program_says_so_the_next_lookup_looks_at_once_and_begins_a_generation() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    assert_eq!(machine.look(1), None, "it has said nothing yet");
+    machine.configuration.handle_network_changed();
+    // Nothing has changed in the files, and it is not yet time.
+    assert_eq!(machine.look(1), Some(one("192.0.2.1")));
+    assert_eq!(machine.look(1), None);
+    machine.write("resolv.conf", "nameserver 192.0.2.2\n");
+    assert_eq!(machine.look(2), None);
+    machine.configuration.handle_network_changed();
+    assert_eq!(machine.look(2), Some(one("192.0.2.2")), "the file is read, too");
+    assert_eq!(machine.look(7), None, "the next look comes in its time");
+}
+
+#[test]
+fn os45_ten_thousand_changes_in_a_row_cost_one_look() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    (0..10_000).for_each(|_| machine.configuration.handle_network_changed());
+    let looks = (0..10_000).filter(|_| machine.look(1).is_some()).count();
+    assert_eq!(looks, 1);
+}
+
+#[test]
+fn os45_a_change_that_no_lookup_could_look_at_is_looked_at_by_the_next() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    machine.configuration.handle_network_changed();
+    let files = machine.configuration.lock();
+    assert_eq!(machine.look(1), None, "another thread has the files");
+    drop(files);
+    assert_eq!(machine.look(1), Some(one("192.0.2.1")));
+}
+
+#[test]
+fn os45_after_a_minute_without_lookups_the_first_one_looks() {
+    let machine = Machine::new(Some("nameserver 192.0.2.1\n"), None);
+    machine.write("resolv.conf", "nameserver 192.0.2.2\n");
+    assert_eq!(machine.look(60), Some(one("192.0.2.2")));
+}
+
 /// An interface that was made again has another index under the same name.
 #[cfg(target_os = "linux")]
 #[test]

@@ -259,6 +259,31 @@ fn sy52_a_dead_route_is_no_dead_network_and_a_live_one_no_live_network() {
     }
 }
 
+/// On whichever route: the network may be another one, and the files may say so.
+#[test]
+fn os45_what_has_no_response_is_an_outage_and_what_has_a_bad_one_is_none() {
+    for (root, corp, is_outage) in [
+        ("* A -> answer 192.0.2.1", "* * -> nxdomain", false),
+        ("* A -> answer 192.0.2.1", "* * -> servfail", false),
+        ("* A -> answer 192.0.2.1", "* * -> drop", true),
+        ("* A -> answer 192.0.2.1", "$open unreachable", true),
+        ("$open unreachable", "* A -> answer 10.0.0.1", true),
+    ] {
+        let servers = &[root, corp];
+        let steps = &["0 lookup www.corp.example", "0 lookup www.example"];
+        let mut world = Scenario { servers, steps, ..SPLIT }.start();
+        world.run();
+        assert_eq!(world.core.take_outage(), is_outage, "{root}, {corp}");
+        assert!(!world.core.take_outage(), "it is told once");
+    }
+    // A lookup of less time than its nameservers have.
+    let steps = &["0 lookup www.corp.example timeout 50"];
+    let mut world =
+        Scenario { servers: &[SPLIT.servers[0], "* * -> drop"], steps, ..SPLIT }.start();
+    world.run();
+    assert!(world.core.take_outage());
+}
+
 /// One address is the nameserver of two routes. What it is silent about on one is not held against
 /// it on the other.
 #[test]

@@ -38,6 +38,12 @@ pub(crate) struct NameserverFailure {
 }
 
 impl Failure {
+    /// Whether no nameserver has responded at all.
+    pub(crate) fn is_outage(&self) -> bool {
+        use LookupErrorKind::{Misconfigured, Timeout, Unreachable};
+        matches!(self.kind(), Misconfigured | Timeout | Unreachable)
+    }
+
     /// The kind of the whole failure: a nameserver's response decides over another one's silence.
     pub(crate) fn kind(&self) -> LookupErrorKind {
         let any = |test: fn(&FailureCause) -> bool| self.nameservers.iter().any(|s| test(&s.cause));
