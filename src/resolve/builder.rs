@@ -281,9 +281,13 @@ impl ResolverBuilder {
         self.own("route_refuse")
     }
 
-    /// Adds a route to the operating system: it looks up `suffix` and the names below it. For names
-    /// that no nameserver knows, such as those of mDNS (`local`). See [`route`](Self::route) for
-    /// suffixes and their order.
+    /// Adds a route to the operating system: it looks up `suffix` and the names below it, and no
+    /// nameserver is asked. For names that no nameserver knows, such as those of mDNS (`local`). See
+    /// [`route`](Self::route) for suffixes and their order.
+    ///
+    /// A candidate name of the search list is handed over as a whole name. An alias that leads from
+    /// the names of a nameserver to those of this route is not followed: it would let the nameserver
+    /// choose what is looked up on this network.
     #[cfg(feature = "system")]
     pub fn route_system(mut self, suffix: impl AsRef<str>) -> Self {
         self.settings.program_routes.add(suffix.as_ref(), RouteTarget::System);

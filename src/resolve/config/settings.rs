@@ -176,7 +176,13 @@ impl Settings {
                 is_search: false,
             });
         }
-        NameRoutes::new(program, if self.machine_routes { machine } else { &[] })
+        let mut machine = if self.machine_routes { machine.to_vec() } else { Vec::new() };
+        if cfg!(not(feature = "system")) {
+            // These names cannot be looked up then; no nameserver is to see them all the same.
+            let of_system = machine.iter_mut().filter(|route| route.to == RouteTarget::System);
+            of_system.for_each(|route| route.to = RouteTarget::Refuse);
+        }
+        NameRoutes::new(program, &machine)
     }
 
     /// The configuration of the stub, given resolv.conf and the routes.
@@ -388,6 +394,16 @@ mod tests {
             assert_eq!(stub.routes.routes().len(), routes);
             assert_eq!(stub.query.is_unconfigured, is_unconfigured);
         }
+    }
+
+    /// Without the feature that looks them up, the names have no other place to go.
+    #[test]
+    fn sy54_names_of_the_system_are_asked_of_no_nameserver() {
+        let machine = [NameRoute { to: RouteTarget::System, ..route(Some("local"), 1) }];
+        let table = Settings::default().name_routes(&machine);
+        let has_system = cfg!(feature = "system");
+        let expected = if has_system { RouteTarget::System } else { RouteTarget::Refuse };
+        assert_eq!(table.routes()[0].to, expected);
     }
 
     #[test]

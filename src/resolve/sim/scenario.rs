@@ -114,6 +114,9 @@ impl ScenarioConfig {
                 ["refuse", suffix] => {
                     routes.push(NameRoute { to: RouteTarget::Refuse, ..route(suffix, &[]) });
                 }
+                ["system-route", suffix] => {
+                    routes.push(NameRoute { to: RouteTarget::System, ..route(suffix, &[]) });
+                }
                 ["root", ref numbers @ ..] => root = Some(addrs(numbers)),
                 ["unconfigured"] => stub.query.is_unconfigured = true,
                 ["all"] => stub.query.strategy = NameserverStrategy::All,

@@ -83,10 +83,15 @@ impl Stub {
             // network's.
             let route = match self.destination(&name) {
                 Destination::Nameservers(route) => route,
-                // The system's own lookup has no part in this resolver; no nameserver may see the
-                // names that are left to it.
-                Destination::System | Destination::Refused => {
+                destination => {
                     let entry = self.lookups.get_mut(&id).expect("seen above");
+                    let is_candidate = entry.lookup.is_candidate(&name);
+                    if destination == Destination::System && is_candidate {
+                        entry.lookup.ask_system_about_candidate();
+                        continue;
+                    }
+                    // No alias leads to the operating system: a nameserver is not to choose what is
+                    // looked up on this network.
                     entry.lookup.note(now, (&name, record_type), notes::refused);
                     entry.lookup.handle_refused(record_type);
                     continue;

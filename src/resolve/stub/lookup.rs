@@ -298,6 +298,11 @@ impl Lookup {
         self.candidate_number
     }
 
+    /// Whether a name is the candidate that is being asked, and not the target of an alias.
+    pub(crate) fn is_candidate(&self, name: &QueryName) -> bool {
+        self.candidate.as_ref().is_some_and(|candidate| QueryName::from(candidate) == *name)
+    }
+
     /// The candidate that is being asked, and the one that would be next.
     pub(crate) fn this_and_next_candidate(&self) -> [Option<HostName>; 2] {
         [self.candidate.clone(), self.candidates.clone().and_then(|mut left| left.next())]
@@ -314,7 +319,7 @@ impl Lookup {
     pub(crate) fn is_unanswered(&self) -> bool {
         use FamilyState::{Asked, NotWanted, ToAsk};
         let is_open = |family: &FamilyState| matches!(family, NotWanted | ToAsk(_) | Asked);
-        !self.has_ended && self.system.is_none() && self.families.iter().all(is_open)
+        !self.has_ended && !self.is_for_system() && self.families.iter().all(is_open)
     }
 
     /// Asks for the current candidate anew: its aliases were those of other nameservers.
@@ -543,6 +548,9 @@ impl Lookup {
         };
         self.candidate = Some(candidate);
         self.candidate_number += 1;
+        if let Some(stage) = &mut self.system {
+            stage.is_current = false;
+        }
         self.restart_candidate();
         true
     }

@@ -2,7 +2,7 @@
 
 use crate::LookupResult;
 use crate::resolve::error::{LookupError, Transport};
-use crate::resolve::sim::scenario::{SCENARIO, Scenario, queries, results};
+use crate::resolve::sim::scenario::{SCENARIO, Scenario, calls, queries, results};
 use crate::resolve::sim::world::{World, addr};
 use crate::resolve::stub::ids::LookupId;
 
@@ -197,6 +197,55 @@ fn sy54_an_alias_to_a_name_that_is_refused_is_not_followed() {
         ..SCENARIO
     }
     .check();
+}
+
+#[test]
+fn sy54_a_candidate_whose_route_leads_to_the_operating_system_is_asked_of_it_alone() {
+    let config = "system-route local; search local example; ndots 1; \
+                  call printer.local. A 1 10.0.0.9; call gone.local. A 2 noname; \
+                  call slow.local. A never; timeout 1000";
+    Scenario {
+        config,
+        servers: &["gone.example A -> answer 192.0.2.1; slow.example A -> answer 192.0.2.2"],
+        steps: &[
+            "0 lookup Printer.local.",
+            // Each candidate has a route of its own.
+            "10 lookup printer",
+            "20 lookup gone",
+            "30 lookup other.local.",
+        ],
+        results: &[
+            "10.0.0.9@1 =Printer.local@1 ok@1",
+            "10.0.0.9@10 =printer.local@10 ok@10",
+            "192.0.2.1@23 =gone.example@23 ok@23",
+        ],
+        queries: "22 ns1 gone.example A",
+    }
+    .check();
+    // A call that hangs has the time of a call, and the search goes on.
+    let world = Scenario {
+        config,
+        servers: &["slow.example A -> answer 192.0.2.2"],
+        steps: &["0 lookup slow"],
+        results: &[],
+        queries: "*",
+    }
+    .check();
+    assert!(results(&world, 1).starts_with("192.0.2.2@"), "{}", results(&world, 1));
+    assert_eq!(world.log.len(), 1, "{}", queries(&world));
+}
+
+#[test]
+fn sy54_an_alias_does_not_lead_to_the_operating_system() {
+    let world = Scenario {
+        config: "system-route local; call printer.local. A 1 10.0.0.9",
+        servers: &["www.example A -> answer cname printer.local; * A -> answer 192.0.2.66"],
+        steps: &["0 lookup www.example"],
+        results: &["NotFound@1"],
+        queries: "0 ns1 www.example A",
+    }
+    .check();
+    assert_eq!(calls(&world), "");
 }
 
 /// Nothing was answered yet, so the search would end with the candidate that has failed.

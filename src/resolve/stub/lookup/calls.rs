@@ -17,7 +17,25 @@ impl Lookup {
     /// Begins to ask the operating system, as if its name were one candidate more.
     pub(super) fn ask_system(&mut self, name: HostName) {
         (self.candidates, self.candidate) = (None, Some(name.to_relative()));
-        self.system = Some(Box::new(SystemStage::new(name)));
+        self.begin_calls(name);
+    }
+
+    /// Asks the operating system about the current candidate, as its route says: the nameservers are
+    /// not to see it. The later candidates have their own routes.
+    pub(crate) fn ask_system_about_candidate(&mut self) {
+        if let Some(candidate) = &self.candidate {
+            // The search list was applied here.
+            let name = candidate.to_absolute();
+            self.begin_calls(name);
+        }
+    }
+
+    fn begin_calls(&mut self, name: HostName) {
+        let mut stage = Box::new(SystemStage::new(name));
+        if let Some(earlier) = self.system.take() {
+            stage.failures = earlier.failures;
+        }
+        self.system = Some(stage);
         self.candidate_number += 1;
         for family in &mut self.families {
             if *family != FamilyState::NotWanted {
@@ -28,7 +46,7 @@ impl Lookup {
 
     /// Whether the operating system is asked, and not the nameservers.
     pub(crate) fn is_for_system(&self) -> bool {
-        self.system.is_some()
+        self.system.as_ref().is_some_and(|stage| stage.is_current)
     }
 
     /// The name that the operating system is asked for.

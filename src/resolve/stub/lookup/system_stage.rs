@@ -10,6 +10,8 @@ use crate::resolve::system_failure::SystemFailure;
 pub(super) struct SystemStage {
     /// The name that is asked for.
     pub(super) name: HostName,
+    /// Whether it is asked now, and not the nameservers about a later candidate.
+    pub(super) is_current: bool,
     /// When its calls were wanted first.
     pub(super) began: Option<Instant>,
     pub(super) failures: Vec<SystemFailure>,
@@ -17,6 +19,6 @@ pub(super) struct SystemStage {
 
 impl SystemStage {
     pub(super) fn new(name: HostName) -> Self {
-        Self { name, began: None, failures: Vec::new() }
+        Self { name, is_current: true, began: None, failures: Vec::new() }
     }
 }
