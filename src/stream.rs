@@ -36,7 +36,8 @@ use crate::{LookupError, LookupErrorKind, LookupResult};
 ///
 /// `next().await` may be dropped at any time: no result is lost. Dropping the stream itself
 /// abandons the lookup: its sockets are closed as soon as the resolver thread sees it, and nothing
-/// is sent for it any more, unless another lookup waits for the same question.
+/// is sent for it any more, unless another lookup waits for the same question. What the operating
+/// system does for it cannot be ended ([`Source::System`](crate::resolve::Source)).
 ///
 /// # Examples
 ///

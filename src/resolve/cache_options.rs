@@ -140,9 +140,10 @@ impl CacheOptions {
         self
     }
 
-    /// For how long the addresses of one call to the operating system's own lookup are handed out.
-    /// Default: 1 s, up to 60 s; zero: not at all. The operating system tells no TTL, and has a cache
-    /// of its own; what it does not find is not cached here.
+    /// For how long the addresses of one call to the operating system's own lookup
+    /// ([`Source`](crate::resolve::Source)) are handed out. Default: 1 s, up to 60 s; zero: not at
+    /// all. The operating system tells no TTL, and has a cache of its own; what it does not find is
+    /// not cached here.
     pub fn system_ttl(mut self, system_ttl: Duration) -> Self {
         self.system_ttl = system_ttl.min(MINUTE);
         self

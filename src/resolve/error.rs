@@ -182,7 +182,8 @@ impl LookupError {
         &self.0.failures
     }
 
-    /// The failure of each address family in the operating system's own lookup, where that was asked.
+    /// The failure of each address family in the operating system's own lookup, where that was asked
+    /// ([`Source`](super::Source)).
     pub fn system_failures(&self) -> &[SystemFailure] {
         &self.0.system_failures
     }

@@ -32,8 +32,28 @@ pub enum Source {
     /// The stub resolver, for every name: the hosts file, then the nameservers. nsswitch.conf is
     /// not read.
     Own,
-    /// The operating system, for every name. Settings about nameservers have no effect. Where the
-    /// operating system would read the hosts file first, it is read before.
+    /// The operating system, for every name: one `getaddrinfo` for each address family, on threads
+    /// of this crate's own ([`ResolverBuilder::system_threads`]). Settings about nameservers have no
+    /// effect. Where the operating system would read the hosts file first, it is read before.
+    ///
+    /// It knows what the machine knows, and tells less of it than nameservers do:
+    ///
+    /// - The addresses of a family come together, when its call comes back, in the operating
+    ///   system's order. No TTL comes with them: they are cached for a second
+    ///   ([`CacheOptions::system_ttl`]).
+    /// - The canonical name is the name asked for; aliases are not told.
+    /// - An error has the code of each family ([`LookupError::system_failures`]), and no nameserver.
+    ///   A name that does not exist and a nameserver that has failed may have the same code.
+    /// - The lookup ends 10 s after its start, or after [`ResolverBuilder::timeout`]; its call cannot
+    ///   be ended, and holds its thread until it comes back. So a lookup that was dropped or has
+    ///   ended may still send packets. A process that exits does not wait for such a call.
+    /// - The operating system's lookup is not made for children that were forked off while other
+    ///   threads ran, until they run another program: it may wait for a lock there.
+    ///
+    /// [`CacheOptions::system_ttl`]: super::CacheOptions::system_ttl
+    /// [`LookupError::system_failures`]: super::LookupError::system_failures
+    /// [`ResolverBuilder::system_threads`]: super::ResolverBuilder::system_threads
+    /// [`ResolverBuilder::timeout`]: super::ResolverBuilder::timeout
     #[cfg(feature = "system")]
     #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
     System,
