@@ -36,6 +36,7 @@ struct Jobs {
 #[derive(Default)]
 struct JobState {
     calls: VecDeque<Call>,
+    /// How many threads have no call, or will have none in a moment.
     idle: usize,
     is_closed: bool,
 }
@@ -67,6 +68,7 @@ impl SystemThreads {
                 return Err(call);
             }
             state = self.jobs.lock();
+            state.idle += 1;
         }
         state.calls.push_back(call);
         drop(state);
@@ -104,11 +106,13 @@ impl Jobs {
                 LookupErrorKind::ServerFailure,
                 SystemCause::Panicked,
             ));
+            // Before the outcome is known, or a call that is started upon it would take a thread more.
+            self.lock().idle += 1;
             self.shared.send_to(&self.waker, Command::Called(call, outcome));
         }
     }
 
-    /// Waits for a call; `None` if the thread is needed no longer.
+    /// Waits for a call, as one of the idle threads; `None` if the thread is needed no longer.
     fn next_call(&self) -> Option<Call> {
         let mut state = self.lock();
         loop {
@@ -116,14 +120,14 @@ impl Jobs {
                 return None;
             }
             if let Some(call) = state.calls.pop_front() {
+                state.idle -= 1;
                 return Some(call);
             }
-            state.idle += 1;
             let (next, wait) =
                 self.has_changed.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state = next;
-            state.idle -= 1;
             if wait.timed_out() && state.calls.is_empty() {
+                state.idle -= 1;
                 return None;
             }
         }

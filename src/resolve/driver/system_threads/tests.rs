@@ -91,11 +91,10 @@ fn calls_are_made_on_threads_of_their_own_which_are_used_again() {
         seen.lock().unwrap().insert(thread::current().id());
         found(call)
     });
-    for n in 0..50 {
+    for n in 0..2_000 {
         assert_eq!(end(&mut start(&driver, &format!("n{n}.example"))), Ok(()));
     }
-    // Two calls at a time; a thread that has just given its result may not be idle yet.
-    assert!(threads.lock().unwrap().len() <= 4, "{threads:?}");
+    assert!(threads.lock().unwrap().len() <= 2, "two calls at a time: {threads:?}");
     driver.close();
 }
 
