@@ -4,7 +4,7 @@ use crate::{End, Row};
 
 /// One reason.
 pub(crate) struct Difference {
-    /// Where it shows, in the words of `.ci/getaddrinfo`.
+    /// Where it shows, in the words of `.ci/getaddrinfo` and `.ci/nss`.
     settings: &'static [&'static str],
     ours: End,
     theirs: End,
@@ -38,9 +38,16 @@ fn stands_for(pattern: &str, name: &str) -> bool {
 
 use End::{Addresses, NoAddress, NoName, Temporary};
 
-const EVERYWHERE: &[&str] = &["recursive", "authoritative", "kubernetes", "troubled", "options"];
+/// Under any nsswitch.conf.
+const EVERYWHERE: &[&str] =
+    &["recursive", "authoritative", "kubernetes", "troubled", "options", "libc", "stub", "system"];
+/// With `files dns`, or modules that pass: in `libc`, the C library asks for each family by itself.
+const FILES_DNS: &[&str] =
+    &["recursive", "authoritative", "kubernetes", "troubled", "options", "libc"];
+/// With systemd-resolved: over DNS, or by its module.
+const RESOLVED: &[&str] = &["stub", "system"];
 /// All but the one that asks an authoritative nameserver.
-const RECURSIVE: &[&str] = &["recursive", "kubernetes", "troubled", "options"];
+const RECURSIVE: &[&str] = &["recursive", "kubernetes", "troubled", "options", "libc"];
 
 pub(crate) const DIFFERENCES: &[Difference] = &[
     // What a name is.
@@ -60,7 +67,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         why: "the same, where getaddrinfo asks nameservers that fail",
     },
     Difference {
-        settings: EVERYWHERE,
+        settings: FILES_DNS,
         ours: NoName,
         theirs: NoAddress,
         names: ".",
@@ -96,7 +103,7 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     },
     // The hosts file.
     Difference {
-        settings: EVERYWHERE,
+        settings: FILES_DNS,
         ours: Addresses,
         theirs: NoName,
         names: "*.hosts. dotted.hosts four. six. first-alias. second-alias. ip6-localhost. second.
@@ -104,14 +111,14 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         why: "a final dot does not count in the hosts file; getaddrinfo finds no name with one",
     },
     Difference {
-        settings: EVERYWHERE,
+        settings: FILES_DNS,
         ours: Addresses,
         theirs: Addresses,
         names: "www.names.test. v4.names.test.",
         why: "the same, and the nameservers know another address",
     },
     Difference {
-        settings: &["recursive", "authoritative", "kubernetes", "troubled"],
+        settings: &["recursive", "authoritative", "kubernetes", "troubled", "libc"],
         ours: Addresses,
         theirs: Addresses,
         names: "v6.names.test.",
@@ -175,14 +182,14 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         why: "what the hosts file says, with a final dot too, where Unbound says loopback",
     },
     Difference {
-        settings: &["recursive", "authoritative", "kubernetes", "troubled"],
+        settings: &["recursive", "authoritative", "kubernetes", "troubled", "libc"],
         ours: NoAddress,
         theirs: Addresses,
         names: "link-local.names.test*",
         why: "a link-local address without a zone is none that a connection can be made to",
     },
     Difference {
-        settings: &["recursive", "authoritative"],
+        settings: &["recursive", "authoritative", "libc"],
         ours: NoAddress,
         theirs: Addresses,
         names: "link-local",
@@ -211,21 +218,21 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         why: "the target of the alias is asked for, and fails",
     },
     Difference {
-        settings: EVERYWHERE,
+        settings: FILES_DNS,
         ours: NoAddress,
         theirs: NoName,
         names: "to-text.names.test.",
         why: "an alias of a name without an address is a name without an address",
     },
     Difference {
-        settings: &["recursive", "authoritative", "kubernetes", "options"],
+        settings: &["recursive", "authoritative", "kubernetes", "options", "libc"],
         ours: NoAddress,
         theirs: NoName,
         names: "to-text.names.test",
         why: "the same",
     },
     Difference {
-        settings: &["recursive", "authoritative"],
+        settings: &["recursive", "authoritative", "libc"],
         ours: NoAddress,
         theirs: NoName,
         names: "to-text",
@@ -333,5 +340,90 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         theirs: NoName,
         names: "xxx*",
         why: "a suffix that makes the name too long is left out; getaddrinfo stops there",
+    },
+    // Each family by itself.
+    Difference {
+        settings: &["libc"],
+        ours: Addresses,
+        theirs: Addresses,
+        names: "half",
+        why: "a search for one family goes on below the next suffix, where the other has an address",
+    },
+    // What systemd-resolved makes of names.
+    Difference {
+        settings: RESOLVED,
+        ours: NoName,
+        theirs: Addresses,
+        names: "192.0.2.1%lo bücher.names.test *.star.names.test a*blank.names.test",
+        why: "no address, or no host name; it takes them for one",
+    },
+    Difference {
+        settings: RESOLVED,
+        ours: NoName,
+        theirs: Temporary,
+        names: "#.",
+        why: "no host name, which it fails on",
+    },
+    Difference {
+        settings: RESOLVED,
+        ours: Addresses,
+        theirs: NoName,
+        names: "under_score.hosts. blocked.hosts. zone.hosts. zone-number.hosts.",
+        why: "a final dot does not count in the hosts file; it has no entry for such lines",
+    },
+    Difference {
+        settings: RESOLVED,
+        ours: NoAddress,
+        theirs: Addresses,
+        names: "link-local*",
+        why: "a link-local address without a zone is none that a connection can be made to",
+    },
+    Difference {
+        settings: RESOLVED,
+        ours: Addresses,
+        theirs: NoName,
+        names: "to-onion* to-invalid*",
+        why: "where one family has no address it asks for the target of an alias in both, and gets \
+              none of such a name; here each family is asked for by itself",
+    },
+    Difference {
+        settings: RESOLVED,
+        ours: Addresses,
+        theirs: Addresses,
+        names: "to-localhost*",
+        why: "the same, and what it says of that target is loopback",
+    },
+    // Over DNS it says more than its module does.
+    Difference {
+        settings: &["stub"],
+        ours: NoAddress,
+        theirs: NoName,
+        names: "text* mail* to-text.* not.star* away.names.test* child.*
+            wild.names.test. star.names.test. www.child*",
+        why: "its module says that there is no such name if there is no address",
+    },
+    Difference {
+        settings: &["stub"],
+        ours: Temporary,
+        theirs: NoName,
+        names: "circle.* around.* self.* chain12.* to-notauth.* to-broken.* refused.test
+            www.refused.test* broken.test www.broken.test* www.notauth.test*",
+        why: "its module says so too if nameservers fail",
+    },
+    Difference {
+        settings: &["stub"],
+        ours: Addresses,
+        theirs: NoName,
+        names:
+            "any.thing.wild any.thing.star deep.down ns.child _http._tcp www.sub x.wild x.y.z.star
+            www.away xxx*",
+        why: "its module searches for names without a dot alone; `ndots` says after which the others",
+    },
+    Difference {
+        settings: &["stub"],
+        ours: Addresses,
+        theirs: NoName,
+        names: "dash-.*",
+        why: "its module refuses a name that ends with a hyphen",
     },
 ];
