@@ -33,13 +33,14 @@ pub enum Source {
     /// not read.
     Own,
     /// The operating system, for every name: one `getaddrinfo` for each address family, on threads
-    /// of this crate's own ([`ResolverBuilder::system_threads`]). Settings about nameservers have no
-    /// effect. Where the operating system would read the hosts file first, it is read before.
+    /// of this crate's own ([`ResolverBuilder::system_threads`]). Where a search list of the machine
+    /// makes several names of one, it is one call for both families, whose addresses are then those
+    /// of one name. Settings about nameservers have no effect. Where the operating system would read
+    /// the hosts file first, it is read before.
     ///
     /// It knows what the machine knows, and tells less of it than nameservers do:
     ///
-    /// - The addresses of a family come together, when its call comes back, in the operating
-    ///   system's order. No TTL comes with them: they are cached for a second
+    /// - The addresses of a call come together, when it comes back, in the operating system's order. No TTL comes with them: they are cached for a second
     ///   ([`CacheOptions::system_ttl`]).
     /// - The canonical name is the name asked for; aliases are not told.
     /// - An error has the code of each family ([`LookupError::system_failures`]), and no nameserver.

@@ -225,14 +225,14 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         why: "an alias of a name without an address is a name without an address",
     },
     Difference {
-        settings: &["recursive", "authoritative", "kubernetes", "options", "libc"],
+        settings: &["recursive", "authoritative", "kubernetes", "options"],
         ours: NoAddress,
         theirs: NoName,
         names: "to-text.names.test",
         why: "the same",
     },
     Difference {
-        settings: &["recursive", "authoritative", "libc"],
+        settings: &["recursive", "authoritative"],
         ours: NoAddress,
         theirs: NoName,
         names: "to-text",
@@ -340,14 +340,6 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         theirs: NoName,
         names: "xxx*",
         why: "a suffix that makes the name too long is left out; getaddrinfo stops there",
-    },
-    // Each family by itself.
-    Difference {
-        settings: &["libc"],
-        ours: Addresses,
-        theirs: Addresses,
-        names: "half",
-        why: "a search for one family goes on below the next suffix, where the other has an address",
     },
     // What systemd-resolved makes of names.
     Difference {

@@ -26,6 +26,7 @@ use super::sources::{ConfRead, Sources};
 use crate::process::ProcessId;
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::names::local::LookupConfig;
+use crate::resolve::names::search::SearchRule;
 use crate::resolve::names::source::Decision;
 use crate::resolve::stub::StubConfig;
 use crate::trace;
@@ -276,7 +277,10 @@ impl Files {
         diagnostics.extend(reasons);
         let hosts = Arc::clone(&self.hosts);
         let config = settings.lookup_config(&conf, hosts, &self.routes, diagnostics);
-        LookupConfig { sources: rules, ..config }
+        // Of a file that there is no reading, the operating system may know more.
+        let system_search =
+            config.system_search.or(self.conf_failure.map(|_| SearchRule::default()));
+        LookupConfig { sources: rules, system_search, ..config }
     }
 
     /// Makes the routes of what the machine says now.

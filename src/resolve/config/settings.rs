@@ -274,6 +274,7 @@ impl Settings {
             hosts,
             search: self.search_list(conf, routes),
             search_rule: self.search_rule(conf),
+            system_search: (!conf.search.is_empty()).then(|| conf.search_rule.unwrap_or_default()),
             no_aaaa: self.no_aaaa.unwrap_or(conf.options.no_aaaa),
             no_tld_query: conf.options.no_tld_query,
             sources: SourceRules::default(),

@@ -1,4 +1,4 @@
-//! The operating system's own lookup, one address family at a time.
+//! The operating system's own lookup.
 
 use std::io::{self, ErrorKind};
 
@@ -8,7 +8,7 @@ use socket2::{Domain, Type};
 use crate::os;
 use crate::resolve::error::{LookupErrorKind, RecordType};
 use crate::resolve::system::codes::{self, Meaning, THIS_SYSTEM};
-use crate::resolve::system::{Call, CallOutcome, ScopedIp};
+use crate::resolve::system::{Call, CallOutcome, Families, ScopedIp};
 use crate::resolve::system_failure::SystemCause;
 
 /// Both address families (`AF_UNSPEC`).
@@ -19,28 +19,29 @@ const BOTH: i32 = 0;
 /// No flags: `AI_ADDRCONFIG` finds no address at all on a host that has loopback alone, mapped
 /// addresses are not IPv6, and the canonical name need not be UTF-8.
 pub(crate) fn getaddrinfo(call: &Call) -> CallOutcome {
-    let (name, record_type) = (call.name.as_str(), call.record_type);
-    let family = match record_type {
-        RecordType::A => Domain::IPV4,
-        RecordType::Aaaa => Domain::IPV6,
+    let (name, families) = (call.name.as_str(), call.families);
+    let family = match families {
+        Families::One(RecordType::A) => Domain::IPV4.into(),
+        Families::One(RecordType::Aaaa) => Domain::IPV6.into(),
+        Families::Both => BOTH,
     };
-    let outcome = again_if_interrupted(|| ask(name, family.into(), record_type));
-    if !outcome.lacks_scope() {
+    let outcome = again_if_interrupted(|| ask(name, family, families));
+    if families == Families::Both || !outcome.lacks_scope() {
         return outcome;
     }
     // glibc tells the scope of a link-local address to callers that ask for both families.
-    outcome.with_scopes(again_if_interrupted(|| ask(name, BOTH, record_type)))
+    outcome.with_scopes(again_if_interrupted(|| ask(name, BOTH, families)))
 }
 
 /// What the operating system says, or that the call was interrupted.
-fn ask(name: &str, family: i32, record_type: RecordType) -> Result<CallOutcome, SystemCause> {
+fn ask(name: &str, family: i32, families: Families) -> Result<CallOutcome, SystemCause> {
     let socktype = Type::STREAM.into();
     let hints = AddrInfoHints { flags: 0, address: family, socktype, protocol: 0 };
     match dns_lookup::getaddrinfo(Some(name), None, Some(hints)) {
         // An entry of another family than IP is left out.
         Ok(found) => Ok(CallOutcome::of_addresses(
             found.flatten().map(|info| scoped_ip(info.sockaddr)),
-            record_type,
+            families,
         )),
         Err(error) => {
             let code = error.error_num();

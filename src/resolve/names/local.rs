@@ -20,6 +20,8 @@ pub(crate) struct LookupConfig {
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) search: Arc<[HostName]>,
     pub(crate) search_rule: SearchRule,
+    /// What the operating system does with a search list, if the machine has one.
+    pub(crate) system_search: Option<SearchRule>,
     pub(crate) no_aaaa: bool,
     pub(crate) no_tld_query: bool,
     pub(crate) sources: SourceRules,
@@ -57,9 +59,18 @@ pub(crate) enum Plan {
     NameserversThenHosts(Box<[LookupResult]>),
     /// The nameservers about each candidate name; if none has an address, the operating system
     /// about this name.
-    NameserversThenSystem(HostName),
-    /// The operating system about this name. A final dot keeps its search list away.
-    System(HostName),
+    NameserversThenSystem(SystemName),
+    /// The operating system about this name.
+    System(SystemName),
+}
+
+/// A name as the operating system is asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SystemName {
+    /// A final dot keeps the search list of the operating system away.
+    pub(crate) name: HostName,
+    /// The operating system may try it below a search list of its own.
+    pub(crate) is_searched: bool,
 }
 
 /// Decides a lookup of `target`: an IP literal is its own address, then the hosts of the program
@@ -141,7 +152,11 @@ fn by_name(
         }
         Special::NotFound => Local::Answered(not_found(name), AnswerSource::SpecialName),
         Special::Ordinary => {
-            let for_system = || if options.search { name.clone() } else { name.to_absolute() };
+            let for_system = || {
+                let name = if options.search { name.clone() } else { name.to_absolute() };
+                let is_searched = config.system_search.is_some_and(|rule| rule.applies_to(&name));
+                SystemName { name, is_searched }
+            };
             let plan = match order {
                 SourceOrder::HostsThenNameservers | SourceOrder::Nameservers => Plan::Nameservers,
                 SourceOrder::NameserversThenHosts => in_hosts()

@@ -16,6 +16,17 @@ pub(crate) enum SearchRule {
     SingleLabelsOnly,
 }
 
+impl SearchRule {
+    /// Whether a name is tried below the search list at all.
+    pub(crate) fn applies_to(self, name: &HostName) -> bool {
+        !name.is_absolute() && (self != Self::SingleLabelsOnly || dots(name) == 0)
+    }
+}
+
+fn dots(name: &HostName) -> usize {
+    name.labels().count() - 1
+}
+
 impl Default for SearchRule {
     /// The default of resolv.conf(5).
     fn default() -> Self {
@@ -35,16 +46,16 @@ pub(crate) fn candidates<S: AsRef<[HostName]>>(
     search: S,
     rule: SearchRule,
 ) -> Candidates<S> {
-    let dots = name.labels().count() - 1;
-    let (is_searched, ndots) = match rule {
-        SearchRule::Ndots(ndots) => (!name.is_absolute(), ndots.into()),
-        SearchRule::SingleLabelsOnly => (!name.is_absolute() && dots == 0, 1),
+    let is_searched = rule.applies_to(name);
+    let ndots = match rule {
+        SearchRule::Ndots(ndots) => ndots.into(),
+        SearchRule::SingleLabelsOnly => 1,
     };
     Candidates {
         name: name.clone(),
         search,
         is_searched,
-        as_it_is_first: !is_searched || dots >= ndots,
+        as_it_is_first: !is_searched || dots(name) >= ndots,
         no_tld_query: false,
         position: 0,
     }

@@ -9,11 +9,11 @@ use crate::resolve::NameserverStrategy;
 use crate::resolve::config::hosts::Hosts;
 use crate::resolve::config::name_routes::{NameRoute, NameRoutes, RouteTarget};
 use crate::resolve::error::{LookupErrorKind, RecordType, Transport};
-use crate::resolve::names::local::{Local, LookupConfig, Plan, local};
+use crate::resolve::names::local::{Local, LookupConfig, Plan, SystemName, local};
 use crate::resolve::names::search::SearchRule;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::stub::{Pairing, StubConfig};
-use crate::resolve::system::CallOutcome;
+use crate::resolve::system::{CallOutcome, Families};
 use crate::resolve::system_failure::SystemCause;
 use crate::resolve::{AddressFamily, AddressPolicy, CacheOptions, LookupOptions};
 use crate::seeded::Random;
@@ -68,7 +68,7 @@ struct ScenarioConfig {
 }
 
 /// What the operating system finds, after which time; `None` if its call never comes back.
-type ScriptedCall = ((HostName, RecordType), Option<(Duration, CallOutcome)>);
+type ScriptedCall = ((HostName, Families), Option<(Duration, CallOutcome)>);
 
 impl ScenarioConfig {
     fn new(text: &str, servers: usize) -> Self {
@@ -92,8 +92,12 @@ impl ScenarioConfig {
                 }
                 // No query between these reaches a nameserver.
                 ["outage", from, until] => outage = Some([from, until].map(duration)),
-                ["system"] => plan = |name| Plan::System(name.clone()),
-                ["then-system"] => plan = |name| Plan::NameserversThenSystem(name.clone()),
+                ["system"] => plan = |name| Plan::System(for_system(name, false)),
+                // With a search list of its own.
+                ["searching-system"] => plan = |name| Plan::System(for_system(name, true)),
+                ["then-system"] => {
+                    plan = |name| Plan::NameserversThenSystem(for_system(name, false));
+                }
                 ["system-threads", number] => system_threads = number.parse().unwrap(),
                 // A call of the operating system, and what comes of it. Others find no name.
                 ["call", name, record_type, ref outcome @ ..] => {
@@ -156,9 +160,18 @@ impl ScenarioConfig {
     }
 }
 
+fn for_system(name: &HostName, is_searched: bool) -> SystemName {
+    SystemName { name: name.clone(), is_searched }
+}
+
 /// `www.example A 1 192.0.2.1 192.0.2.2`, `.. AAAA 3000 noname`, `.. A never`.
 fn scripted_call(name: &str, record_type: &str, outcome: &[&str]) -> ScriptedCall {
-    let record_type = if record_type == "A" { RecordType::A } else { RecordType::Aaaa };
+    let families = match record_type {
+        "A" => Families::One(RecordType::A),
+        "AAAA" => Families::One(RecordType::Aaaa),
+        "both" => Families::Both,
+        other => panic!("{other}?"),
+    };
     let failed = |kind| CallOutcome::Failed(kind, SystemCause::Code(-3));
     let outcome = match *outcome {
         ["never"] => None,
@@ -170,14 +183,14 @@ fn scripted_call(name: &str, record_type: &str, outcome: &[&str]) -> ScriptedCal
                 ["again"] => failed(LookupErrorKind::ServerFailure),
                 ref addresses => {
                     let parse = |text: &&str| parse_scoped_ip(text, &|_| None).unwrap();
-                    CallOutcome::of_addresses(addresses.iter().map(parse), record_type)
+                    CallOutcome::of_addresses(addresses.iter().map(parse), families)
                 }
             };
             Some((duration(after), outcome))
         }
         [] => panic!("{name} {record_type}: after which time?"),
     };
-    ((name.parse().unwrap(), record_type), outcome)
+    ((name.parse().unwrap(), families), outcome)
 }
 
 /// A route to the nameservers with these numbers.
@@ -243,7 +256,7 @@ impl Scenario<'_> {
             world = world.with_system_threads(system_threads);
         }
         world.operating_system = Box::new(move |call| {
-            let is_it = |(key, _): &&ScriptedCall| *key == (call.name.clone(), call.record_type);
+            let is_it = |(key, _): &&ScriptedCall| *key == (call.name.clone(), call.families);
             let not_found = Some((Duration::ZERO, CallOutcome::NoName));
             calls.iter().find(is_it).map_or(not_found, |(_, outcome)| outcome.clone())
         });
@@ -317,10 +330,13 @@ pub(super) fn results(world: &World, id: u64) -> String {
 
 /// All calls to the operating system, and when they were made.
 pub(super) fn calls(world: &World) -> String {
-    let texts = world
-        .calls
-        .iter()
-        .map(|(at, call)| format!("{} {} {}", at.as_millis(), call.name, call.record_type));
+    let texts = world.calls.iter().map(|(at, call)| {
+        let families = match call.families {
+            Families::One(record_type) => record_type.to_string(),
+            Families::Both => "both".to_owned(),
+        };
+        format!("{} {} {families}", at.as_millis(), call.name)
+    });
     texts.collect::<Vec<_>>().join(", ")
 }
 

@@ -13,7 +13,7 @@ use super::world::{Event, Nameserver, OperatingSystem, World, config};
 use crate::resolve::config::hosts::Hosts;
 use crate::resolve::config::program_hosts::ProgramHosts;
 use crate::resolve::error::{LookupErrorKind, RecordType};
-use crate::resolve::names::local::{Ask, Local, LookupConfig, Plan, local};
+use crate::resolve::names::local::{Ask, Local, LookupConfig, Plan, SystemName, local};
 use crate::resolve::stub::Pairing;
 use crate::resolve::stub::ids::LookupId;
 use crate::resolve::system::CallOutcome;
@@ -259,13 +259,18 @@ fn plan_of(id: LookupId) -> u64 {
     (id.0 >> 16) / 3 % 3
 }
 
+/// Of every other name the operating system may make several.
+fn for_system(id: LookupId, name: &HostName) -> SystemName {
+    SystemName { name: name.clone(), is_searched: number_of(id).is_multiple_of(2) }
+}
+
 /// An operating system that finds what it finds, in its time or never.
 fn operating_system(mut random: Random) -> OperatingSystem {
     Box::new(move |call| {
         let number: u16 = call.name.as_str()[1..].parse().expect("a number");
         let slowest = if random.percent(70) { 50 } else { 8000 };
         let after = random.millis(0..slowest);
-        let of_number = |last: u8| match call.record_type {
+        let of_number = |record_type: RecordType, last: u8| match record_type {
             RecordType::A => {
                 let [high, low] = number.to_be_bytes();
                 (IpAddr::from([SYSTEM_V4, high, low, last]), 0)
@@ -282,8 +287,11 @@ fn operating_system(mut random: Random) -> OperatingSystem {
             }
             4 => return None,
             count => {
-                let found = (0..count).map(|n| of_number(u8::try_from(n).expect("few")));
-                CallOutcome::of_addresses(found, call.record_type)
+                let numbers = (0..count).map(|n| u8::try_from(n).expect("few"));
+                let found = numbers.flat_map(|n| {
+                    [RecordType::A, RecordType::Aaaa].map(|record_type| of_number(record_type, n))
+                });
+                CallOutcome::of_addresses(found, call.families)
             }
         };
         Some((after, outcome))
@@ -344,8 +352,8 @@ fn add_lookup(
     {
         ask.plan = match plan_of(id) {
             0 => Plan::Nameservers,
-            1 => Plan::NameserversThenSystem(ask.name.clone()),
-            _ => Plan::System(ask.name.clone()),
+            1 => Plan::NameserversThenSystem(for_system(id, &ask.name)),
+            _ => Plan::System(for_system(id, &ask.name)),
         };
     }
     let truth = match &local {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::check::Checks;
 use super::message::Query;
 use crate::resolve::config::name_routes::NameRoutes;
-use crate::resolve::error::{RecordType, Transport};
+use crate::resolve::error::Transport;
 use crate::resolve::names::local::Local;
 use crate::resolve::stats::{Counters, Stats};
 use crate::resolve::stub::cache::Cache;
@@ -20,7 +20,7 @@ use crate::resolve::stub::query::{QueryConfig, resend_spread};
 use crate::resolve::stub::socket_error::SocketError;
 use crate::resolve::stub::{Pairing, Stub, StubConfig, SystemConfig, Transmit};
 use crate::resolve::system::pool::Pool;
-use crate::resolve::system::{Call, CallOutcome};
+use crate::resolve::system::{Call, CallOutcome, Families};
 use crate::resolve::wire::query_name::QueryName;
 use crate::resolve::{AddressPolicy, CacheOptions, NameserverStrategy};
 use crate::seeded::Random;
@@ -115,7 +115,7 @@ pub(super) struct World {
     /// The calls that were made, and when.
     pub(super) calls: Vec<(Duration, Call)>,
     /// How many calls run for a name and a family.
-    running_calls: HashMap<(HostName, RecordType), usize>,
+    running_calls: HashMap<(HostName, Families), usize>,
     generations: usize,
     hanging_calls: usize,
     system_threads: usize,
@@ -417,7 +417,7 @@ impl World {
             Event::Forget(name) => core.handle_forget(&QueryName::from(&name)),
             Event::Called(call, outcome) => {
                 self.checks.reference.called(&call, &outcome);
-                let key = (call.name.clone(), call.record_type);
+                let key = (call.name.clone(), call.families);
                 *self.running_calls.get_mut(&key).expect("a call that runs") -= 1;
                 core.handle_called(&call, &outcome, now);
             }
@@ -488,7 +488,7 @@ impl World {
 
     fn make(&mut self, call: Call) {
         assert!(self.core.is_wanted(&call), "{call:?} is made, and no lookup waits for it");
-        let running = self.running_calls.entry((call.name.clone(), call.record_type)).or_default();
+        let running = self.running_calls.entry((call.name.clone(), call.families)).or_default();
         *running += 1;
         assert!(*running <= self.generations, "an identical call is in flight twice: {call:?}");
         self.calls.push((self.elapsed(), call.clone()));

@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use super::subscribers::Subscribers;
 use crate::HostName;
-use crate::resolve::error::RecordType;
-use crate::resolve::system::{Call, CallId, CallOutcome};
+use crate::resolve::system::{Call, CallId, CallOutcome, Families};
 use crate::resolve::wire::query_name::QueryName;
 
 /// The calls of one generation.
@@ -20,7 +19,7 @@ pub(super) struct CallTable {
 }
 
 /// A name differs from the same one with a final dot, to which no search list applies.
-pub(super) type CallKey = (HostName, bool, RecordType);
+pub(super) type CallKey = (HostName, bool, Families);
 
 pub(super) struct CallEntry {
     pub(super) id: CallId,
@@ -51,6 +50,6 @@ pub(crate) enum CallStep {
     Abandon(Call),
 }
 
-pub(super) fn key_of(name: &HostName, record_type: RecordType) -> CallKey {
-    (name.clone(), name.is_absolute(), record_type)
+pub(super) fn key_of(name: &HostName, families: Families) -> CallKey {
+    (name.clone(), name.is_absolute(), families)
 }

@@ -22,13 +22,13 @@ impl Stub {
         loop {
             self.start_candidate(id, now);
             let Some(entry) = self.lookups.get_mut(&id) else { return };
-            let Some(record_type) = entry.lookup.poll_call(now) else { break };
+            let Some(families) = entry.lookup.poll_call(now) else { break };
             let name = entry.lookup.system_name().expect("a lookup that calls has a name").clone();
-            let key = key_of(&name, record_type);
+            let key = key_of(&name, families);
             match self.calls.entries.get_mut(&key) {
                 Some(CallEntry { outcome: Some(outcome), .. }) => {
                     add(&self.counters.coalesced);
-                    let skipped = entry.lookup.handle_called(record_type, outcome, now);
+                    let skipped = entry.lookup.handle_called(families, outcome, now);
                     self.count_link_local(skipped);
                 }
                 Some(CallEntry { subscribers, .. }) => {
@@ -43,7 +43,7 @@ impl Stub {
                     let (outcome, is_forgotten) = (None, false);
                     let entry = CallEntry { id: call, subscribers, outcome, is_forgotten };
                     self.calls.entries.insert(key, entry);
-                    let call = Call { id: call, name, record_type, is_second };
+                    let call = Call { id: call, name, families, is_second };
                     self.calls.steps.push_back(CallStep::Make(call));
                 }
             }
@@ -63,7 +63,7 @@ impl Stub {
         outcome: &CallOutcome,
         now: Instant,
     ) -> bool {
-        let key = key_of(&call.name, call.record_type);
+        let key = key_of(&call.name, call.families);
         let is_it = |entry: &&mut CallEntry| entry.id == call.id && entry.outcome.is_none();
         let Some(entry) = self.calls.entries.get_mut(&key).filter(is_it) else { return false };
         let subscribers = entry.subscribers.take();
@@ -79,8 +79,8 @@ impl Stub {
         }
         for id in subscribers {
             let Some(entry) = self.lookups.get_mut(&id) else { continue };
-            if entry.lookup.waits_for_call(call.record_type) {
-                let skipped = entry.lookup.handle_called(call.record_type, outcome, now);
+            if entry.lookup.waits_for_call(call.families) {
+                let skipped = entry.lookup.handle_called(call.families, outcome, now);
                 self.count_link_local(skipped);
                 self.advance_lookup(id, now);
             }
@@ -96,16 +96,16 @@ impl Stub {
         }
         let left = entry.lookup.leave_calls();
         let Some(name) = entry.lookup.system_name().cloned() else { return };
-        for record_type in left {
-            let Some(call) = self.calls.entries.get_mut(&key_of(&name, record_type)) else {
+        for families in left {
+            let Some(call) = self.calls.entries.get_mut(&key_of(&name, families)) else {
                 continue;
             };
             let lookups = &self.lookups;
             call.subscribers.remove_one(|id| {
-                lookups.get(&id).is_some_and(|entry| entry.lookup.waits_for_call(record_type))
+                lookups.get(&id).is_some_and(|entry| entry.lookup.waits_for_call(families))
             });
             if call.subscribers.is_empty() {
-                let call = Call { id: call.id, name: name.clone(), record_type, is_second: false };
+                let call = Call { id: call.id, name: name.clone(), families, is_second: false };
                 self.calls.steps.push_back(CallStep::Abandon(call));
             }
         }
@@ -138,7 +138,7 @@ impl Stub {
 
     /// Whether a lookup waits for this call.
     pub(super) fn is_wanted(&self, call: &Call) -> bool {
-        let entry = self.calls.entries.get(&key_of(&call.name, call.record_type));
+        let entry = self.calls.entries.get(&key_of(&call.name, call.families));
         entry.is_some_and(|entry| entry.id == call.id && !entry.subscribers.is_empty())
     }
 

@@ -16,6 +16,7 @@ use crate::resolve::stats::add;
 use crate::resolve::stub::ids::{LookupId, QueryId};
 use crate::resolve::stub::lookup::{Prospect, RECORD_TYPES};
 use crate::resolve::stub::query::{MAX_QUESTIONS, Query, Settled};
+use crate::resolve::system::Families;
 use crate::resolve::wire::query_name::QueryName;
 
 /// A lookup that asks within a second of the first shares its answer, even one with a TTL of 0: it
@@ -172,7 +173,7 @@ impl Stub {
                 .is_some_and(|other| other.query.deadline() > entry.candidate_deadline)
         };
         // A call has no deadline of its own.
-        let waits_for_call = RECORD_TYPES.iter().any(|rt| entry.lookup.waits_for_call(*rt));
+        let waits_for_call = entry.lookup.waits_for_call(Families::Both);
         if waits_for_call || entry.waits_for.iter().flatten().any(is_longer) {
             let overdue_at = Some(entry.candidate_deadline);
             let before = std::mem::replace(&mut entry.candidate_timer, overdue_at);

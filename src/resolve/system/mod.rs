@@ -5,14 +5,16 @@
 //! own, of which there are few ([`pool`]), and what a lookup owes its caller never waits for one:
 //! the stub ends it at its deadline (`stub/calls.rs`). `driver/system_threads.rs` has the threads.
 //!
-//! One call for both families would be as late as the slower one, and would hide the failure of
-//! either.
+//! One call for both families is as late as the slower one, and hides the failure of either. It is
+//! made of names of which a search list makes several: two calls may end at different ones, and the
+//! IPv6 address of a lookup would be another host's than the IPv4 address.
 
 #![cfg_attr(not(feature = "system"), allow(dead_code, reason = "no call is made without it"))]
 
 pub(crate) mod codes;
 pub(crate) mod pool;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use self::codes::Meaning;
@@ -25,13 +27,29 @@ use crate::HostName;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CallId(pub(crate) u64);
 
-/// One lookup by the operating system, of one address family.
+/// The address families that one call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Families {
+    One(RecordType),
+    Both,
+}
+
+impl Families {
+    pub(crate) fn have(self, record_type: RecordType) -> bool {
+        match self {
+            Self::One(one) => one == record_type,
+            Self::Both => true,
+        }
+    }
+}
+
+/// One lookup by the operating system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) id: CallId,
     /// As the operating system gets it: with a final dot, its search list does not apply.
     pub(crate) name: HostName,
-    pub(crate) record_type: RecordType,
+    pub(crate) families: Families,
     /// Whether the lookup that wants it waits for another family already, whose call goes first.
     pub(crate) is_second: bool,
 }
@@ -54,13 +72,13 @@ pub(crate) enum CallOutcome {
 }
 
 impl CallOutcome {
-    /// The outcome of a call that has found `addresses`: those of the family asked for, each once. (A
+    /// The outcome of a call that has found `addresses`: those that were asked for, each once. (A
     /// module of the operating system that ignores the socket type gives each for every type.)
     pub(crate) fn of_addresses(
         addresses: impl IntoIterator<Item = ScopedIp>,
-        record_type: RecordType,
+        families: Families,
     ) -> Self {
-        let is_wanted = |ip: IpAddr| ip.is_ipv4() == (record_type == RecordType::A);
+        let is_wanted = |ip| families.have(record_type_of(ip));
         let mut found: Vec<ScopedIp> = Vec::new();
         for address in addresses {
             if is_wanted(address.0) && !found.contains(&address) {
@@ -87,6 +105,19 @@ impl CallOutcome {
         }
     }
 
+    /// What it says of one of its address families.
+    pub(crate) fn of_family(&self, record_type: RecordType) -> Cow<'_, Self> {
+        match self {
+            Self::Addresses(found)
+                if found.iter().any(|(ip, _)| record_type_of(*ip) != record_type) =>
+            {
+                let found = found.iter().copied();
+                Cow::Owned(Self::of_addresses(found, Families::One(record_type)))
+            }
+            outcome => Cow::Borrowed(outcome),
+        }
+    }
+
     /// Whether an address cannot be connected to because its scope is missing.
     pub(crate) fn lacks_scope(&self) -> bool {
         matches!(self, Self::Addresses(found) if found.iter().any(lacks_scope))
@@ -104,6 +135,10 @@ impl CallOutcome {
     }
 }
 
+fn record_type_of(ip: IpAddr) -> RecordType {
+    if ip.is_ipv4() { RecordType::A } else { RecordType::Aaaa }
+}
+
 fn lacks_scope(&(ip, scope): &ScopedIp) -> bool {
     scope == 0 && is_link_local(ip)
 }
@@ -117,11 +152,25 @@ mod tests {
         let [a, b, c]: [IpAddr; 3] =
             ["192.0.2.2", "192.0.2.1", "2001:db8::1"].map(|ip| ip.parse().unwrap());
         let given = [(a, 0), (a, 0), (c, 0), (b, 0), (a, 0)];
-        let v4 = CallOutcome::of_addresses(given, RecordType::A);
+        let v4 = CallOutcome::of_addresses(given, Families::One(RecordType::A));
         assert_eq!(v4, CallOutcome::Addresses([(a, 0), (b, 0)].into()));
-        let v6 = CallOutcome::of_addresses(given, RecordType::Aaaa);
+        let v6 = CallOutcome::of_addresses(given, Families::One(RecordType::Aaaa));
         assert_eq!(v6, CallOutcome::Addresses([(c, 0)].into()));
-        assert_eq!(CallOutcome::of_addresses([(c, 0)], RecordType::A), CallOutcome::NoData);
+        assert_eq!(
+            CallOutcome::of_addresses([(c, 0)], Families::One(RecordType::A)),
+            CallOutcome::NoData
+        );
+    }
+
+    #[test]
+    fn a_call_for_both_families_says_something_of_each() {
+        let [a, b]: [IpAddr; 2] = ["192.0.2.1", "2001:db8::1"].map(|ip| ip.parse().unwrap());
+        let both = CallOutcome::of_addresses([(b, 0), (a, 0), (b, 0)], Families::Both);
+        let one = |ip| CallOutcome::Addresses([(ip, 0)].into());
+        assert_eq!(*both.of_family(RecordType::A), one(a));
+        assert_eq!(*both.of_family(RecordType::Aaaa), one(b));
+        assert_eq!(*one(a).of_family(RecordType::Aaaa), CallOutcome::NoData);
+        assert_eq!(*CallOutcome::NoName.of_family(RecordType::A), CallOutcome::NoName);
     }
 
     #[test]

@@ -14,9 +14,10 @@ use crate::resolve::driver::handle::DriverHandle;
 use crate::resolve::driver::result_sink::ResultSink;
 use crate::resolve::driver::shared::DriverOptions;
 use crate::resolve::error::RecordType;
-use crate::resolve::names::local::{Ask, Plan};
+use crate::resolve::names::local::{Ask, Plan, SystemName};
 use crate::resolve::names::search;
 use crate::resolve::stub::lookup::Lookup;
+use crate::resolve::system::Families;
 use crate::{HostName, LookupErrorKind, LookupResult};
 
 /// Longer than any test takes.
@@ -35,7 +36,7 @@ fn driver(make_call: impl Fn(&Call) -> CallOutcome + Send + Sync + 'static) -> D
 fn start(driver: &DriverHandle, name: &str) -> Getter<LookupResult> {
     let name: HostName = name.parse().unwrap();
     let candidates = search::candidates(&name, Arc::from([]), search::SearchRule::default());
-    let plan = Plan::System(name.clone());
+    let plan = Plan::System(SystemName { name: name.clone(), is_searched: false });
     let lookup = Lookup::new(Ask { name, port: 80, family: None, candidates, plan });
     let (putter, getter) = futex_queue::bounded(16);
     driver.start(Box::new(lookup), ResultSink::Stream(putter), None, None).unwrap();
@@ -55,11 +56,8 @@ fn end(getter: &mut Getter<LookupResult>) -> Result<(), LookupErrorKind> {
 }
 
 fn found(call: &Call) -> CallOutcome {
-    let address = match call.record_type {
-        RecordType::A => "192.0.2.1",
-        RecordType::Aaaa => "2001:db8::1",
-    };
-    CallOutcome::of_addresses([(address.parse().unwrap(), 0)], call.record_type)
+    let addresses = ["192.0.2.1", "2001:db8::1"].map(|address| (address.parse().unwrap(), 0));
+    CallOutcome::of_addresses(addresses, call.families)
 }
 
 #[test]
@@ -67,7 +65,7 @@ fn os01_a_family_comes_while_the_call_for_the_other_waits() {
     let (go, may_go) = mpsc::channel::<()>();
     let may_go = Mutex::new(may_go);
     let driver = driver(move |call| {
-        if call.record_type == RecordType::Aaaa {
+        if call.families == Families::One(RecordType::Aaaa) {
             may_go.lock().unwrap().recv().unwrap();
         }
         found(call)

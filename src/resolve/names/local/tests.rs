@@ -141,6 +141,10 @@ fn in_order(order: SourceOrder, lines: &str) -> LookupConfig {
     LookupConfig { sources: SourceRules::Same(order), ..machine(lines) }
 }
 
+fn system_name(asked: &SystemName) -> String {
+    format!("{}{}", asked.name, if asked.is_searched { ", searched" } else { "" })
+}
+
 /// The results of a lookup that is answered; or whom it asks, with the results of the hosts file.
 fn plan(target: &str, options: &LookupOptions, config: &LookupConfig) -> String {
     match look_up(target, options, config) {
@@ -149,10 +153,31 @@ fn plan(target: &str, options: &LookupOptions, config: &LookupConfig) -> String 
             format!("NameserversThenHosts {}", text(&results))
         }
         Local::Ask(Ask { plan: Plan::Nameservers, .. }) => "Nameservers".to_owned(),
-        Local::Ask(Ask { plan: Plan::NameserversThenSystem(name), .. }) => {
-            format!("NameserversThenSystem {name}")
+        Local::Ask(Ask { plan: Plan::NameserversThenSystem(asked), .. }) => {
+            format!("NameserversThenSystem {}", system_name(&asked))
         }
-        Local::Ask(Ask { plan: Plan::System(name), .. }) => format!("System {name}"),
+        Local::Ask(Ask { plan: Plan::System(asked), .. }) => {
+            format!("System {}", system_name(&asked))
+        }
+    }
+}
+
+/// What the operating system makes of a name is known by its search list.
+#[test]
+fn os19_a_name_that_the_system_searches_for_is_told_apart() {
+    let options = LookupOptions::default();
+    for (system_search, name, options, expected) in [
+        (None, "www", &options, "System www"),
+        (Some(SearchRule::Ndots(1)), "www", &options, "System www, searched"),
+        // It is tried as it is first, and then below the list all the same.
+        (Some(SearchRule::Ndots(1)), "www.example", &options, "System www.example, searched"),
+        (Some(SearchRule::Ndots(1)), "www.example.", &options, "System www.example."),
+        (Some(SearchRule::Ndots(1)), "www", &options.clone().search(false), "System www."),
+        (Some(SearchRule::SingleLabelsOnly), "www", &options, "System www, searched"),
+        (Some(SearchRule::SingleLabelsOnly), "www.example", &options, "System www.example"),
+    ] {
+        let config = LookupConfig { system_search, ..in_order(SourceOrder::System, "") };
+        assert_eq!(plan(name, options, &config), expected, "{system_search:?}");
     }
 }
 

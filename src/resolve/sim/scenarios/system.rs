@@ -284,6 +284,49 @@ fn os19_one_family_is_one_call() {
     assert_eq!(calls(&world), "0 www.example A");
 }
 
+/// By two calls, the addresses of one family might be those of another name than those of the other.
+#[test]
+fn os19_where_the_system_has_a_search_list_one_call_is_for_both_families() {
+    for (found, expected) in [
+        ("192.0.2.1 2001:db8::1", "2001:db8::1@5 =half@5 192.0.2.1@5 ok@5"),
+        ("192.0.2.1 192.0.2.2", "192.0.2.1@5 192.0.2.2@5 =half@5 ok@5"),
+        ("fe80::1 192.0.2.1", "192.0.2.1@5 =half@5 ok@5"),
+        ("noname", "NotFound@5"),
+        ("nodata", "NoAddress@5"),
+        ("again", "ServerFailure@5"),
+    ] {
+        let config = format!("searching-system; call half both 5 {found}");
+        let steps = &["0 lookup half both"];
+        let world = Scenario { config: &config, steps, queries: "", ..SCENARIO }.check();
+        assert_eq!(
+            (results(&world, 1), calls(&world)),
+            (expected.to_owned(), "0 half both".to_owned())
+        );
+    }
+    // Of one family there is one call as it is.
+    let config = "searching-system; call half A 5 192.0.2.1";
+    let steps = &["0 lookup half"];
+    let world = Scenario { config, steps, queries: "", ..SCENARIO }.check();
+    assert_eq!(calls(&world), "0 half A");
+    // It is coalesced, left and joined as any other.
+    let config = "searching-system; cache; call slow both 900 192.0.2.1";
+    let steps = &[
+        "0 lookup slow both timeout 100",
+        "200 lookup slow both",
+        "300 lookup slow both",
+        "400 cancel 3",
+        "1000 lookup slow both",
+    ];
+    let results = &[
+        "Timeout@100",
+        "192.0.2.1@900 =slow@900 ok@900",
+        "Canceled@400",
+        "192.0.2.1@1000 =slow@1000 ok@1000",
+    ];
+    let world = Scenario { config, steps, results, queries: "", ..SCENARIO }.check();
+    assert_eq!(calls(&world), "0 slow both");
+}
+
 #[test]
 fn os20_names_that_must_not_be_asked_for_are_no_call() {
     let steps = &[

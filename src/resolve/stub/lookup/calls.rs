@@ -1,5 +1,5 @@
-//! The part of [`Lookup`] that asks the operating system: one call for each address family, about
-//! the name as it was given.
+//! The part of [`Lookup`] that asks the operating system about the name as it was given: one call for
+//! each address family, or one for both where a search list makes several names of it.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -8,16 +8,22 @@ use super::system_stage::SystemStage;
 use super::{FamilyState, Lookup, Prospect, RECORD_TYPES};
 use crate::observer::{AnswerKind, AnswerSource, LookupEventKind};
 use crate::resolve::error::{Question, RecordType};
-use crate::resolve::system::{CallOutcome, ScopedIp};
+use crate::resolve::names::local::SystemName;
+use crate::resolve::system::{CallOutcome, Families, ScopedIp};
 use crate::resolve::system_failure::{SystemCause, SystemFailure};
 use crate::resolve::wire::answer::is_link_local;
 use crate::{HostName, LookupResult};
 
+/// In the order in which they are asked for.
+fn record_types(families: Families) -> impl Iterator<Item = RecordType> {
+    RECORD_TYPES.into_iter().filter(move |record_type| families.have(*record_type))
+}
+
 impl Lookup {
     /// Begins to ask the operating system, as if its name were one candidate more.
-    pub(super) fn ask_system(&mut self, name: HostName) {
-        (self.candidates, self.candidate) = (None, Some(name.to_relative()));
-        self.begin_calls(name);
+    pub(super) fn ask_system(&mut self, asked: SystemName) {
+        (self.candidates, self.candidate) = (None, Some(asked.name.to_relative()));
+        self.begin_calls(asked);
     }
 
     /// Asks the operating system about the current candidate, as its route says: the nameservers are
@@ -26,12 +32,12 @@ impl Lookup {
         if let Some(candidate) = &self.candidate {
             // The search list was applied here.
             let name = candidate.to_absolute();
-            self.begin_calls(name);
+            self.begin_calls(SystemName { name, is_searched: false });
         }
     }
 
-    fn begin_calls(&mut self, name: HostName) {
-        let mut stage = Box::new(SystemStage::new(name));
+    fn begin_calls(&mut self, asked: SystemName) {
+        let mut stage = Box::new(SystemStage::new(asked));
         if let Some(earlier) = self.system.take() {
             stage.failures = earlier.failures;
         }
@@ -51,42 +57,60 @@ impl Lookup {
 
     /// The name that the operating system is asked for.
     pub(crate) fn system_name(&self) -> Option<&HostName> {
-        self.system.as_ref().map(|stage| &stage.name)
+        self.system.as_ref().map(|stage| &stage.asked.name)
     }
 
     /// A call to be made now. The one that is returned second is the second of the lookup.
-    pub(crate) fn poll_call(&mut self, now: Instant) -> Option<RecordType> {
-        let is_due =
-            |rt: &RecordType| !self.has_ended && self.families[rt.index()] == FamilyState::ToCall;
-        let record_type = RECORD_TYPES.into_iter().find(is_due)?;
-        self.families[record_type.index()] = FamilyState::Called;
-        if let Some(stage) = &mut self.system {
-            stage.began.get_or_insert(now);
+    pub(crate) fn poll_call(&mut self, now: Instant) -> Option<Families> {
+        let stage = self.system.as_deref_mut().filter(|_| !self.has_ended)?;
+        let is_due = |rt: &RecordType| self.families[rt.index()] == FamilyState::ToCall;
+        let mut due = RECORD_TYPES.into_iter().filter(is_due);
+        let families = match (due.next()?, due.next()) {
+            (_, Some(_)) if stage.asked.is_searched => Families::Both,
+            (record_type, _) => Families::One(record_type),
+        };
+        stage.began.get_or_insert(now);
+        for record_type in record_types(families) {
+            self.families[record_type.index()] = FamilyState::Called;
+            self.note_call(now, record_type, |question| LookupEventKind::Called { question });
         }
-        let called = |question| LookupEventKind::Called { question };
-        self.note_call(now, record_type, called);
-        Some(record_type)
+        Some(families)
     }
 
     /// Whether a call that was polled has not come back.
-    pub(crate) fn waits_for_call(&self, record_type: RecordType) -> bool {
-        self.families[record_type.index()] == FamilyState::Called
+    pub(crate) fn waits_for_call(&self, families: Families) -> bool {
+        record_types(families)
+            .any(|record_type| self.families[record_type.index()] == FamilyState::Called)
     }
 
     /// The lookup waits for its calls no more. Returns those that it waited for.
-    pub(crate) fn leave_calls(&mut self) -> impl Iterator<Item = RecordType> + use<> {
-        let left = RECORD_TYPES.map(|record_type| {
-            let waited = self.waits_for_call(record_type);
-            if waited {
-                self.families[record_type.index()] = FamilyState::ToCall;
-            }
-            waited.then_some(record_type)
-        });
-        left.into_iter().flatten()
+    pub(crate) fn leave_calls(&mut self) -> Vec<Families> {
+        let waits_for = |rt: &RecordType| self.families[rt.index()] == FamilyState::Called;
+        let left: Vec<_> = RECORD_TYPES.into_iter().filter(waits_for).collect();
+        for record_type in &left {
+            self.families[record_type.index()] = FamilyState::ToCall;
+        }
+        let is_searched = self.system.as_ref().is_some_and(|stage| stage.asked.is_searched);
+        if is_searched && left.len() == RECORD_TYPES.len() {
+            return vec![Families::Both];
+        }
+        left.into_iter().map(Families::One).collect()
     }
 
     /// A call that was polled has come back. Returns how many link-local addresses had no scope.
     pub(crate) fn handle_called(
+        &mut self,
+        families: Families,
+        outcome: &CallOutcome,
+        now: Instant,
+    ) -> usize {
+        let of_family = |record_type| {
+            self.handle_family_called(record_type, &outcome.of_family(record_type), now)
+        };
+        record_types(families).map(of_family).sum()
+    }
+
+    fn handle_family_called(
         &mut self,
         record_type: RecordType,
         outcome: &CallOutcome,

@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use crate::HostName;
+use crate::resolve::names::local::SystemName;
 use crate::resolve::system_failure::SystemFailure;
 
 /// What a lookup keeps while it asks the operating system.
 #[derive(Clone, Debug)]
 pub(super) struct SystemStage {
-    /// The name that is asked for.
-    pub(super) name: HostName,
+    pub(super) asked: SystemName,
     /// Whether it is asked now, and not the nameservers about a later candidate.
     pub(super) is_current: bool,
     /// When its calls were wanted first.
@@ -18,7 +17,7 @@ pub(super) struct SystemStage {
 }
 
 impl SystemStage {
-    pub(super) fn new(name: HostName) -> Self {
-        Self { name, is_current: true, began: None, failures: Vec::new() }
+    pub(super) fn new(asked: SystemName) -> Self {
+        Self { asked, is_current: true, began: None, failures: Vec::new() }
     }
 }

@@ -1,11 +1,13 @@
 use super::*;
 use crate::resolve::error::RecordType;
+use crate::resolve::system::Families;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn call(id: u64, is_second: bool) -> Call {
     let name = format!("n{id}.test").parse().unwrap();
-    Call { id: CallId(id), name, record_type: RecordType::A, is_second }
+    let families = Families::One(RecordType::A);
+    Call { id: CallId(id), name, families, is_second }
 }
 
 fn ms(ms: u64) -> Duration {

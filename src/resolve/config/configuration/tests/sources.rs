@@ -1,12 +1,13 @@
 //! Whom names are asked of while the files change.
 
 use super::*;
-use crate::resolve::names::local::{Local, Plan, local};
+use crate::resolve::names::local::{Local, Plan, SystemName, local};
 use crate::resolve::names::source_order::SourceOrder;
 use crate::resolve::{AddressPolicy, LookupOptions};
 
 fn of_system(name: &str) -> Plan {
-    Plan::System(name.parse().unwrap())
+    // The resolv.conf of these machines has a search list.
+    Plan::System(SystemName { name: name.parse().unwrap(), is_searched: true })
 }
 
 const CONF: Option<&str> = Some("nameserver 192.0.2.53\nsearch example\n");
