@@ -29,8 +29,11 @@ pub struct Stats {
     pub failed: u64,
     /// Questions that were coalesced with an identical one in flight.
     pub coalesced: u64,
-    /// Calls of the operating system's own lookup (`getaddrinfo`), one for each name and address
-    /// family. Lookups that share one count in `coalesced`.
+    /// Lookups that asked the operating system, alone or behind the nameservers. One whose candidate
+    /// names have routes to it counts for each of these.
+    pub system_lookups: u64,
+    /// Calls of the operating system's own lookup (`getaddrinfo`), one for a name and an address
+    /// family, or for both. Lookups that share one count in `coalesced`.
     pub system_calls: u64,
     /// Of these, calls that run now. One that does not come back counts for as long as it holds its
     /// thread, whether or not a lookup waits for it.
@@ -175,6 +178,7 @@ pub(crate) struct Counters {
     pub(crate) answered: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) coalesced: AtomicU64,
+    pub(crate) system_lookups: AtomicU64,
     pub(crate) system_calls: AtomicU64,
     pub(crate) running_system_calls: AtomicU64,
     pub(crate) cache_misses: AtomicU64,
@@ -338,6 +342,7 @@ impl Counters {
             answered: get(&self.answered),
             failed: get(&self.failed),
             coalesced: get(&self.coalesced),
+            system_lookups: get(&self.system_lookups),
             system_calls: get(&self.system_calls),
             running_system_calls: get(&self.running_system_calls),
             cache_hits: cache.hits,

@@ -84,6 +84,19 @@ mod system {
         assert_eq!(source_for(here, "printer.local"), Source::Own, "the program's own");
     }
 
+    /// The machine's own name, which no packet is sent for.
+    #[cfg(windows)]
+    #[tokio::test]
+    async fn sy31_windows_is_asked_by_default_and_knows_the_name_of_the_machine() {
+        let name = std::env::var("COMPUTERNAME").unwrap();
+        let resolver = Resolver::builder().build();
+        assert_eq!(resolver.source_for(&name.parse().unwrap()), Source::System);
+        let addrs = resolver.lookup((name.as_str(), 80)).into_addrs().await.unwrap();
+        assert!(!addrs.is_empty() && addrs.iter().all(|addr| addr.port() == 80), "{addrs:?}");
+        let stats = resolver.stats();
+        assert_eq!((stats.system_lookups, stats.udp_queries, stats.tcp_queries), (1, 0, 0));
+    }
+
     /// What nameservers do not have is asked of the system then: they are asked first.
     #[test]
     fn os25_own_then_system_is_own() {

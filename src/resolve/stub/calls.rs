@@ -23,6 +23,9 @@ impl Stub {
             self.start_candidate(id, now);
             let Some(entry) = self.lookups.get_mut(&id) else { return };
             let Some(families) = entry.lookup.poll_call(now) else { break };
+            if !is_second {
+                add(&self.counters.system_lookups);
+            }
             let name = entry.lookup.system_name().expect("a lookup that calls has a name").clone();
             let key = key_of(&name, families);
             match self.calls.entries.get_mut(&key) {
