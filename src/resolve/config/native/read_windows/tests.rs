@@ -5,8 +5,13 @@ use super::*;
 use crate::resolve::config::name_routes::NameRoute;
 use crate::resolve::names::search::SearchRule;
 
-const ENV: Env<'_> =
-    Env { hostname: None, res_options: None, localdomain: None, interfaces: &|_| None };
+const ENV: Env<'_> = Env {
+    hostname: None,
+    res_options: None,
+    localdomain: None,
+    interfaces: &|_| None,
+    has_lookup: false,
+};
 
 /// A key below that of this machine that the test has made.
 struct Made(&'static str);
