@@ -24,6 +24,8 @@ struct ErrorFields {
     name: Option<HostName>,
     failures: Vec<QueryFailure>,
     system_failures: Vec<SystemFailure>,
+    /// Whether the operating system was asked last.
+    is_of_system: bool,
     denied: Option<DeniedAddresses>,
 }
 
@@ -144,12 +146,19 @@ impl LookupError {
             name,
             failures,
             system_failures: Vec::new(),
+            is_of_system: false,
             denied: None,
         }))
     }
 
-    pub(crate) fn with_system_failures(mut self, failures: Vec<SystemFailure>) -> Self {
-        self.0.system_failures = failures;
+    /// With the failures of the operating system's lookup. `is_of_system` is whether that was asked
+    /// last, so that the kind is about it.
+    pub(crate) fn with_system_failures(
+        mut self,
+        failures: Vec<SystemFailure>,
+        is_of_system: bool,
+    ) -> Self {
+        (self.0.system_failures, self.0.is_of_system) = (failures, is_of_system);
         self
     }
 
@@ -219,10 +228,10 @@ impl fmt::Display for LookupError {
         if let Some(name) = &self.0.name {
             write!(f, "{name}: ")?;
         }
-        f.write_str(if self.0.system_failures.is_empty() {
-            self.0.kind.text()
-        } else {
+        f.write_str(if self.0.is_of_system {
             self.0.kind.text_of_system()
+        } else {
+            self.0.kind.text()
         })?;
         match (self.0.denied, self.0.kind) {
             (Some(denied), LookupErrorKind::PolicyDenied) => write!(f, ", {denied}")?,

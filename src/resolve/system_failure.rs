@@ -29,7 +29,9 @@ impl fmt::Display for SystemFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SystemCause {
-    /// `getaddrinfo` has not come back in time. The call goes on, and holds its thread, until it does.
+    /// `getaddrinfo` has not come back in time: the call goes on, and holds its thread, until it does.
+    /// Or it was not begun, since every thread was held by other calls
+    /// ([`Stats::running_system_calls`](super::Stats::running_system_calls)).
     Timeout,
     /// The error code that `getaddrinfo` returned, such as `EAI_AGAIN`. The numbers differ between
     /// operating systems.

@@ -6,10 +6,10 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::shared::{Command, DriverShared};
+use super::shared::{Command, DriverShared, MakeCall};
 use crate::resolve::error::LookupErrorKind;
 use crate::resolve::stats::Gauge;
 use crate::resolve::system::{Call, CallOutcome};
@@ -28,9 +28,11 @@ pub(super) struct SystemThreads {
 struct Jobs {
     state: Mutex<JobState>,
     has_changed: Condvar,
-    shared: Arc<DriverShared>,
+    make_call: MakeCall,
+    /// A call that hangs keeps nothing of a resolver that was dropped, its cache least of all.
+    shared: Weak<DriverShared>,
     /// Of the resolver thread that the calls are for.
-    waker: Arc<mio::Waker>,
+    waker: Weak<mio::Waker>,
 }
 
 #[derive(Default)]
@@ -47,8 +49,9 @@ impl SystemThreads {
         let jobs = Jobs {
             state: Mutex::default(),
             has_changed: Condvar::new(),
-            shared: Arc::clone(shared),
-            waker: Arc::clone(waker),
+            make_call: Arc::clone(&shared.make_call),
+            shared: Arc::downgrade(shared),
+            waker: Arc::downgrade(waker),
         };
         Self { jobs: Arc::new(jobs), running }
     }
@@ -101,14 +104,17 @@ impl Jobs {
     fn work(&self) {
         while let Some(call) = self.next_call() {
             // A fault of the wrapper around it must not cost the thread, or the lookup its end.
-            let made = catch_unwind(AssertUnwindSafe(|| (self.shared.make_call)(&call)));
+            let made = catch_unwind(AssertUnwindSafe(|| (self.make_call)(&call)));
             let outcome = made.unwrap_or(CallOutcome::Failed(
                 LookupErrorKind::ServerFailure,
                 SystemCause::Panicked,
             ));
             // Before the outcome is known, or a call that is started upon it would take a thread more.
             self.lock().idle += 1;
-            self.shared.send_to(&self.waker, Command::Called(call, outcome));
+            let (Some(shared), Some(waker)) = (self.shared.upgrade(), self.waker.upgrade()) else {
+                return;
+            };
+            shared.send_to(&waker, Command::Called(call, outcome));
         }
     }
 

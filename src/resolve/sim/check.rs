@@ -131,6 +131,12 @@ impl Checks {
         self.local.insert(id, addresses.collect());
     }
 
+    /// The results of this lookup may be those of a local source.
+    #[cfg(test)]
+    pub(super) fn may_be_local(&mut self, id: LookupId, address: IpAddr) {
+        self.local.insert(id, vec![address]);
+    }
+
     pub(super) fn started(&mut self, id: LookupId, at: Duration, deadline: Option<Duration>) {
         let watched = Watched { started: at, deadline, ..Watched::default() };
         assert!(self.lookups.insert(id, watched).is_none(), "{id:?} started twice");

@@ -98,6 +98,14 @@ impl ScenarioConfig {
                 ["then-system"] => {
                     plan = |name| Plan::NameserversThenSystem(for_system(name, false));
                 }
+                // Hosts-file results behind the nameservers.
+                ["then-hosts"] => {
+                    plan = |_| {
+                        let addr = LookupResult::Address(([192, 0, 2, 77], 0).into());
+                        let name = LookupResult::CanonicalName("box.lan".parse().unwrap());
+                        Plan::NameserversThenHosts([addr, name, LookupResult::End(Ok(()))].into())
+                    };
+                }
                 ["system-threads", number] => system_threads = number.parse().unwrap(),
                 // A call of the operating system, and what comes of it. Others find no name.
                 ["call", name, record_type, ref outcome @ ..] => {
@@ -274,6 +282,7 @@ impl Scenario<'_> {
                         let mut number = || duration(options.next().expect("a number"));
                         match *option {
                             "both" => lookup = lookup.family(None),
+                            "v6" => lookup = lookup.family(AddressFamily::Ipv6),
                             "timeout" => timeout = Some(number()),
                             "pace" => {
                                 let count = usize::try_from(number().as_millis()).unwrap();

@@ -41,6 +41,28 @@ impl CallTable {
     }
 }
 
+/// The calls that a lookup waits for, one for each address family at the most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct WaitedCalls([Option<CallId>; 2]);
+
+impl WaitedCalls {
+    pub(super) fn add(&mut self, id: CallId) {
+        if let Some(free) = self.0.iter_mut().find(|call| call.is_none()) {
+            *free = Some(id);
+        }
+    }
+
+    pub(super) fn contains(&self, id: CallId) -> bool {
+        self.0.contains(&Some(id))
+    }
+
+    /// The lookup waits for this call no more. Returns whether it did.
+    pub(super) fn take(&mut self, id: CallId) -> bool {
+        let waited = self.0.iter_mut().find(|call| **call == Some(id));
+        waited.is_some_and(|call| call.take().is_some())
+    }
+}
+
 /// What is to become of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CallStep {

@@ -8,35 +8,48 @@
 
 use std::time::Instant;
 
-use super::call_table::{CallEntry, CallStep, key_of};
+use super::call_table::{CallEntry, CallStep, WaitedCalls, key_of};
 use super::ids::LookupId;
+use super::routes::Destination;
 use super::subscribers::Subscribers;
 use super::{Stub, Timer};
 use crate::resolve::stats::add;
 use crate::resolve::system::{Call, CallId, CallOutcome};
+use crate::resolve::wire::query_name::QueryName;
 
 impl Stub {
-    /// Asks the operating system what a lookup wants to know of it.
-    pub(super) fn advance_calls(&mut self, id: LookupId, now: Instant) {
-        let mut is_second = false;
+    /// Asks the operating system what a lookup wants to know of it. Returns whether any of that was
+    /// settled at once: the lookup may go on by it.
+    pub(super) fn advance_calls(&mut self, id: LookupId, now: Instant) -> bool {
+        let (mut is_second, mut has_settled) = (false, false);
         loop {
             self.start_candidate(id, now);
-            let Some(entry) = self.lookups.get_mut(&id) else { return };
+            let Some(entry) = self.lookups.get_mut(&id) else { return false };
             let Some(families) = entry.lookup.poll_call(now) else { break };
+            let name = entry.lookup.system_name().expect("a lookup that calls has a name").clone();
+            if self.destination(&QueryName::from(&name)) == Destination::Refused {
+                let entry = self.lookups.get_mut(&id).expect("seen above");
+                entry.lookup.handle_called(families, &CallOutcome::NoName, now);
+                has_settled = true;
+                continue;
+            }
             if !is_second {
                 add(&self.counters.system_lookups);
             }
-            let name = entry.lookup.system_name().expect("a lookup that calls has a name").clone();
+            let entry = self.lookups.get_mut(&id).expect("seen above");
             let key = key_of(&name, families);
-            match self.calls.entries.get_mut(&key) {
+            let call = match self.calls.entries.get_mut(&key) {
                 Some(CallEntry { outcome: Some(outcome), .. }) => {
                     add(&self.counters.coalesced);
                     let skipped = entry.lookup.handle_called(families, outcome, now);
                     self.count_link_local(skipped);
+                    has_settled = true;
+                    continue;
                 }
-                Some(CallEntry { subscribers, .. }) => {
+                Some(CallEntry { id: call, subscribers, .. }) => {
                     add(&self.counters.coalesced);
                     subscribers.add(id);
+                    *call
                 }
                 None => {
                     add(&self.counters.system_calls);
@@ -46,12 +59,19 @@ impl Stub {
                     let (outcome, is_forgotten) = (None, false);
                     let entry = CallEntry { id: call, subscribers, outcome, is_forgotten };
                     self.calls.entries.insert(key, entry);
-                    let call = Call { id: call, name, families, is_second };
-                    self.calls.steps.push_back(CallStep::Make(call));
+                    let made = Call { id: call, name, families, is_second };
+                    self.calls.steps.push_back(CallStep::Make(made));
+                    call
                 }
-            }
+            };
+            entry.calls.add(call);
             is_second = true;
         }
+        has_settled
+    }
+
+    pub(super) fn has_call_steps(&self) -> bool {
+        !self.calls.steps.is_empty()
     }
 
     /// What is to become of a call.
@@ -82,7 +102,7 @@ impl Stub {
         }
         for id in subscribers {
             let Some(entry) = self.lookups.get_mut(&id) else { continue };
-            if entry.lookup.waits_for_call(call.families) {
+            if entry.calls.take(call.id) {
                 let skipped = entry.lookup.handle_called(call.families, outcome, now);
                 self.count_link_local(skipped);
                 self.advance_lookup(id, now);
@@ -98,6 +118,7 @@ impl Stub {
             return;
         }
         let left = entry.lookup.leave_calls();
+        entry.calls = WaitedCalls::default();
         let Some(name) = entry.lookup.system_name().cloned() else { return };
         for families in left {
             let Some(call) = self.calls.entries.get_mut(&key_of(&name, families)) else {
@@ -105,7 +126,7 @@ impl Stub {
             };
             let lookups = &self.lookups;
             call.subscribers.remove_one(|id| {
-                lookups.get(&id).is_some_and(|entry| entry.lookup.waits_for_call(families))
+                lookups.get(&id).is_some_and(|entry| entry.calls.contains(call.id))
             });
             if call.subscribers.is_empty() {
                 let call = Call { id: call.id, name: name.clone(), families, is_second: false };

@@ -19,6 +19,10 @@ use crate::resolve::system::pool::{Pool, PoolStep};
 use crate::resolve::system::{Call, CallOutcome};
 use crate::resolve::wire::query_name::QueryName;
 
+/// How many calls are settled in one turn without being made: when every thread is held, a hundred
+/// thousand lookups fail at once, and others are served in between.
+const SETTLED_PER_TURN: usize = 256;
+
 /// The current stub and the retired ones. Each call is passed to the stub that it concerns.
 ///
 /// Call order as for [`Stub`].
@@ -131,8 +135,10 @@ impl Generations {
         was_all
     }
 
-    /// The next call to be made.
+    /// The next call to be made. Without one, [`poll_timeout`](Self::poll_timeout) may be past: then
+    /// there is more to be done in the next turn.
     pub(crate) fn poll_call(&mut self, now: Instant) -> Option<Call> {
+        let mut settled = 0;
         loop {
             let Self { current, retired, pool } = self;
             for stub in std::iter::once(current).chain(retired) {
@@ -151,7 +157,13 @@ impl Generations {
             }
             match self.pool.poll_step(now)? {
                 PoolStep::Start(call) => return Some(call),
-                PoolStep::Settled(call, outcome) => self.settle(&call, &outcome, now),
+                PoolStep::Settled(call, outcome) => {
+                    self.settle(&call, &outcome, now);
+                    settled += 1;
+                    if settled == SETTLED_PER_TURN {
+                        return None;
+                    }
+                }
             }
         }
     }

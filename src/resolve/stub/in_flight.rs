@@ -64,7 +64,13 @@ impl Stub {
             if is_waiting && pairing == Pairing::InSequence {
                 break;
             }
-            let Some((record_type, name)) = entry.lookup.poll_question(order) else { break };
+            let Some((record_type, name)) = entry.lookup.poll_question(order) else {
+                // What the operating system has said before may lead to the next candidate.
+                if self.advance_calls(id, now) {
+                    continue;
+                }
+                break;
+            };
             if let Some(known) = self.known(&name, record_type, now) {
                 let prospect = self.prospect_after(&known.settled, id);
                 let entry = self.lookups.get_mut(&id).expect("seen above");
@@ -110,7 +116,6 @@ impl Stub {
                 }
             }
         }
-        self.advance_calls(id, now);
         self.watch_candidate(id);
         for query in new.into_iter().chain(apart) {
             self.start_query(Some(id), query, now);

@@ -42,7 +42,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::cache::Cache;
-use self::call_table::CallTable;
+use self::call_table::{CallTable, WaitedCalls};
 use self::connection::Connection;
 use self::ids::{IdMap, Ids, LookupId, QueryId, SocketId};
 use self::lookup::Lookup;
@@ -194,6 +194,8 @@ struct LookupEntry {
     first_server: usize,
     /// The questions in flight whose outcome this lookup waits for, by record type.
     waits_for: [Option<(QueryId, usize)>; MAX_QUESTIONS],
+    /// The calls to the operating system that it waits for.
+    calls: WaitedCalls,
     deadline: Option<Instant>,
     is_ready: bool,
     /// The candidate name that is being asked for, and its deadline, aliases included.
@@ -298,6 +300,8 @@ impl Stub {
             && self.queries.is_empty()
             && self.connections.is_empty()
             && self.transmits.is_empty()
+            // Calls that were left are still to be told of.
+            && !self.has_call_steps()
     }
 
     pub(crate) fn has_lookup(&self, id: LookupId) -> bool {
@@ -377,6 +381,7 @@ impl Stub {
             lookup,
             first_server,
             waits_for: [None; MAX_QUESTIONS],
+            calls: WaitedCalls::default(),
             deadline,
             is_ready: false,
             candidate_number: 0,

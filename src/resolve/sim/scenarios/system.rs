@@ -205,6 +205,54 @@ fn os12_a_call_that_is_left_and_joined_at_once_is_made() {
     assert_eq!(results(&world, 3), "192.0.2.2@55 =other@55 ok@55");
 }
 
+/// It went on to the call for its next candidate name.
+#[test]
+fn os12_a_lookup_that_has_left_a_call_is_not_given_its_outcome() {
+    let config = "system-route a.example; system-route b.example; search a.example b.example; \
+                  call host.a.example. A 11000 10.0.0.1; call host.b.example. A 5000 10.0.0.2";
+    let steps = &["0 lookup host", "5000 lookup host"];
+    let results = &[
+        "10.0.0.2@15000 =host.b.example@15000 ok@15000",
+        "10.0.0.1@11000 =host.a.example@11000 ok@11000",
+    ];
+    Scenario { config, steps, results, queries: "", ..SCENARIO }.check();
+}
+
+/// Addresses that are held lead to the next candidate name, if none of them can be used.
+#[test]
+fn os18_what_is_held_and_of_no_use_does_not_end_the_search() {
+    let config = "cache; system-route local; search local example; \
+                  call printer.local. AAAA 1 fe80::1";
+    let servers = &["printer.example AAAA -> answer 2001:db8::1; * * -> nxdomain"];
+    let steps = &["0 lookup printer v6", "500 lookup printer v6"];
+    let world = Scenario { config, servers, steps, ..SCENARIO }.check();
+    assert_eq!(results(&world, 1), "2001:db8::1@2 =printer.example@2 ok@2");
+    assert!(results(&world, 2).ends_with(" =printer.example@500 ok@500"), "{}", results(&world, 2));
+    assert_eq!(calls(&world), "0 printer.local. AAAA");
+}
+
+/// The stub that has it is retired, and the turn that ends its last lookup might drop it.
+#[test]
+fn os12_a_call_of_a_retired_stub_that_no_lookup_waits_for_is_not_begun() {
+    let config = "system; system-threads 1; call a A 3000 192.0.2.1; call b A 5 192.0.2.2";
+    let steps = &["0 lookup a timeout 40", "10 next 1", "20 lookup b", "30 next 1", "40 drop 2"];
+    let mut world = Scenario { config, steps, ..SCENARIO }.start();
+    world.is_batched = true;
+    world.run();
+    assert_eq!(calls(&world), "0 a A");
+}
+
+/// Whichever source is asked, the program does not want these names to leave.
+#[test]
+fn os22_a_name_that_a_route_refuses_is_not_asked_of_the_system() {
+    for config in ["system; refuse internal", "then-system; refuse internal"] {
+        let steps = &["0 lookup db.internal", "10 lookup db.other"];
+        let world = Scenario { config, steps, ..SCENARIO }.check();
+        assert_eq!(results(&world, 1), "NotFound@0");
+        assert!(calls(&world).ends_with(" db.other A") && !calls(&world).contains("internal"));
+    }
+}
+
 /// Its consumer is slow, so that it is still there when the time of its call is over.
 #[test]
 fn a_lookup_that_has_ended_makes_no_call() {
@@ -376,6 +424,29 @@ fn os25_a_failure_of_the_nameservers_is_no_reason_to_ask_the_system() {
     let world = Scenario { config: "then-system", servers, ..SCENARIO }.check();
     assert_eq!(calls(&world), "");
     assert_eq!(error(&world, 1).kind(), LookupErrorKind::ServerFailure);
+}
+
+/// A machine without a network has the names of its own hosts file, wherever that stands.
+#[test]
+fn os26_behind_nameservers_that_fail_the_hosts_file_holds() {
+    for server in
+        ["* * -> nxdomain", "* * -> nodata", "* * -> servfail", "* * -> drop", "$open unreachable"]
+    {
+        let steps = &["0 lookup box.lan"];
+        let servers = &[server];
+        let mut world = Scenario { config: "then-hosts", servers, steps, ..SCENARIO }.start();
+        world.checks.may_be_local(LookupId(1), [192, 0, 2, 77].into());
+        world.run();
+        let results: Vec<_> =
+            world.consumers[&LookupId(1)].results.iter().map(|(_, result)| result).collect();
+        let [LookupResult::Address(addr), LookupResult::CanonicalName(_), end] = results[..] else {
+            panic!("{server}: {results:?}");
+        };
+        assert_eq!(
+            (addr.to_string(), end),
+            ("192.0.2.77:0".to_owned(), &LookupResult::End(Ok(())))
+        );
+    }
 }
 
 /// With a deadline of the whole lookup, the system's call has what is left of it.

@@ -35,10 +35,13 @@ impl Lookup {
             // The first failure is reported: later ones may be its consequence.
             self.failed.get_or_insert(kind);
             if !self.may_go_on(kind, prospect) {
-                return self.finish(Err(kind));
+                if !self.next_source() {
+                    self.finish(Err(kind));
+                }
+                return;
             }
         }
-        if !(self.next_candidate() || self.failed.is_none() && self.next_source()) {
+        if !(self.next_candidate() || self.next_source()) {
             self.finish(Err(match self.failed {
                 Some(kind) => kind,
                 None if self.saw_no_data => LookupErrorKind::NoAddress,
@@ -86,7 +89,13 @@ impl Lookup {
     }
 
     /// Goes on with the source behind the nameservers. Returns whether there is one.
+    ///
+    /// The hosts file is asked whatever the nameservers did, as in the C library: a machine without
+    /// a network has its own names. The operating system would ask the same nameservers again.
     pub(super) fn next_source(&mut self) -> bool {
+        if self.failed.is_some() && matches!(self.then, Plan::NameserversThenSystem(_)) {
+            return false;
+        }
         match std::mem::replace(&mut self.then, Plan::Nameservers) {
             Plan::Nameservers => return false,
             Plan::NameserversThenHosts(results) => {
@@ -112,10 +121,12 @@ impl Lookup {
             if kind == LookupErrorKind::Canceled {
                 return error(Vec::new()).with_denied(self.denied);
             }
-            let system = self.system.as_mut().map(|stage| std::mem::take(&mut stage.failures));
-            error(std::mem::take(&mut self.failures))
-                .with_denied(self.denied)
-                .with_system_failures(system.unwrap_or_default())
+            let error = error(std::mem::take(&mut self.failures)).with_denied(self.denied);
+            match &mut self.system {
+                Some(stage) => error
+                    .with_system_failures(std::mem::take(&mut stage.failures), stage.is_current),
+                None => error,
+            }
         });
         self.end = Some(LookupResult::End(outcome));
         self.has_ended = true;
