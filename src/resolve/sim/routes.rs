@@ -23,8 +23,9 @@ pub(super) struct Routing {
 struct Rule {
     suffix: String,
     is_exact: bool,
-    /// The numbers of its nameservers; `None`: its names are refused.
+    /// The numbers of its nameservers; `None`: its names are refused, or of the operating system.
     servers: Option<Vec<usize>>,
+    is_of_system: bool,
 }
 
 impl Routing {
@@ -58,9 +59,18 @@ impl Routing {
                 servers
             });
             let is_exact = random.percent(25);
-            routing.rules.push(Rule { suffix, is_exact, servers });
+            routing.rules.push(Rule { suffix, is_exact, servers, is_of_system: false });
         }
         routing
+    }
+
+    /// Leads some of the names that are refused to the operating system instead. Returns whether there
+    /// are any.
+    pub(super) fn lead_to_system(&mut self, random: &mut Random) -> bool {
+        for rule in self.rules.iter_mut().filter(|rule| rule.servers.is_none()) {
+            rule.is_of_system = random.percent(75);
+        }
+        self.rules.iter().any(|rule| rule.is_of_system)
     }
 
     /// The table that the stub is given.
@@ -68,9 +78,13 @@ impl Routing {
         let routes = self.rules.iter().map(|rule| NameRoute {
             suffix: Some(rule.suffix.parse().expect("a name")),
             is_exact: rule.is_exact,
-            to: rule.servers.as_ref().map_or(RouteTarget::Refuse, |servers| {
-                RouteTarget::Nameservers(servers.iter().copied().map(addr).collect())
-            }),
+            to: match &rule.servers {
+                Some(servers) => {
+                    RouteTarget::Nameservers(servers.iter().copied().map(addr).collect())
+                }
+                None if rule.is_of_system => RouteTarget::System,
+                None => RouteTarget::Refuse,
+            },
             order: 0,
             is_search: false,
         });
@@ -90,7 +104,7 @@ impl Routing {
 
     /// Whether no nameserver may see this name.
     pub(super) fn refuses(&self, name: &str) -> bool {
-        self.rule(name).is_some_and(|rule| rule.servers.is_none())
+        self.rule(name).is_some_and(|rule| rule.servers.is_none() && !rule.is_of_system)
     }
 
     /// A nameserver was asked about a name: it is one of the name's own route.

@@ -144,8 +144,11 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     stub.system.hold = *apart.pick(&[0, 1000, 60_000].map(Duration::from_millis));
     // From numbers apart again, and only then are there nameservers of other routes.
     let mut further = Random::new(seed.0.rotate_left(32));
-    let routing = further.percent(25).then(|| Routing::random(&mut further, servers.len(), NAMES));
-    if let Some(routing) = &routing {
+    let mut routing =
+        further.percent(25).then(|| Routing::random(&mut further, servers.len(), NAMES));
+    let mut has_system_routes = false;
+    if let Some(routing) = &mut routing {
+        has_system_routes = asks_system && routing.lead_to_system(&mut further);
         for server in servers.len()..routing.servers {
             let is_reliable = reliable.is_some() && routing.firsts.contains(&server);
             let random = Random::new(further.next());
@@ -161,10 +164,7 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
         world.spread_resends(Random::new(seed.0));
     }
     if asks_system {
-        world = world.with_system_threads(2 + apart.index(4));
-        world.operating_system = operating_system(Random::new(apart.next()));
-        world.checks.of_system =
-            |id, ip| is_of_system(ip).then(|| plan_of(id) > 0 && is_of_number(number_of(id), ip));
+        world = with_operating_system(world, &mut apart, has_system_routes);
     }
     world.keeps_log = false;
     world.is_observed = is_observed;
@@ -187,7 +187,8 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     // A burst, or one after the other, so that what was learnt of the nameservers counts.
     let span = *random.pick(&[1, 500, 30_000]);
     for sequence in 0..count {
-        let is_reliable = reliable.is_some();
+        // What the operating system says is no truth that could be told beforehand.
+        let is_reliable = reliable.is_some() && !has_system_routes;
         let kind = (is_reliable, asks_system);
         add_lookup(&mut world, &mut random, (sequence, names), span, &config, kind);
     }
@@ -198,6 +199,7 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
     world.is_batched = random.percent(50);
     world.run();
     check_case(&world);
+    check_candidate(&world);
     let stats = world.stats();
     let queries = stats.udp_queries + stats.tcp_queries;
     (count, world.checks.succeeded, queries, stats.case_mismatches)
@@ -259,15 +261,55 @@ fn plan_of(id: LookupId) -> u64 {
     (id.0 >> 16) / 3 % 3
 }
 
+/// Which of the candidate names of a lookup this is, `n1000`, `n1000.a` or `n1000.b.b`.
+fn candidate_of(name: &str) -> u8 {
+    u8::try_from(name.matches('.').count()).expect("few")
+}
+
+/// The addresses of the operating system are those that it has found for the canonical name.
+fn check_candidate(world: &World) {
+    for consumer in world.consumers.values() {
+        let results = || consumer.results.iter().map(|(_, result)| result);
+        let canonical = results().find_map(|result| match result {
+            LookupResult::CanonicalName(name) => Some(candidate_of(name.as_str())),
+            _ => None,
+        });
+        for result in results() {
+            if let (LookupResult::Address(addr), Some(canonical)) = (result, canonical)
+                && is_of_system(addr.ip())
+            {
+                let last = match addr.ip() {
+                    IpAddr::V4(ip) => ip.octets()[3],
+                    IpAddr::V6(ip) => ip.octets()[15],
+                };
+                assert_eq!(last / 16, canonical, "{addr} is of another candidate name");
+            }
+        }
+    }
+}
+
 /// Of every other name the operating system may make several.
 fn for_system(id: LookupId, name: &HostName) -> SystemName {
     SystemName { name: name.clone(), is_searched: number_of(id).is_multiple_of(2) }
 }
 
+fn with_operating_system(world: World, random: &mut Random, has_routes: bool) -> World {
+    let mut world = world.with_system_threads(2 + random.index(4));
+    world.operating_system = operating_system(Random::new(random.next()));
+    world.checks.of_system = if has_routes {
+        |id, ip| is_of_system(ip).then(|| is_of_number(number_of(id), ip))
+    } else {
+        |id, ip| is_of_system(ip).then(|| plan_of(id) > 0 && is_of_number(number_of(id), ip))
+    };
+    world
+}
+
 /// An operating system that finds what it finds, in its time or never.
 fn operating_system(mut random: Random) -> OperatingSystem {
     Box::new(move |call| {
-        let number: u16 = call.name.as_str()[1..].parse().expect("a number");
+        let name = call.name.without_final_dot();
+        let number: u16 = name[1..].split('.').next().unwrap().parse().expect("a number");
+        let candidate = 16 * candidate_of(name);
         let slowest = if random.percent(70) { 50 } else { 8000 };
         let after = random.millis(0..slowest);
         let of_number = |record_type: RecordType, last: u8| match record_type {
@@ -289,7 +331,8 @@ fn operating_system(mut random: Random) -> OperatingSystem {
             count => {
                 let numbers = (0..count).map(|n| u8::try_from(n).expect("few"));
                 let found = numbers.flat_map(|n| {
-                    [RecordType::A, RecordType::Aaaa].map(|record_type| of_number(record_type, n))
+                    [RecordType::A, RecordType::Aaaa]
+                        .map(|record_type| of_number(record_type, candidate + n))
                 });
                 CallOutcome::of_addresses(found, call.families)
             }
