@@ -34,8 +34,9 @@ use crate::HostName;
 /// of the stub resolver alone, unless [`source`](Self::source) says otherwise:
 /// `without_system_configuration`, `resolv_conf`, `hosts`, `nameservers`, `route`, `route_refuse`,
 /// `route_system`, `search`, `strategy`, `attempts`, `ndots`, `edns`, `tcp_only`, `rotate`,
-/// `no_aaaa`, `single_request`, `mixed_case`, `local_address`, `interface`, `mark`. A program that wants the stub resolver and the settings of
-/// this machine sets [`Source::Own`]. See [`Source::Auto`] for what holds without.
+/// `no_aaaa`, `single_request`, `mixed_case`, `local_address`, `interface`, `mark`. A program that
+/// wants the stub resolver and the settings of this machine sets [`Source::Own`]. See
+/// [`Source::Auto`] for what holds without.
 ///
 /// The files are read again when they have changed: once in five seconds, or in half a second while
 /// no nameserver responds or after a lookup that had no response, a lookup looks
@@ -323,7 +324,8 @@ impl ResolverBuilder {
 
     /// How long the nameservers have for one candidate name, resends and TCP included. Default:
     /// `timeout` times `attempts` of resolv.conf, 5 s if it has neither. 1 ms to 30 s; a value
-    /// outside is set to the nearer end.
+    /// outside is set to the nearer end. Also how long a lookup waits for the operating system, 10 s
+    /// by default ([`Source`]).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout =
             Some(timeout.clamp(Duration::from_millis(1), Duration::from_secs(30)));
@@ -456,6 +458,7 @@ impl ResolverBuilder {
     /// that run, one more is started each second, up to twice the number; then lookups that need one
     /// fail with [`LookupErrorKind::Resources`](super::LookupErrorKind::Resources).
     #[cfg(feature = "system")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
     pub fn system_threads(mut self, threads: usize) -> Self {
         self.settings.system_threads = threads.clamp(2, 512);
         self
@@ -585,6 +588,8 @@ mod tests {
             ("single_request", new().single_request(true)),
             ("mixed_case", new().mixed_case(true)),
             ("local_address", new().local_address(ip)),
+            ("route", new().route("a.example", [SocketAddr::new(ip, 53)])),
+            ("route_refuse", new().route_refuse("a.example")),
         ] {
             assert_eq!(builder.settings.own_calls, [call]);
         }

@@ -389,9 +389,9 @@ impl ResolverInner {
         }
     }
 
-    /// Answers from the cache, as far as it has answers. Returns `None` if it has a part of them: such a
-    /// lookup is begun anew, since it may be long before its stream is polled, and the cache counts as
-    /// of then.
+    /// Answers from the cache, as far as it has answers. Returns `None` if it has a part of them:
+    /// such a lookup is begun anew, since it may be long before its stream is polled, and the cache
+    /// counts as of then.
     fn cached(
         &self,
         ask: Ask,

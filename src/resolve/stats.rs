@@ -32,10 +32,10 @@ pub struct Stats {
     /// Lookups that asked the operating system, alone or behind the nameservers. One whose candidate
     /// names have routes to it counts for each of these.
     pub system_lookups: u64,
-    /// Calls of the operating system's own lookup (`getaddrinfo`), one for a name and an address
-    /// family, or for both. Lookups that share one count in `coalesced`.
+    /// Calls of the operating system's own lookup (`getaddrinfo`) that were wanted, one for a name and
+    /// an address family, or for both. Lookups that share one count in `coalesced`.
     pub system_calls: u64,
-    /// Of these, calls that run now. One that does not come back counts for as long as it holds its
+    /// Of these, calls that run now: the others have come back, wait for a thread, or were given up. One that does not come back counts for as long as it holds its
     /// thread, whether or not a lookup waits for it.
     pub running_system_calls: u64,
     /// Questions answered from the cache while their TTL ran.
