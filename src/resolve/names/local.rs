@@ -128,11 +128,11 @@ fn by_name(
         return Local::Answered(of_entry(entry), AnswerSource::Hosts);
     }
     let order = config.sources.order_of(name);
-    let special = special_names::classify(name);
     // No nameserver is asked for these, so behind the nameservers comes first.
-    let is_never_sent = name.is_of_hosts_alone() || special != Special::Ordinary;
+    let is_never_sent =
+        || name.is_of_hosts_alone() || special_names::classify(name) != Special::Ordinary;
     let in_hosts = || config.hosts.lookup(name).map(of_entry);
-    if (order.has_hosts_first() || order.has_hosts() && is_never_sent)
+    if (order.has_hosts_first() || order.has_hosts() && is_never_sent())
         && let Some(results) = in_hosts()
     {
         return Local::Answered(results, AnswerSource::Hosts);
@@ -141,7 +141,7 @@ fn by_name(
         let error = LookupError::invalid(NameError::AmbiguousNumeric.into());
         return Local::Answered(vec![LookupResult::End(Err(error))], AnswerSource::Hosts);
     }
-    match special {
+    match special_names::classify(name) {
         Special::Loopback => {
             let loopback = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
             let addresses =
