@@ -41,25 +41,27 @@ impl CallTable {
     }
 }
 
-/// The calls that a lookup waits for, one for each address family at the most.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct WaitedCalls([Option<CallId>; 2]);
+/// The calls that a lookup waits for, one for each address family at the most. Most lookups wait for
+/// none, and carry a pointer for it.
+#[derive(Debug, Default)]
+pub(super) struct WaitedCalls(Option<Box<[Option<CallId>; 2]>>);
 
 impl WaitedCalls {
     pub(super) fn add(&mut self, id: CallId) {
-        if let Some(free) = self.0.iter_mut().find(|call| call.is_none()) {
+        let calls = self.0.get_or_insert_default();
+        if let Some(free) = calls.iter_mut().find(|call| call.is_none()) {
             *free = Some(id);
         }
     }
 
     pub(super) fn contains(&self, id: CallId) -> bool {
-        self.0.contains(&Some(id))
+        self.0.as_ref().is_some_and(|calls| calls.contains(&Some(id)))
     }
 
     /// The lookup waits for this call no more. Returns whether it did.
     pub(super) fn take(&mut self, id: CallId) -> bool {
-        let waited = self.0.iter_mut().find(|call| **call == Some(id));
-        waited.is_some_and(|call| call.take().is_some())
+        let mut calls = self.0.iter_mut().flat_map(|calls| calls.iter_mut());
+        calls.find(|call| **call == Some(id)).is_some_and(|call| call.take().is_some())
     }
 }
 

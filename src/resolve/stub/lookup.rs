@@ -63,8 +63,9 @@ pub(crate) struct Lookup {
     pub(crate) has_ended: bool,
     /// Events that the observer has not received yet. `None` without an observer.
     notes: Option<Vec<Note>>,
-    /// Whom it asks when the nameservers know no address.
-    then: Plan,
+    /// Whom it asks when the nameservers know no address, if there is such a source. Most lookups
+    /// have none, and carry a pointer for it.
+    then: Option<Box<Plan>>,
     /// What the operating system is asked, from when on it is.
     system: Option<Box<SystemStage>>,
 }
@@ -141,10 +142,10 @@ impl Lookup {
             end: None,
             has_ended: false,
             notes: None,
-            then: plan,
+            then: (plan != Plan::Nameservers).then(|| Box::new(plan)),
             system: None,
         };
-        let is_for_nameservers = !matches!(lookup.then, Plan::System(_));
+        let is_for_nameservers = !matches!(lookup.then.as_deref(), Some(Plan::System(_)));
         if !(is_for_nameservers && lookup.next_candidate() || lookup.next_source()) {
             // Every candidate is too long, or a special-use name that must not be asked for.
             lookup.finish(Err(LookupErrorKind::NotFound));
@@ -227,7 +228,7 @@ impl Lookup {
             end,
             has_ended: true,
             notes: None,
-            then: Plan::Nameservers,
+            then: None,
             system: None,
         }
     }

@@ -93,10 +93,11 @@ impl Lookup {
     /// The hosts file is asked whatever the nameservers did, as in the C library: a machine without
     /// a network has its own names. The operating system would ask the same nameservers again.
     pub(super) fn next_source(&mut self) -> bool {
-        if self.failed.is_some() && matches!(self.then, Plan::NameserversThenSystem(_)) {
+        let is_of_system = matches!(self.then.as_deref(), Some(Plan::NameserversThenSystem(_)));
+        if is_of_system && self.failed.is_some() {
             return false;
         }
-        match std::mem::replace(&mut self.then, Plan::Nameservers) {
+        match self.then.take().map_or(Plan::Nameservers, |then| *then) {
             Plan::Nameservers => return false,
             Plan::NameserversThenHosts(results) => {
                 self.results.extend(results);
