@@ -7,6 +7,7 @@ mod address_policy;
 mod aliases;
 mod bursts;
 mod caching;
+mod dead_routes;
 mod errors;
 mod figures;
 mod lenient;

@@ -255,7 +255,7 @@ impl Stub {
     pub(super) fn handle_candidate_overdue(&mut self, id: LookupId, now: Instant) {
         let kind = self.overdue_kind(id);
         self.unsubscribe(id, now);
-        let prospect = self.prospect(id);
+        let prospect = self.prospect(id, kind);
         if let Some(entry) = self.lookups.get_mut(&id) {
             entry.candidate_timer = None;
             entry.lookup.handle_candidate_overdue(kind, prospect, now);
@@ -263,12 +263,12 @@ impl Stub {
         }
     }
 
-    /// The prospect of a lookup's next candidate after this outcome. After an answer it does not
+    /// The prospect of a lookup's later candidates after this outcome. After an answer it does not
     /// matter.
     fn prospect_after(&self, settled: &Settled, id: LookupId) -> Prospect {
         match settled {
             Settled::Answer { .. } => Prospect::None,
-            Settled::Failed(_) => self.prospect(id),
+            Settled::Failed(failure) => self.prospect(id, failure.kind()),
         }
     }
 

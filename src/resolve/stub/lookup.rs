@@ -18,6 +18,7 @@ use crate::resolve::error::{LookupErrorKind, QueryFailure, Question, RecordType}
 use crate::resolve::names::local::{Ask, Plan};
 use crate::resolve::names::search::Candidates;
 use crate::resolve::names::special_names::{self, Special};
+use crate::resolve::system_failure::{SystemCause, SystemFailure};
 use crate::resolve::wire::answer::{Answer, MAX_ALIAS_LINKS, Outcome, is_link_local};
 use crate::resolve::wire::query_name::QueryName;
 use crate::resolve::{AddressFamily, AddressPolicy, DeniedAddresses};
@@ -101,15 +102,15 @@ impl FamilyState {
     }
 }
 
-/// What may answer about the next candidate, if nothing has answered about this one.
+/// What may answer about a later candidate, if nothing has answered about this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Prospect {
     /// Nothing, as far as is known.
     None,
-    /// The same nameservers, one of which is known to work.
+    /// About the next one: the same nameservers, one of which is known to work.
     Proven,
-    /// The next candidate is asked for elsewhere, where nothing is known to be dead.
-    Elsewhere,
+    /// About the first one behind those that are passed over: nothing that is known to be dead.
+    Elsewhere { passed_over: usize },
 }
 
 /// RFC 8305 section 3: "the AAAA query SHOULD be made first, immediately followed by the A query".
@@ -305,9 +306,20 @@ impl Lookup {
         self.candidate.as_ref().is_some_and(|candidate| QueryName::from(candidate) == *name)
     }
 
-    /// The candidate that is being asked, and the one that would be next.
-    pub(crate) fn this_and_next_candidate(&self) -> [Option<HostName>; 2] {
-        [self.candidate.clone(), self.candidates.clone().and_then(|mut left| left.next())]
+    /// The candidate that is being asked.
+    pub(crate) fn candidate(&self) -> Option<&HostName> {
+        self.candidate.as_ref()
+    }
+
+    /// The candidates that were not begun, in order.
+    pub(crate) fn later_candidates(&self) -> impl Iterator<Item = HostName> {
+        self.candidates.clone().into_iter().flatten()
+    }
+
+    /// Whether the operating system has not answered in time about an earlier candidate.
+    pub(crate) fn has_overdue_call(&self) -> bool {
+        let is_overdue = |failure: &SystemFailure| failure.cause == SystemCause::Timeout;
+        self.system.as_ref().is_some_and(|stage| stage.failures.iter().any(is_overdue))
     }
 
     /// Makes a question that was polled available to `poll_question` again.

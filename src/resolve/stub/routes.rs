@@ -15,8 +15,9 @@ use super::ids::{LookupId, QueryId};
 use super::lookup::Prospect;
 use super::nameserver::Nameserver;
 use super::route_servers::{RouteId, StubRoute};
-use super::{QueryEntry, Stub};
+use super::{LookupEntry, QueryEntry, Stub};
 use crate::resolve::config::name_routes::RouteTarget;
+use crate::resolve::error::LookupErrorKind;
 use crate::resolve::wire::query_name::QueryName;
 
 /// Where a name is asked for.
@@ -92,37 +93,40 @@ impl Stub {
         self.servers[self.routes[route.index()].servers()].iter().any(is_so)
     }
 
-    /// What may answer about the next candidate name of a lookup, if nothing has answered about the
-    /// current one.
+    /// What may answer about a later candidate name of a lookup, if nothing has answered about the
+    /// current one, which has failed so.
     ///
     /// Nameservers that have been silent about one name would be about the next, so one of them has
-    /// to be known to work. Those of another route were not asked, and need not be dead.
-    pub(super) fn prospect(&self, id: LookupId) -> Prospect {
-        let of_same = |route| {
-            let is_proven = self.is_any(route, Nameserver::is_proven);
-            if is_proven { Prospect::Proven } else { Prospect::None }
-        };
+    /// to be known to work. Those of another route were not asked, and need not be dead. So the
+    /// candidates are passed over whose nameservers are dead, as those of several suffixes of one
+    /// VPN are while it is down; behind them may stand a name of a live network.
+    pub(super) fn prospect(&self, id: LookupId, kind: LookupErrorKind) -> Prospect {
         if self.routes.len() == 1 {
-            return of_same(RouteId::ROOT);
+            let is_proven = self.is_any(RouteId::ROOT, Nameserver::is_proven);
+            return if is_proven { Prospect::Proven } else { Prospect::None };
         }
-        let Some(entry) = self.lookups.get(&id) else { return Prospect::None };
-        let destinations = entry.lookup.this_and_next_candidate().map(|candidate| {
-            let candidate = candidate?;
-            Some(self.destination(&QueryName::from(&candidate)))
-        });
-        match destinations {
-            [_, None] => Prospect::None,
-            [this, Some(Destination::Nameservers(next))]
-                if this == Some(Destination::Nameservers(next)) =>
-            {
-                of_same(next)
+        let Some(LookupEntry { lookup, .. }) = self.lookups.get(&id) else { return Prospect::None };
+        let destination = |candidate| self.destination(&QueryName::from(&candidate));
+        let this = lookup.candidate().cloned().map(destination);
+        for (passed_over, next) in lookup.later_candidates().map(destination).enumerate() {
+            let is_same = this == Some(next);
+            let may_answer = match next {
+                Destination::Nameservers(route) if is_same => {
+                    kind == LookupErrorKind::Timeout && self.is_any(route, Nameserver::is_proven)
+                }
+                Destination::Nameservers(route) => {
+                    self.is_any(route, Nameserver::is_in_good_standing)
+                }
+                // What hangs once hangs for each suffix, for the whole time of a call.
+                Destination::System => !is_same && !lookup.has_overdue_call(),
+                Destination::Refused => false,
+            };
+            match passed_over {
+                _ if !may_answer => {}
+                0 if is_same => return Prospect::Proven,
+                _ => return Prospect::Elsewhere { passed_over },
             }
-            [_, Some(Destination::Nameservers(next))]
-                if !self.is_any(next, Nameserver::is_in_good_standing) =>
-            {
-                Prospect::None
-            }
-            _ => Prospect::Elsewhere,
         }
+        Prospect::None
     }
 }

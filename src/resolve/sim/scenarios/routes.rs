@@ -248,46 +248,6 @@ fn sy54_an_alias_does_not_lead_to_the_operating_system() {
     assert_eq!(calls(&world), "");
 }
 
-/// Nothing was answered yet, so the search would end with the candidate that has failed.
-#[test]
-fn a_dead_route_does_not_end_the_search_for_names_of_another() {
-    let config = "search corp.example; route corp.example 2; timeout 1000";
-    for (root, result, names) in [
-        ("* A -> answer 192.0.2.1", "192.0.2.1@1001 =www@1001 ok@1001", 2),
-        ("* A -> drop", "Timeout@2000", 2),
-    ] {
-        let world = Scenario {
-            config,
-            servers: &[root, "* * -> drop"],
-            steps: &["0 lookup www"],
-            results: &[result],
-            ..SCENARIO
-        }
-        .check();
-        let asked: std::collections::BTreeSet<_> =
-            world.log.iter().map(|query| &query.query.name).collect();
-        assert_eq!(asked.len(), names);
-    }
-    // Nor does one that cannot be reached, as while a VPN is down.
-    Scenario {
-        config,
-        servers: &["* A -> answer 192.0.2.1", "$open unreachable"],
-        steps: &["0 lookup www"],
-        results: &["192.0.2.1@251 =www@251 ok@251"],
-        ..SCENARIO
-    }
-    .check();
-    // The same nameservers would be as silent about the next name.
-    Scenario {
-        config: "search a.corp.example b.corp.example; route corp.example 2; timeout 1000; ndots 0",
-        servers: &["* A -> drop", "* * -> drop"],
-        steps: &["0 lookup www.corp.example"],
-        results: &["Timeout@1000"],
-        ..SCENARIO
-    }
-    .check();
-}
-
 /// The stub of a world is forsaken when its root route is, whatever other routes are.
 #[test]
 fn sy52_a_dead_route_is_no_dead_network_and_a_live_one_no_live_network() {

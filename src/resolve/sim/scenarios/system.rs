@@ -205,12 +205,12 @@ fn os12_a_call_that_is_left_and_joined_at_once_is_made() {
     assert_eq!(results(&world, 3), "192.0.2.2@55 =other@55 ok@55");
 }
 
-/// It went on to the call for its next candidate name.
+/// It went on to the call for its next candidate name: one for the other family had come back.
 #[test]
 fn os12_a_lookup_that_has_left_a_call_is_not_given_its_outcome() {
     let config = "system-route a.example; system-route b.example; search a.example b.example; \
                   call host.a.example. A 11000 10.0.0.1; call host.b.example. A 5000 10.0.0.2";
-    let steps = &["0 lookup host", "5000 lookup host"];
+    let steps = &["0 lookup host both", "5000 lookup host"];
     let results = &[
         "10.0.0.2@15000 =host.b.example@15000 ok@15000",
         "10.0.0.1@11000 =host.a.example@11000 ok@11000",

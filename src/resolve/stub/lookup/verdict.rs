@@ -40,6 +40,7 @@ impl Lookup {
                 }
                 return;
             }
+            self.pass_over(prospect);
         }
         if !(self.next_candidate() || self.next_source()) {
             self.finish(Err(match self.failed {
@@ -50,15 +51,36 @@ impl Lookup {
         }
     }
 
-    /// Whether to ask for the next candidate although this one failed.
+    /// Whether to ask for a later candidate although this one failed.
     ///
     /// One domain's nameservers may fail where the next one's do not, so the search goes on, as in
     /// the C library (`res_search`: "try next" on SERVFAIL); its outcome is then never "not found".
     /// Where no nameserver has responded at all, none would respond about the next candidate
-    /// either, and each candidate would cost the whole timeout again; unless it has a route to other
-    /// nameservers.
+    /// either, and each candidate would cost the whole timeout again; unless a later one has a route
+    /// to other nameservers.
     fn may_go_on(&self, kind: LookupErrorKind, prospect: Prospect) -> bool {
-        use LookupErrorKind::{BadResponse, Misconfigured, ServerFailure, Timeout, Unreachable};
+        use LookupErrorKind::{Misconfigured, Timeout, Unreachable};
+        self.has_response()
+            || match prospect {
+                Prospect::None => false,
+                Prospect::Proven => kind == Timeout,
+                Prospect::Elsewhere { .. } => matches!(kind, Timeout | Unreachable | Misconfigured),
+            }
+    }
+
+    /// Leaves out the candidates whose nameservers are known to be dead, if those of this one are.
+    fn pass_over(&mut self, prospect: Prospect) {
+        if let Prospect::Elsewhere { passed_over } = prospect
+            && !self.has_response()
+            && let Some(candidates) = &mut self.candidates
+        {
+            candidates.by_ref().take(passed_over).for_each(drop);
+        }
+    }
+
+    /// Whether a nameserver has responded about this candidate.
+    fn has_response(&self) -> bool {
+        use LookupErrorKind::{BadResponse, ServerFailure};
         let has_response = |family: &FamilyState| {
             matches!(
                 family,
@@ -68,11 +90,6 @@ impl Lookup {
             )
         };
         self.families.iter().any(has_response)
-            || match prospect {
-                Prospect::None => false,
-                Prospect::Proven => kind == Timeout,
-                Prospect::Elsewhere => matches!(kind, Timeout | Unreachable | Misconfigured),
-            }
     }
 
     pub(super) fn next_candidate(&mut self) -> bool {
