@@ -289,7 +289,9 @@ impl Stub {
         };
         let first_server = self.first_server(lookup, route);
         let record_types = record_types.into_iter().flatten();
-        let config = self.config.query;
+        let mut config = self.config.query;
+        // The nameservers of another route are configured, whatever the root route has.
+        config.is_unconfigured &= route == RouteId::ROOT;
         let query = Query::new(
             record_types.clone(),
             config,

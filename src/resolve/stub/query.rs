@@ -52,7 +52,7 @@ const TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
 #[expect(clippy::struct_excessive_bools, reason = "each is one setting, free of the others")]
 pub(crate) struct QueryConfig {
     pub(crate) strategy: NameserverStrategy,
-    /// Whether no nameserver is configured, so that this machine is asked, or none.
+    /// Whether no nameserver of its route is configured, so that this machine is asked, or none.
     pub(crate) is_unconfigured: bool,
     /// How long the nameservers have for one candidate name, aliases included.
     pub(crate) timeout: Duration,

@@ -119,3 +119,16 @@ fn sy54_a_call_that_hangs_is_not_made_for_each_suffix() {
     assert_eq!(calls(&world).matches("www.").count(), 1, "{}", calls(&world));
     assert!(results(&world, 1).starts_with("Timeout@"), "{}", results(&world, 1));
 }
+
+/// That the root route has no nameserver says nothing about those of a route.
+#[test]
+fn os34_a_route_that_cannot_be_reached_is_no_missing_configuration() {
+    Scenario {
+        config: "unconfigured; route corp.example 2",
+        servers: &["$open unreachable", "$open unreachable"],
+        steps: &["0 lookup www.corp.example", "0 lookup www.example"],
+        results: &["Unreachable@250", "Misconfigured@250"],
+        ..SCENARIO
+    }
+    .check();
+}
