@@ -150,6 +150,9 @@ impl Resolver {
     /// at all the same, and a network that changes behind an unchanged configuration shows by its
     /// timeouts.
     ///
+    /// On Windows and macOS the configuration is read again, too, on a thread, for milliseconds: what
+    /// it says holds from the first lookup after that on.
+    ///
     /// It costs nothing but that, however often it is called between two lookups.
     pub fn network_changed(&self) {
         self.inner.configuration.handle_network_changed();

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::JoinHandle;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
@@ -16,14 +16,14 @@ use super::hosts::Hosts;
 use super::name_routes::NameRoutes;
 use super::native::NativeSource;
 use super::native::source;
-use super::native::watch::{NativeWatch, Reading};
+use super::native::watch::{Effect, NativeWatch, Reading};
+use super::reader_thread::ReaderThread;
 use super::reload::{
     CHECK_INTERVAL, Fingerprint, MIN_SUSPENSION, Trust, URGENT_CHECK_INTERVAL, Watch,
 };
 use super::resolv_conf::ResolvConf;
 use super::settings::{Settings, is_unconfigured};
 use super::sources::{ConfRead, Sources};
-use crate::process::ProcessId;
 use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::names::local::LookupConfig;
 use crate::resolve::names::search::SearchRule;
@@ -62,7 +62,7 @@ struct Files {
     hosts_unreadable: Option<Diagnostic>,
     hosts_watch: Watch,
     /// Reads a large hosts file, or has read it, in this process.
-    hosts_reader: Option<(ProcessId, JoinHandle<()>)>,
+    hosts_reader: Option<ReaderThread<()>>,
     sources: Sources,
     /// For how long in all the machine had been suspended at the last look.
     suspended_for: Duration,
@@ -72,7 +72,9 @@ struct Files {
 struct Native {
     watch: NativeWatch,
     /// Reads it, or has read it, in this process.
-    reader: Option<(ProcessId, JoinHandle<Reading>)>,
+    reader: Option<ReaderThread<Reading>>,
+    /// The network is another one since a reading was begun.
+    is_outdated: bool,
 }
 
 impl Configuration {
@@ -92,6 +94,7 @@ impl Configuration {
             native: settings.native.as_deref().map(|source| Native {
                 watch: NativeWatch::new(read_native(source, settings.environment, now)),
                 reader: None,
+                is_outdated: false,
             }),
             routes: Arc::default(),
             hosts: Arc::new(hosts.content),
@@ -157,11 +160,11 @@ impl Configuration {
         };
         let is_other_network = self.network_changed.swap(false, Ordering::Relaxed)
             | files.note_suspension(suspended_for());
-        let is_new_native = self.reload_native(&mut files, now);
-        let is_new_conf = files.reload_conf(&self.settings) || is_new_native;
+        let native = self.reload_native(&mut files, is_other_network, now);
+        let is_new_conf = files.reload_conf(&self.settings) || native == Effect::Lookups;
         let is_new_hosts = self.reload_hosts(&mut files);
         let is_new_order = files.sources.reload(&self.settings);
-        let is_new = is_new_conf || is_new_hosts || is_new_order;
+        let is_new = is_new_conf || is_new_hosts || is_new_order || native == Effect::Diagnostics;
         if is_new_conf {
             files.update_routes(&self.settings);
         }
@@ -195,8 +198,7 @@ impl Configuration {
             return files.take_hosts(path, seen, read_hosts(Some(path)), has_changed);
         }
         let (this, path) = (Arc::clone(self), PathBuf::from(path));
-        let thread = std::thread::Builder::new().name("outrace-hosts".to_owned());
-        let started = thread.spawn(move || {
+        let read = move || {
             let hosts = read_hosts(Some(&path));
             let mut files = this.lock();
             if files.take_hosts(&path, seen, hosts, has_changed) {
@@ -204,47 +206,57 @@ impl Configuration {
                 drop(files);
                 trace::configured(&this.current().diagnostics);
             }
-        });
+        };
         // Without a thread the next look tries again.
-        files.hosts_reader = started.ok().map(|reader| (ProcessId::current(), reader));
+        files.hosts_reader = ReaderThread::start("outrace-hosts", read, || {});
         false
     }
 
     /// Takes what the system says now besides resolv.conf, if it has been read, or has it read on a
-    /// thread of its own: that takes milliseconds, and may wait for another process. Returns whether
-    /// it takes effect.
-    fn reload_native(self: &Arc<Self>, files: &mut Files, now: Instant) -> bool {
+    /// thread of its own: that takes milliseconds, and may wait for another process. On another
+    /// network it is read, whatever its fingerprint, and what was begun to be read before is not
+    /// enough.
+    fn reload_native(
+        self: &Arc<Self>,
+        files: &mut Files,
+        is_other_network: bool,
+        now: Instant,
+    ) -> Effect {
         let (Some(native), Some(source)) = (&mut files.native, &self.settings.native) else {
-            return false;
+            return Effect::None;
         };
-        // A forked child does not have the thread of its parent, which never finishes there.
-        let is_over = |(process, reader): &mut (ProcessId, JoinHandle<Reading>)| {
-            !process.is_current() || reader.is_finished()
-        };
-        if let Some((process, reader)) = native.reader.take_if(is_over)
-            && process.is_current()
-            && let Ok(reading) = reader.join()
-        {
-            return native.watch.handle_read(reading);
+        native.is_outdated |= is_other_network;
+        let mut effect = Effect::None;
+        match native.reader.as_ref().map(ReaderThread::poll) {
+            Some(Poll::Pending) => return Effect::None,
+            Some(Poll::Ready(reading)) => {
+                native.reader = None;
+                if let Some(reading) = reading {
+                    effect = native.watch.handle_read(reading);
+                    if !native.is_outdated {
+                        return effect;
+                    }
+                }
+            }
+            None => {}
         }
-        let fingerprint = source.fingerprint();
-        if native.reader.is_some() || !native.watch.is_due(fingerprint.as_deref(), now) {
-            return false;
+        if !native.is_outdated {
+            // What it says is for the nameservers; of the operating system's own lookups, that there
+            // is a search list at all, as it was when the network was told to be another one.
+            let is_of_use = self.current().sources.may_ask_nameservers();
+            if !is_of_use || !native.watch.is_due(source.fingerprint().as_deref(), now) {
+                return effect;
+            }
         }
         let (this, source) = (Arc::clone(self), Arc::clone(source));
-        let before = native.watch.config().clone();
-        let thread = std::thread::Builder::new().name("outrace-config".to_owned());
-        let started = thread.spawn(move || {
-            let reading = read_native(&*source, this.settings.environment, now);
-            if !reading.config.has_effect_of(&before) {
-                // The next lookup is to have it, and not the one after the next five seconds.
-                this.next_check.store(0, Ordering::Relaxed);
-            }
-            reading
-        });
+        let read = move || read_native(&*source, this.settings.environment, now);
+        let this = Arc::clone(self);
+        // The next lookup is to have it, and not the one after the next five seconds.
+        let tell = move || this.next_check.store(0, Ordering::Relaxed);
+        native.reader = ReaderThread::start("outrace-config", read, tell);
         // Without a thread the next look tries again.
-        native.reader = started.ok().map(|reader| (ProcessId::current(), reader));
-        false
+        native.is_outdated &= native.reader.is_none();
+        effect
     }
 
     fn lock(&self) -> MutexGuard<'_, Files> {
@@ -304,11 +316,7 @@ impl Files {
     }
 
     fn is_reading_hosts(&self) -> bool {
-        // A forked child does not have the thread of its parent, which never finishes there.
-        let is_at_work = |(process, reader): &(ProcessId, JoinHandle<()>)| {
-            process.is_current() && !reader.is_finished()
-        };
-        self.hosts_reader.as_ref().is_some_and(is_at_work)
+        self.hosts_reader.as_ref().is_some_and(ReaderThread::is_at_work)
     }
 
     fn reload_conf(&mut self, settings: &Settings) -> bool {

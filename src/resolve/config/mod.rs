@@ -9,6 +9,7 @@ pub(crate) mod native;
 pub(crate) mod nsswitch;
 pub(crate) mod program_hosts;
 pub(crate) mod program_routes;
+pub(crate) mod reader_thread;
 pub(crate) mod reload;
 pub(crate) mod resolv_conf;
 pub(crate) mod settings;

@@ -451,7 +451,7 @@ fn at01_a_child_reads_the_hosts_file_though_its_parent_was_reading_it() {
     let machine = Machine::new(None, Some("192.0.2.1 www\n"));
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let reader = std::thread::spawn(move || assert!(stopped.recv().is_err()));
-    machine.configuration.lock().hosts_reader = Some((ProcessId::other(), reader));
+    machine.configuration.lock().hosts_reader = Some(ReaderThread::of_parent(reader));
     machine.replace("hosts", "192.0.2.2 www\n");
     machine.look(5);
     assert_eq!(machine.addresses("www"), ["192.0.2.2"]);
@@ -472,7 +472,7 @@ fn rr06_the_zone_of_an_address_in_a_large_hosts_file_is_looked_up_at_each_look()
     let look = |seconds| {
         machine.look(seconds);
         let reader = machine.configuration.lock().hosts_reader.take();
-        reader.map(|(_, reader)| reader.join().unwrap())
+        reader.map(|reader| reader.join().unwrap())
     };
     let expected = addresses();
     assert!(expected.is_some());

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::NativeConfig;
-use crate::resolve::config::reload::Fingerprint;
+use crate::resolve::config::reload::{CHECK_INTERVAL, Fingerprint};
 
 /// After this long, a source is read even if its fingerprint is the same: a file in `/etc/resolver`
 /// that is edited in place does not change its folder.
@@ -17,10 +17,21 @@ pub(crate) struct Reading {
     pub(crate) at: Instant,
 }
 
+/// What a reading changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    None,
+    /// What is told of the configuration.
+    Diagnostics,
+    Lookups,
+}
+
 /// The native configuration between looks.
 #[derive(Debug)]
 pub(crate) struct NativeWatch {
     in_use: Reading,
+    /// When the newest reading was begun, whether or not it took effect.
+    last_read: Instant,
     /// The reading before had no nameserver, and did not take effect.
     is_doubted: bool,
 }
@@ -28,8 +39,7 @@ pub(crate) struct NativeWatch {
 impl NativeWatch {
     /// Starts with the first reading, which takes effect whatever it is.
     pub(crate) fn new(first: Reading) -> Self {
-        let is_doubted = false;
-        Self { in_use: first, is_doubted }
+        Self { last_read: first.at, in_use: first, is_doubted: false }
     }
 
     /// The configuration in use.
@@ -37,32 +47,40 @@ impl NativeWatch {
         &self.in_use.config
     }
 
-    /// Whether the source is to be read, given its fingerprint now.
+    /// Whether the source is to be read, given its fingerprint now. While no nameserver responds
+    /// there are looks every half second, and a reading takes milliseconds: that is too often.
     pub(crate) fn is_due(&self, fingerprint: Option<&[Fingerprint]>, now: Instant) -> bool {
         let read = self.in_use.fingerprint.as_deref();
-        fingerprint.is_none()
+        let may_have_changed = fingerprint.is_none()
             || fingerprint != read
-            || now.saturating_duration_since(self.in_use.at) >= READ_INTERVAL
+            || now.saturating_duration_since(self.in_use.at) >= READ_INTERVAL;
+        may_have_changed && now.saturating_duration_since(self.last_read) >= CHECK_INTERVAL
     }
 
-    /// Takes a reading. Returns whether it changes lookups.
+    /// Takes a reading. Returns what it changes.
     ///
     /// While a network changes, its adapters are without nameservers for a moment. If there are none
     /// at two looks in a row, that takes effect. What could not be read does not.
-    pub(crate) fn handle_read(&mut self, reading: Reading) -> bool {
+    pub(crate) fn handle_read(&mut self, reading: Reading) -> Effect {
+        self.last_read = reading.at;
         if reading.config.is_unreadable() {
-            return false;
+            return Effect::None;
         }
         let is_lost =
             reading.config.nameservers.is_empty() && !self.config().nameservers.is_empty();
         if is_lost && !self.is_doubted {
             self.is_doubted = true;
-            return false;
+            return Effect::None;
         }
         self.is_doubted = false;
-        let is_new = !reading.config.has_effect_of(self.config());
-        self.in_use = reading;
-        is_new
+        let before = std::mem::replace(&mut self.in_use, reading).config;
+        if !before.has_effect_of(self.config()) {
+            Effect::Lookups
+        } else if before.diagnostics != self.config().diagnostics {
+            Effect::Diagnostics
+        } else {
+            Effect::None
+        }
     }
 }
 
@@ -93,6 +111,7 @@ mod tests {
         let is_due = |print: &Option<Vec<Fingerprint>>, seconds| {
             watch.is_due(print.as_deref(), start + Duration::from_secs(seconds))
         };
+        assert!(!is_due(&other, 4) && !is_due(&None, 4), "not at each look of an outage");
         assert!(!is_due(&same, 5) && !is_due(&same, 59));
         assert!(is_due(&same, 60));
         assert!(is_due(&other, 5));
@@ -103,15 +122,16 @@ mod tests {
     fn sy59_only_what_changes_lookups_is_a_change() {
         let start = Instant::now();
         let mut watch = NativeWatch::new(reading(config(ONE), 1, start));
-        assert!(!watch.handle_read(reading(config(ONE), 2, start)));
+        assert_eq!(watch.handle_read(reading(config(ONE), 2, start)), Effect::None);
         let read = reading(config(ONE), 2, start);
-        assert!(!watch.is_due(read.fingerprint.as_deref(), start), "it was read as it is");
+        let later = start + CHECK_INTERVAL;
+        assert!(!watch.is_due(read.fingerprint.as_deref(), later), "it was read as it is");
         let mut told = Diagnostics::new(ConfigSource::Adapters);
         told.note(0, DiagnosticCause::TooManyNameservers, b"192.0.2.4");
         let told = NativeConfig { diagnostics: told.into_vec(), ..config(ONE) };
-        assert!(!watch.handle_read(reading(told.clone(), 2, start)));
+        assert_eq!(watch.handle_read(reading(told.clone(), 2, start)), Effect::Diagnostics);
         assert_eq!(watch.config(), &told);
-        assert!(watch.handle_read(reading(config(TWO), 2, start)));
+        assert_eq!(watch.handle_read(reading(config(TWO), 2, start)), Effect::Lookups);
         assert_eq!(watch.config(), &config(TWO));
     }
 
@@ -119,15 +139,20 @@ mod tests {
     fn sy59_a_moment_without_nameservers_is_waited_out() {
         let start = Instant::now();
         let mut watch = NativeWatch::new(reading(config(ONE), 1, start));
-        assert!(!watch.handle_read(reading(config(None), 2, start)), "doubted");
+        assert_eq!(watch.handle_read(reading(config(None), 2, start)), Effect::None, "doubted");
         assert_eq!(watch.config(), &config(ONE));
         let print = reading(config(None), 2, start).fingerprint;
-        assert!(watch.is_due(print.as_deref(), start), "it is read again at the next look");
-        assert!(watch.handle_read(reading(config(TWO), 2, start)));
-        assert!(!watch.handle_read(reading(config(None), 2, start)), "doubted anew");
-        assert!(watch.handle_read(reading(config(None), 2, start)), "believed");
+        let later = start + CHECK_INTERVAL;
+        assert!(watch.is_due(print.as_deref(), later), "it is read again at the next look");
+        assert_eq!(watch.handle_read(reading(config(TWO), 2, start)), Effect::Lookups);
+        assert_eq!(
+            watch.handle_read(reading(config(None), 2, start)),
+            Effect::None,
+            "doubted anew"
+        );
+        assert_eq!(watch.handle_read(reading(config(None), 2, start)), Effect::Lookups, "believed");
         assert_eq!(watch.config(), &config(None));
-        assert!(watch.handle_read(reading(config(ONE), 2, start)));
+        assert_eq!(watch.handle_read(reading(config(ONE), 2, start)), Effect::Lookups);
     }
 
     #[test]
@@ -138,12 +163,12 @@ mod tests {
         let diagnostics = vec![Diagnostic::unreadable(ConfigSource::Adapters, &error)];
         let failed = NativeConfig { diagnostics, ..config(TWO) };
         for _ in 0..3 {
-            assert!(!watch.handle_read(reading(failed.clone(), 2, start)));
+            assert_eq!(watch.handle_read(reading(failed.clone(), 2, start)), Effect::None);
         }
         assert_eq!(watch.config(), &config(ONE));
         let mut part = Diagnostics::new(ConfigSource::Registry);
         part.note(0, DiagnosticCause::Unreadable(std::io::ErrorKind::InvalidData), b"SearchList");
         let part = NativeConfig { diagnostics: part.into_vec(), ..config(TWO) };
-        assert!(watch.handle_read(reading(part, 2, start)));
+        assert_eq!(watch.handle_read(reading(part, 2, start)), Effect::Lookups);
     }
 }

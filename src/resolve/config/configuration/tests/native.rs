@@ -3,6 +3,7 @@
 use super::*;
 use crate::resolve::config::native::NativeConfig;
 use crate::resolve::config::resolv_conf::Env;
+use crate::resolve::diagnostic::ConfigSource;
 use crate::resolve::names::search::SearchRule;
 
 /// A system that says what the test has it say.
@@ -89,7 +90,7 @@ fn wait_for_reading(machine: &Machine) {
     loop {
         let files = machine.configuration.lock();
         let reader = &files.native.as_ref().unwrap().reader;
-        if reader.as_ref().is_none_or(|(_, reader)| reader.is_finished()) {
+        if !reader.as_ref().is_some_and(ReaderThread::is_at_work) {
             return;
         }
         drop(files);
@@ -204,23 +205,103 @@ fn sy59_a_source_with_a_fingerprint_is_read_when_that_changes_or_after_a_minute(
     assert_eq!(look(90), 4);
 }
 
+/// A nameserver may be another one without a trace in the fingerprint.
+#[test]
+fn sy59_on_another_network_the_system_is_read_whatever_its_fingerprint() {
+    let (machine, source) = machine(None, "192.0.2.1");
+    *source.fingerprint.lock().unwrap() = Some(vec![Fingerprint::Missing]);
+    machine.look(5);
+    wait_for_reading(&machine);
+    machine.look(6);
+    assert_eq!(source.reads(), 2, "it had no fingerprint before");
+    source.says("192.0.2.2");
+    machine.look(12);
+    assert_eq!(source.reads(), 2);
+    machine.configuration.handle_network_changed();
+    assert!(machine.look(13).is_some(), "a generation of its own begins at once");
+    wait_for_reading(&machine);
+    assert_eq!(machine.look(14), Some(one("192.0.2.2")));
+    assert_eq!(source.reads(), 3);
+    // So it is after a suspend.
+    source.says("192.0.2.3");
+    assert!(machine.look_after_sleep(20, 3600).is_some());
+    wait_for_reading(&machine);
+    assert_eq!(machine.look_after_sleep(21, 3600), Some(one("192.0.2.3")));
+    assert_eq!(source.reads(), 4);
+}
+
+/// What is being read then may be what the network was before.
+#[test]
+fn sy59_what_was_begun_to_be_read_before_the_network_changed_is_read_again() {
+    let (machine, source) = machine(None, "192.0.2.1");
+    *source.fingerprint.lock().unwrap() = Some(vec![Fingerprint::Missing]);
+    let config = source.config.lock().unwrap();
+    machine.look(5);
+    while source.reads() < 2 {
+        std::thread::yield_now();
+    }
+    machine.configuration.handle_network_changed();
+    machine.look(6);
+    drop(config);
+    wait_for_reading(&machine);
+    source.says("192.0.2.2");
+    assert_eq!(machine.look(7), None, "it takes the first reading, and begins a second one");
+    wait_for_reading(&machine);
+    assert_eq!(machine.look(8), Some(one("192.0.2.2")));
+    assert_eq!(source.reads(), 3);
+    assert_eq!(machine.look(14), None);
+    assert_eq!(source.reads(), 3);
+}
+
+#[test]
+fn sy59_a_change_of_what_is_told_alone_is_told_and_begins_no_generation() {
+    let (machine, source) = machine(None, "192.0.2.1");
+    let error = std::io::ErrorKind::PermissionDenied.into();
+    let diagnostic = Diagnostic::unreadable(ConfigSource::Hosts, &error);
+    source.config.lock().unwrap().diagnostics.push(diagnostic.clone());
+    machine.look(5);
+    wait_for_reading(&machine);
+    assert_eq!(machine.look(6), None);
+    assert!(machine.configuration.current().diagnostics.contains(&diagnostic));
+}
+
+/// A look every half second is for files, which cost microseconds.
+#[test]
+fn sy59_the_system_is_read_once_in_five_seconds_at_most_while_nothing_responds() {
+    let (machine, source) = machine(None, "192.0.2.1");
+    let look = |millis| {
+        let nameservers = machine.look_at(Duration::from_millis(millis), true, 0);
+        wait_for_reading(&machine);
+        nameservers
+    };
+    for at in (500..=14_500).step_by(500) {
+        assert_eq!(look(at), None);
+    }
+    assert_eq!(source.reads(), 3);
+}
+
+#[cfg(feature = "system")]
+#[test]
+fn sy59_nothing_is_read_while_every_name_goes_to_the_operating_system() {
+    let settings = Settings { source: Some(Source::System), ..Settings::default() };
+    let (machine, source) = machine_with(settings, None, "192.0.2.1");
+    for at in [5, 10, 100] {
+        machine.look(at);
+        wait_for_reading(&machine);
+    }
+    assert_eq!(source.reads(), 1);
+}
+
 /// The parent's thread was reading when this process was forked off.
 #[test]
 fn at01_a_child_reads_the_system_though_its_parent_was_reading_it() {
     let (machine, source) = machine(None, "192.0.2.1");
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let reader = std::thread::spawn(move || -> Reading {
-        stopped.recv().unwrap_err();
-        panic!("it never ends in the child, as this test wants it")
-    });
+    let reader = std::thread::spawn(move || assert!(stopped.recv().is_err()));
     machine.configuration.lock().native.as_mut().unwrap().reader =
-        Some((ProcessId::other(), reader));
+        Some(ReaderThread::of_parent(reader));
     source.says("192.0.2.2");
     machine.look(5);
-    let files = machine.configuration.lock();
-    let is_ours = |reader: &(ProcessId, _)| reader.0.is_current();
-    assert!(files.native.as_ref().unwrap().reader.as_ref().is_some_and(is_ours), "it reads");
-    drop(files);
     wait_for_reading(&machine);
     assert_eq!(machine.look(6), Some(one("192.0.2.2")));
     drop(stop);
