@@ -159,6 +159,7 @@ pub fn property_list(bytes: &[u8]) {
     let recorded = apple::Recorded {
         store: vec![global.clone(), service],
         resolver_files: vec![("corp.example".to_owned(), part())],
+        is_partial: false,
         unreadable: Vec::new(),
     };
     let (hostname, res_options, localdomain) = (None, None, None);

@@ -29,7 +29,9 @@ pub(crate) struct Recorded {
     pub(crate) store: Vec<(String, Vec<u8>)>,
     /// Each plain file in `/etc/resolver`, by its name, and its text.
     pub(crate) resolver_files: Vec<(String, Vec<u8>)>,
-    /// The sources that could not be read.
+    /// Whether the store or the folder could not be read.
+    pub(crate) is_partial: bool,
+    /// The sources and files that could not be read.
     pub(crate) unreadable: Vec<Diagnostic>,
 }
 
@@ -43,7 +45,10 @@ pub(crate) fn native_config(mut recorded: Recorded, env: &Env<'_>) -> NativeConf
     // The system promises no order. Of equal routes the first holds, so there has to be one.
     recorded.store.sort();
     recorded.resolver_files.sort();
-    let mut config = NativeConfig { diagnostics: recorded.unreadable, ..NativeConfig::default() };
+    // The value of a key could not be had.
+    let is_partial = recorded.is_partial || recorded.store.iter().any(|(_, xml)| xml.is_empty());
+    let diagnostics = recorded.unreadable;
+    let mut config = NativeConfig { is_partial, diagnostics, ..NativeConfig::default() };
     let mut store = Diagnostics::new(ConfigSource::DynamicStore);
     for (key, xml) in &recorded.store {
         let parsed = property_list::parse(xml);

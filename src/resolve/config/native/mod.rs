@@ -24,7 +24,7 @@ use super::name_routes::NameRoute;
 use super::reload::Fingerprint;
 use super::resolv_conf::{Env, Options, ResolvConf};
 use crate::HostName;
-use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause};
+use crate::resolve::diagnostic::Diagnostic;
 use crate::resolve::names::search::SearchRule;
 
 /// Where an operating system keeps its configuration besides resolv.conf.
@@ -48,6 +48,8 @@ pub(crate) struct NativeConfig {
     /// `None`: those of resolv.conf.
     pub(crate) options: Option<Options>,
     pub(crate) routes: Vec<NameRoute>,
+    /// Whether a source of nameservers or routes could not be read, so that some may be missing.
+    pub(crate) is_partial: bool,
     /// The parts that could not be used, and the sources that could not be read.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -74,17 +76,8 @@ impl NativeConfig {
 
     /// Whether lookups are the same with both: diagnostics do not count.
     pub(crate) fn has_effect_of(&self, other: &Self) -> bool {
-        let effect = |config: &Self| Self { diagnostics: Vec::new(), ..config.clone() };
+        let effect =
+            |config: &Self| Self { is_partial: false, diagnostics: Vec::new(), ..config.clone() };
         effect(self) == effect(other)
-    }
-
-    /// Whether what has the nameservers could not be read.
-    fn is_unreadable(&self) -> bool {
-        let has_nameservers =
-            |source| matches!(source, ConfigSource::Adapters | ConfigSource::DynamicStore);
-        self.diagnostics.iter().any(|diagnostic| {
-            matches!(diagnostic.cause(), DiagnosticCause::Unreadable(_))
-                && has_nameservers(diagnostic.config_source())
-        })
     }
 }

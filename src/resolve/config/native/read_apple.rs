@@ -12,7 +12,7 @@ use super::{NativeConfig, NativeSource};
 use crate::resolve::config::files::fingerprint;
 use crate::resolve::config::reload::Fingerprint;
 use crate::resolve::config::resolv_conf::Env;
-use crate::resolve::diagnostic::{ConfigSource, Diagnostic};
+use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
 
 /// configd writes it anew whenever the configuration changes.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -33,19 +33,22 @@ impl NativeSource for DynamicStore {
         match store() {
             Ok(store) => recorded.store = store,
             Err(error) => {
-                recorded
-                    .unreadable
-                    .push(Diagnostic::unreadable(ConfigSource::DynamicStore, &error));
+                recorded.is_partial = true;
+                let source = ConfigSource::DynamicStore;
+                recorded.unreadable.push(Diagnostic::unreadable(source, &error));
             }
         }
-        match resolver_files() {
+        let mut unreadable = Diagnostics::new(ConfigSource::ResolverDirectory);
+        match resolver_files(&mut unreadable) {
             Ok(files) => recorded.resolver_files = files,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
+                recorded.is_partial = true;
                 let source = ConfigSource::ResolverDirectory;
                 recorded.unreadable.push(Diagnostic::unreadable(source, &error));
             }
         }
+        recorded.unreadable.extend(unreadable.into_vec());
         apple::native_config(recorded, env)
     }
 }
@@ -71,18 +74,33 @@ fn store() -> io::Result<Vec<(String, Vec<u8>)>> {
     read.ok_or_else(|| io::ErrorKind::Other.into())
 }
 
-fn resolver_files() -> io::Result<Vec<(String, Vec<u8>)>> {
+/// The plain files of the folder. One that cannot be read is told of, and left out.
+fn resolver_files(unreadable: &mut Diagnostics) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(RESOLVER_DIRECTORY)? {
-        let entry = entry?;
+        let mut note = |error: &io::Error, name: &str| {
+            // It has gone meanwhile.
+            if error.kind() != io::ErrorKind::NotFound {
+                unreadable.note(0, DiagnosticCause::Unreadable(error.kind()), name.as_bytes());
+            }
+        };
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                note(&error, "");
+                continue;
+            }
+        };
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_of_use =
             |metadata: fs::Metadata| metadata.is_file() && metadata.len() <= MAX_RESOLVER_FILE;
-        // A file that has gone meanwhile, or may not be read, is none.
-        if fs::metadata(entry.path()).is_ok_and(is_of_use)
-            && let Ok(text) = fs::read(entry.path())
-        {
-            files.push((name, text));
+        match fs::metadata(entry.path()).map(is_of_use) {
+            Ok(true) => match fs::read(entry.path()) {
+                Ok(text) => files.push((name, text)),
+                Err(error) => note(&error, &name),
+            },
+            Ok(false) => {}
+            Err(error) => note(&error, &name),
         }
     }
     Ok(files)

@@ -42,16 +42,17 @@ pub(crate) fn hosts_path() -> Option<PathBuf> {
 }
 
 fn recorded() -> Recorded {
-    let mut unreadable = Vec::new();
+    let (mut unreadable, mut is_partial) = (Vec::new(), false);
     let adapters = caught(|| ipconfig::get_adapters().map_err(io::Error::other));
     let adapters = adapters.unwrap_or_else(|error| {
         unreadable.push(Diagnostic::unreadable(ConfigSource::Adapters, &error));
+        is_partial = true;
         Vec::new()
     });
     let mut of_registry = Diagnostics::new(ConfigSource::Registry);
-    let registry = registry(&mut of_registry);
+    let registry = registry(&mut of_registry, &mut is_partial);
     unreadable.extend(of_registry.into_vec());
-    Recorded { adapters: adapters.iter().map(adapter).collect(), registry, unreadable }
+    Recorded { adapters: adapters.iter().map(adapter).collect(), registry, is_partial, unreadable }
 }
 
 fn adapter(adapter: &ipconfig::Adapter) -> Adapter {
@@ -67,7 +68,7 @@ fn adapter(adapter: &ipconfig::Adapter) -> Adapter {
     }
 }
 
-fn registry(unreadable: &mut Diagnostics) -> Registry {
+fn registry(unreadable: &mut Diagnostics, is_partial: &mut bool) -> Registry {
     let mut client = Values::open(CLIENT_POLICY, unreadable);
     let policy_search_list = client.text("SearchList");
     let append_to_multi_label = client.number("AppendToMultiLabelName");
@@ -86,15 +87,22 @@ fn registry(unreadable: &mut Diagnostics) -> Registry {
         search_list,
         domain,
         interfaces: interfaces.collect(),
-        policy_rules: rules(POLICY_RULES, unreadable),
-        local_rules: rules(LOCAL_RULES, unreadable).unwrap_or_default(),
+        policy_rules: rules(POLICY_RULES, unreadable, is_partial),
+        local_rules: rules(LOCAL_RULES, unreadable, is_partial).unwrap_or_default(),
     }
 }
 
-/// The rules below a key; `None` if there is no such key.
-fn rules(path: &str, unreadable: &mut Diagnostics) -> Option<Vec<NrptRule>> {
-    let rules = subkeys(path, unreadable)?.into_iter().map(|id| {
+/// The rules below a key; `None` if there is no such key. One that cannot be read is there all the
+/// same: a policy without rules that are known, and not none.
+fn rules(path: &str, unreadable: &mut Diagnostics, is_partial: &mut bool) -> Option<Vec<NrptRule>> {
+    let ids = match read_subkeys(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        ids => noted(ids, path, unreadable),
+    };
+    *is_partial |= ids.is_none();
+    let rules = ids.unwrap_or_default().into_iter().map(|id| {
         let mut values = Values::open(&format!(r"{path}\{id}"), unreadable);
+        *is_partial |= values.key.is_none();
         NrptRule {
             names: values.texts("Name").unwrap_or_default(),
             servers: values.text("GenericDNSServers"),
@@ -105,9 +113,14 @@ fn rules(path: &str, unreadable: &mut Diagnostics) -> Option<Vec<NrptRule>> {
 }
 
 fn subkeys(path: &str, unreadable: &mut Diagnostics) -> Option<Vec<String>> {
-    let key = open(path, unreadable)?;
-    let names = caught(|| Ok(key.keys().map_err(io_error)?.collect()));
-    noted(names, path, unreadable)
+    noted(read_subkeys(path), path, unreadable)
+}
+
+fn read_subkeys(path: &str) -> io::Result<Vec<String>> {
+    caught(|| {
+        let key = LOCAL_MACHINE.open(path).map_err(io_error)?;
+        Ok(key.keys().map_err(io_error)?.collect())
+    })
 }
 
 fn open(path: &str, unreadable: &mut Diagnostics) -> Option<Key> {

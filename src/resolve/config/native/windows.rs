@@ -19,7 +19,9 @@ pub(crate) struct Recorded {
     /// As the system lists them.
     pub(crate) adapters: Vec<Adapter>,
     pub(crate) registry: Registry,
-    /// The sources that could not be read.
+    /// Whether the adapters or a key of rules could not be read.
+    pub(crate) is_partial: bool,
+    /// What could not be read.
     pub(crate) unreadable: Vec<Diagnostic>,
 }
 
@@ -84,7 +86,7 @@ const GENERIC_SERVERS: u32 = 0x8;
 
 /// Makes a configuration of what was read.
 pub(crate) fn native_config(recorded: Recorded) -> NativeConfig {
-    let Recorded { mut adapters, registry, unreadable } = recorded;
+    let Recorded { mut adapters, registry, is_partial, unreadable } = recorded;
     adapters.retain(|adapter| adapter.is_up && !adapter.is_loopback);
     let mut diagnostics = unreadable;
     let mut of_adapters = Diagnostics::new(ConfigSource::Adapters);
@@ -106,6 +108,7 @@ pub(crate) fn native_config(recorded: Recorded) -> NativeConfig {
         search_rule: Some(search_rule),
         options: None,
         routes,
+        is_partial,
         diagnostics,
     }
 }

@@ -229,6 +229,8 @@ fn os40_a_value_that_is_no_dictionary_gives_nothing() {
         let config = config(Recorded { store, ..Recorded::default() });
         assert_eq!(nameservers(&config), NOTHING, "{xml}");
         assert!(config.diagnostics.len() <= 1, "{xml}");
+        // A value that could not be had may have had nameservers or routes.
+        assert_eq!(config.is_partial, xml.is_empty(), "{xml}");
     }
 }
 

@@ -275,7 +275,9 @@ fn what_could_not_be_read_is_told_and_the_rest_holds() {
     let error = std::io::ErrorKind::PermissionDenied.into();
     let unreadable = vec![Diagnostic::unreadable(ConfigSource::Adapters, &error)];
     let registry = Registry { search_list: text("corp.example"), ..Registry::default() };
-    let config = native_config(Recorded { registry, unreadable, ..Recorded::default() });
+    let recorded = Recorded { registry, is_partial: true, unreadable, ..Recorded::default() };
+    let config = native_config(recorded);
+    assert!(config.is_partial);
     assert_eq!(search(&config), ["corp.example"]);
     assert_eq!(complaints(&config), ["network adapters: cannot be read (permission denied)"]);
 }
