@@ -246,8 +246,10 @@ impl ResolverBuilder {
     /// ([`LookupError::failures`](super::LookupError::failures)), [`Resolver::route_of`] the route
     /// of a name. There may be 1,024 routes: of more, those with the most labels are used.
     ///
-    /// A suffix that is no host name and a route without a nameserver are skipped, and reported as a
-    /// [`Diagnostic`] ([`ConfigSource::Builder`](super::ConfigSource::Builder)).
+    /// A suffix that is no host name is skipped. Without a nameserver that can be asked, one with a
+    /// port and an address, the route is as by [`route_refuse`](Self::route_refuse): no other
+    /// nameserver is to see the names. Both are reported as a [`Diagnostic`]
+    /// ([`ConfigSource::Builder`](super::ConfigSource::Builder)).
     ///
     /// ```
     /// use outrace::Resolver;

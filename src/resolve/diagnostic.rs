@@ -96,7 +96,8 @@ pub enum DiagnosticCause {
     NoDefaultNameserver,
     /// Three nameservers come before this one; it is not used.
     TooManyNameservers,
-    /// The route has no nameserver; it is skipped.
+    /// The route has no nameserver that can be asked; its names are refused, as with
+    /// [`route_refuse`](super::ResolverBuilder::route_refuse).
     EmptyRoute,
     /// The number of routes that are not used, because there are 1,024 others, whose suffixes have
     /// as many labels or more. Names below their suffixes take the route of a shorter suffix.
@@ -268,7 +269,7 @@ impl fmt::Display for DiagnosticCause {
             Self::NoNameserver => "no nameserver, 127.0.0.1 is used",
             Self::NoDefaultNameserver => "no nameserver, and this system has no default one",
             Self::TooManyNameservers => "not used, three nameservers come before it",
-            Self::EmptyRoute => "the route has no nameserver",
+            Self::EmptyRoute => "no nameserver, the names are refused",
             Self::TooManyRoutes(count) => {
                 return write!(f, "{count} routes are not used, there are 1,024 others");
             }

@@ -174,8 +174,13 @@ pub fn property_list(bytes: &[u8]) {
     };
     assert!(are_usable(&config.nameservers), "a nameserver that cannot be asked, or too many");
     for route in &config.routes {
-        let RouteTarget::Nameservers(nameservers) = &route.to else { panic!("{route:?}") };
-        assert!(!nameservers.is_empty() && are_usable(nameservers), "{route:?}");
+        match &route.to {
+            RouteTarget::Nameservers(nameservers) => {
+                assert!(!nameservers.is_empty() && are_usable(nameservers), "{route:?}");
+            }
+            RouteTarget::System => {}
+            RouteTarget::Refuse => panic!("{route:?}"),
+        }
     }
 
     let whole = property_list::parse(&global.1);

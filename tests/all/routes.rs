@@ -170,11 +170,11 @@ fn a_route_that_cannot_be_used_is_reported() {
         told,
         [
             "builder: \"a b\": the host name has the byte ' ' at index 1",
-            "builder: \"lab.test\": the route has no nameserver",
+            "builder: \"lab.test\": no nameserver, the names are refused",
             "builder: \"192.0.2.1\": the host name is an IP address",
         ]
     );
-    assert_eq!(resolver.route_of(&name("lab.test")).suffix, None);
+    assert_eq!(resolver.route_of(&name("lab.test")).target, RouteTarget::Refuse);
     let many = (0..1025).fold(networks.builder(), |builder, n| {
         builder.route(format!("n{n}.example.test"), [networks.corp.addr()])
     });

@@ -1,5 +1,7 @@
 //! [`ProgramRoutes`]: the routes that the program gave to the builder.
 
+use std::net::SocketAddr;
+
 use super::name_routes::{NameRoute, RouteTarget};
 use crate::HostName;
 use crate::resolve::diagnostic::{ConfigSource, Diagnostic, DiagnosticCause, Diagnostics};
@@ -18,20 +20,22 @@ impl Default for ProgramRoutes {
 }
 
 impl ProgramRoutes {
-    /// Adds the route of a suffix; `.` is the root. One that cannot be used is skipped, with a
-    /// diagnostic.
-    pub(crate) fn add(&mut self, suffix: &str, to: RouteTarget) {
+    /// Adds the route of a suffix; `.` is the root. A suffix that is no name is skipped, with a
+    /// diagnostic. Without a nameserver that can be asked the names are refused, with a diagnostic:
+    /// no other nameserver is to see them.
+    pub(crate) fn add(&mut self, suffix: &str, mut to: RouteTarget) {
         let name = if suffix == "." { Ok(None) } else { suffix.parse::<HostName>().map(Some) };
-        let is_empty = matches!(&to, RouteTarget::Nameservers(addrs) if addrs.is_empty());
-        let cause = match name {
-            Ok(_) if is_empty => DiagnosticCause::EmptyRoute,
-            Ok(suffix) => {
-                let route = NameRoute { suffix, is_exact: false, to, order: 0, is_search: false };
-                return self.routes.push(route);
-            }
-            Err(error) => DiagnosticCause::Name(error),
+        let mut note = |cause| self.diagnostics.note(0, cause, suffix.as_bytes());
+        let suffix = match name {
+            Ok(name) => name,
+            Err(error) => return note(DiagnosticCause::Name(error)),
         };
-        self.diagnostics.note(0, cause, suffix.as_bytes());
+        let is_usable = |addr: &SocketAddr| addr.port() != 0 && !addr.ip().is_unspecified();
+        if matches!(&to, RouteTarget::Nameservers(addrs) if !addrs.iter().any(is_usable)) {
+            note(DiagnosticCause::EmptyRoute);
+            to = RouteTarget::Refuse;
+        }
+        self.routes.push(NameRoute { suffix, is_exact: false, to, order: 0, is_search: false });
     }
 
     pub(crate) fn routes(&self) -> &[NameRoute] {
@@ -68,7 +72,6 @@ mod tests {
                 Some(DiagnosticCause::Name(NameError::ForbiddenByte { byte: b' ', index: 1 })),
             ),
             ("192.0.2.1", to(1), Some(DiagnosticCause::Name(NameError::IpAddress))),
-            ("lab.example", to(0), Some(DiagnosticCause::EmptyRoute)),
         ] {
             let before = (routes.routes.len(), routes.diagnostics().len());
             routes.add(suffix, to);
@@ -82,7 +85,26 @@ mod tests {
             }
         }
         assert_eq!(routes.routes[1].suffix, None);
-        let text = routes.diagnostics().last().expect("seen above").to_string();
-        assert_eq!(text, "builder: \"lab.example\": the route has no nameserver");
+    }
+
+    #[test]
+    fn sy51_the_names_of_a_route_without_a_usable_nameserver_are_refused() {
+        let unusable = ["192.0.2.1:0", "0.0.0.0:53", "[::]:53"];
+        for (given, is_refused) in [
+            (&[][..], true),
+            (&unusable, true),
+            (&["192.0.2.1:0", "192.0.2.1:53"], false),
+            (&["192.0.2.1:53"], false),
+        ] {
+            let addrs = given.iter().map(|text| text.parse().unwrap());
+            let to = RouteTarget::Nameservers(addrs.collect());
+            let mut routes = ProgramRoutes::default();
+            routes.add("lab.example", to.clone());
+            let expected = if is_refused { RouteTarget::Refuse } else { to };
+            assert_eq!(routes.routes()[0].to, expected, "{given:?}");
+            let told: Vec<_> = routes.diagnostics().iter().map(ToString::to_string).collect();
+            let complaint = "builder: \"lab.example\": no nameserver, the names are refused";
+            assert_eq!(told, if is_refused { vec![complaint] } else { vec![] });
+        }
     }
 }

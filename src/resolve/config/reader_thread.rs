@@ -68,6 +68,7 @@ impl<T> Drop for ReaderThread<T> {
 #[cfg(test)]
 impl<T> ReaderThread<T> {
     /// Waits until it has ended.
+    #[cfg(target_os = "linux")]
     pub(crate) fn join(mut self) -> std::thread::Result<()> {
         self.handle.take().map_or(Ok(()), JoinHandle::join)
     }

@@ -1,7 +1,7 @@
 //! macOS: the dynamic store of configd and the files in `/etc/resolver`, from what was read to a
 //! [`NativeConfig`].
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 
 use super::NativeConfig;
 use super::property_list::{self, PropertyList};
@@ -162,8 +162,7 @@ impl<'a> Members<'a, '_> {
                 }
                 Ok(mut addr) => {
                     if let SocketAddr::V6(v6) = &mut addr
-                        && v6.ip().is_unicast_link_local()
-                        && v6.scope_id() == 0
+                        && lacks_scope(*v6)
                     {
                         let index = interface.and_then(self.env.interfaces);
                         let Some(index) = index else {
@@ -216,10 +215,7 @@ impl<'a> Members<'a, '_> {
         if domains.is_empty() {
             return Vec::new();
         }
-        let nameservers = self.nameservers();
-        if nameservers.is_empty() {
-            return Vec::new();
-        }
+        let to = target(self.nameservers());
         let orders = self.array("SupplementalMatchOrders");
         let is_search = !self.is_set("SupplementalMatchDomainsNoSearch");
         let mut routes = Vec::new();
@@ -239,7 +235,7 @@ impl<'a> Members<'a, '_> {
                 is_search: is_search && suffix.is_some(),
                 suffix,
                 is_exact: false,
-                to: RouteTarget::Nameservers(nameservers.clone()),
+                to: to.clone(),
                 order,
             });
         }
@@ -247,8 +243,14 @@ impl<'a> Members<'a, '_> {
     }
 }
 
+/// Without a nameserver that can be asked, the system does what it does with these names: no other
+/// nameserver is to see them.
+fn target(nameservers: Vec<SocketAddr>) -> RouteTarget {
+    if nameservers.is_empty() { RouteTarget::System } else { RouteTarget::Nameservers(nameservers) }
+}
+
 /// The route of one file in `/etc/resolver`, resolver(5): the domain of its name, or of its line
-/// `domain`, is asked of its nameservers. Without any it is none.
+/// `domain`, is asked of its nameservers. Without a line `nameserver` it is none.
 ///
 /// The file is written as resolv.conf(5) is. `search`, `options`, `timeout` and `sortlist` are about
 /// whole lookups, and have no effect on a part of them.
@@ -266,7 +268,7 @@ fn file_route(
         diagnostics.note(line, cause, &[file.as_bytes(), b": ", word].concat());
     };
     let (mut domain, mut port, mut order) = (None, None, 0);
-    let mut nameservers: Vec<(SocketAddr, bool)> = Vec::new();
+    let (mut nameservers, mut is_route): (Vec<(SocketAddr, bool)>, _) = (Vec::new(), false);
     for (line, number) in text.split(|&byte| byte == b'\n').zip(1..) {
         let line = line.split(|byte| b"#;".contains(byte)).next().unwrap_or_default();
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
@@ -277,13 +279,20 @@ fn file_route(
                 note(number, DiagnosticCause::MissingValue, keyword);
             }
             b"domain" => domain = Some((word, number)),
-            b"nameserver" => match nameserver(word, interfaces) {
-                Ok(_) if nameservers.len() >= MAX_NAMESERVERS => {
-                    note(number, DiagnosticCause::TooManyNameservers, word);
+            b"nameserver" => {
+                is_route = true;
+                match nameserver(word, interfaces) {
+                    Ok((SocketAddr::V6(addr), _)) if lacks_scope(addr) => {
+                        note(number, DiagnosticCause::Zone, word);
+                    }
+                    Ok(nameserver) if nameservers.contains(&nameserver) => {}
+                    Ok(_) if nameservers.len() >= MAX_NAMESERVERS => {
+                        note(number, DiagnosticCause::TooManyNameservers, word);
+                    }
+                    Ok(nameserver) => nameservers.push(nameserver),
+                    Err(cause) => note(number, cause, word),
                 }
-                Ok(nameserver) => nameservers.push(nameserver),
-                Err(cause) => note(number, cause, word),
-            },
+            }
             b"port" => match number_of(word).filter(|&port: &u16| port != 0) {
                 Some(number) => port = Some(number),
                 None => note(number, DiagnosticCause::Port, word),
@@ -298,7 +307,7 @@ fn file_route(
             _ => note(number, DiagnosticCause::UnknownKeyword, keyword),
         }
     }
-    if nameservers.is_empty() {
+    if !is_route {
         return None;
     }
     let (domain, line) = domain.unwrap_or((file.as_bytes(), 0));
@@ -321,7 +330,7 @@ fn file_route(
     Some(NameRoute {
         suffix: Some(suffix),
         is_exact: false,
-        to: RouteTarget::Nameservers(addresses.collect()),
+        to: target(addresses.collect()),
         order,
         is_search: false,
     })
@@ -345,6 +354,11 @@ fn nameserver(
         Some((addr, true))
     };
     with_port().ok_or_else(|| error.into())
+}
+
+/// Whether no packet can be sent to the address, which is of a link that is not known.
+fn lacks_scope(addr: SocketAddrV6) -> bool {
+    addr.ip().is_unicast_link_local() && addr.scope_id() == 0
 }
 
 fn number_of<T: std::str::FromStr>(word: &[u8]) -> Option<T> {

@@ -245,12 +245,15 @@ fn servers(list: &str, diagnostics: &mut Diagnostics) -> Vec<SocketAddr> {
     let mut servers = Vec::new();
     let is_separator = |char: char| char == ';' || is_separator(char);
     for word in list.split(is_separator).filter(|word| !word.is_empty()) {
+        let mut note = |cause| diagnostics.note(0, cause, word.as_bytes());
         match word.parse::<IpAddr>() {
-            Ok(_) if servers.len() >= MAX_NAMESERVERS => {
-                diagnostics.note(0, DiagnosticCause::TooManyNameservers, word.as_bytes());
-            }
+            // Of which link it is, a rule does not say.
+            Ok(IpAddr::V6(ip)) if ip.is_unicast_link_local() => note(DiagnosticCause::Zone),
+            Ok(ip) if ip.is_unspecified() => note(DiagnosticCause::Address),
+            Ok(ip) if servers.contains(&SocketAddr::new(ip, DNS_PORT)) => {}
+            Ok(_) if servers.len() >= MAX_NAMESERVERS => note(DiagnosticCause::TooManyNameservers),
             Ok(ip) => servers.push(SocketAddr::new(ip, DNS_PORT)),
-            Err(_) => diagnostics.note(0, DiagnosticCause::Address, word.as_bytes()),
+            Err(_) => note(DiagnosticCause::Address),
         }
     }
     servers

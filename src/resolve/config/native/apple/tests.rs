@@ -60,8 +60,12 @@ fn routes(config: &NativeConfig) -> Vec<String> {
     let line = |route: &NameRoute| {
         assert!(!route.is_exact, "{route:?}");
         let suffix = route.suffix.as_ref().map_or(".", HostName::as_str);
-        let RouteTarget::Nameservers(nameservers) = &route.to else { panic!("{route:?}") };
-        let to: Vec<_> = nameservers.iter().map(ToString::to_string).collect();
+        let to: Vec<_> = match &route.to {
+            RouteTarget::Nameservers(nameservers) => {
+                nameservers.iter().map(ToString::to_string).collect()
+            }
+            other => vec![format!("{other:?}")],
+        };
         let search = if route.is_search { " searched" } else { "" };
         format!("{suffix} {} {}{search}", route.order, to.join(" "))
     };
@@ -136,8 +140,20 @@ fn os40_a_service_without_match_domains_gives_nothing() {
     let wired = texts("ServerAddresses", &["192.0.2.1"]) + &texts("SearchDomains", &["lan"]);
     let config = store(&[(&service("A"), &wired)]);
     assert_eq!(config, NativeConfig::default());
-    let without_servers = texts("SupplementalMatchDomains", &["corp.example"]);
-    assert_eq!(store(&[(&service("A"), &without_servers)]), NativeConfig::default());
+}
+
+/// The nameservers of the default resolver are not to see its names.
+#[test]
+fn os40_match_domains_without_a_usable_nameserver_are_for_the_system() {
+    let domains = texts("SupplementalMatchDomains", &["corp.example"]);
+    let route = ["corp.example 0 System searched"];
+    assert_eq!(routes(&store(&[(&service("A"), &domains)])), route);
+    for unusable in ["nonsense", "fe80::1"] {
+        let members = texts("ServerAddresses", &[unusable]) + &domains;
+        let config = store(&[(&service("A"), &members)]);
+        assert_eq!(routes(&config), route, "{unusable}");
+        assert_eq!(config.diagnostics.len(), 1, "{unusable}");
+    }
 }
 
 #[test]
@@ -297,6 +313,20 @@ fn os41_what_a_file_has_besides_is_told_with_its_line() {
     let config = files(&[("-x", "nameserver 192.0.2.1"), ("corp", "nameserver 192.0.2.1")]);
     assert_eq!(routes(&config), ["corp 0 192.0.2.1:53"]);
     assert_eq!(config.diagnostics.len(), 1);
+}
+
+#[test]
+fn os41_a_file_whose_nameservers_cannot_be_asked_is_for_the_system() {
+    for text in ["nameserver nonsense", "nameserver fe80::1", "nameserver fe80::1%en9\nport 5300"] {
+        let config = files(&[("corp", text)]);
+        assert_eq!(routes(&config), ["corp 0 System"], "{text}");
+        assert_eq!(config.diagnostics.len(), 1, "{text}");
+    }
+    let twice = "nameserver 192.0.2.1\nnameserver fe80::1\nnameserver 192.0.2.1\n\
+                 nameserver 192.0.2.2\nnameserver 192.0.2.3\n";
+    let config = files(&[("corp", twice)]);
+    assert_eq!(routes(&config), ["corp 0 192.0.2.1:53 192.0.2.2:53 192.0.2.3:53"]);
+    assert_eq!(complaints(&config), ["/etc/resolver line 2: \"corp: fe80::1\": no such interface"]);
 }
 
 proptest::proptest! {

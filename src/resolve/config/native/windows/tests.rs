@@ -232,6 +232,13 @@ fn os39_a_rule_with_more_than_nameservers_is_for_the_system() {
         ),
         (8, "", Some("System")),
         (8, "nameserver.example", Some("System")),
+        // As of an adapter, what cannot be asked is not, and nothing is asked twice.
+        (8, "0.0.0.0;::;fe80::1", Some("System")),
+        (
+            8,
+            "fe80::1;192.0.2.1;192.0.2.1;0.0.0.0;192.0.2.2;192.0.2.3",
+            Some("192.0.2.1:53 192.0.2.2:53 192.0.2.3:53"),
+        ),
         (0xa, "192.0.2.1", Some("System")),
         (0xc, "192.0.2.1", Some("System")),
         (0x18, "192.0.2.1", Some("System")),
