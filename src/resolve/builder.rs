@@ -244,7 +244,8 @@ impl ResolverBuilder {
     /// this resolver. What is learnt of them, such as their round-trip times, is the route's own,
     /// also where another route has the same address. An error names the nameserver
     /// ([`LookupError::failures`](super::LookupError::failures)), [`Resolver::route_of`] the route
-    /// of a name. There may be 1,024 routes: of more, those with the most labels are used.
+    /// of a name. There may be 1,024 routes, the machine's included: of more, those of the program are
+    /// used first, and of either those with the most labels.
     ///
     /// A suffix that is no host name is skipped. Without a nameserver that can be asked, one with a
     /// port and an address, the route is as by [`route_refuse`](Self::route_refuse): no other

@@ -82,13 +82,12 @@ impl NameRoutes {
         let is_left = |route: &&NameRoute| !of_program.contains(&route.key());
         let mut machine: Vec<_> = machine.iter().filter(is_left).cloned().collect();
         machine.sort_by_key(|route| route.order);
-        let (mut seen, mut searched) = (HashSet::new(), HashSet::new());
+        let (given, mut of_program) = (program.len(), 0);
+        let (mut seen, mut searched) = (HashSet::new(), Vec::new());
         let mut table = Self::default();
-        for mut route in program.into_iter().chain(machine) {
-            if let Some(suffix) = route.suffix.as_ref().filter(|_| route.is_search)
-                && searched.insert(suffix.to_relative())
-            {
-                table.search.push(suffix.to_relative());
+        for (at, mut route) in program.into_iter().chain(machine).enumerate() {
+            if let Some(suffix) = route.suffix.as_ref().filter(|_| route.is_search) {
+                searched.push((route.key(), suffix.to_relative()));
             }
             if !seen.insert((route.key(), route.is_exact)) {
                 continue;
@@ -107,10 +106,17 @@ impl NameRoutes {
                 RouteTarget::System | RouteTarget::Refuse => {}
             }
             table.routes.push(route);
+            if at < given {
+                of_program = table.routes.len();
+            }
         }
         if table.routes.len() > MAX_ROUTES {
-            // Among suffixes of one length the order is kept.
-            table.routes.sort_by_key(|route| std::cmp::Reverse(route.labels()));
+            // What the program says counts more than what the machine does. Among suffixes of one
+            // length the order is kept.
+            let (of_program, of_machine) = table.routes.split_at_mut(of_program);
+            for routes in [of_program, of_machine] {
+                routes.sort_by_key(|route| std::cmp::Reverse(route.labels()));
+            }
             table.omitted = table.routes.len() - MAX_ROUTES;
             table.routes.truncate(MAX_ROUTES);
         }
@@ -119,6 +125,10 @@ impl NameRoutes {
             let place = if route.is_exact { &mut held.exact } else { &mut held.subtree };
             *place = Some(index);
         }
+        // A suffix without a route is not searched: its names would go to other nameservers.
+        let mut once = HashSet::new();
+        searched.retain(|(key, _)| table.by_suffix.contains_key(key) && once.insert(key.clone()));
+        table.search = searched.into_iter().map(|(_, suffix)| suffix).collect();
         table
     }
 
@@ -170,7 +180,8 @@ impl NameRoutes {
         &self.search
     }
 
-    /// How many routes are left out because there are too many: those with the shortest suffixes.
+    /// How many routes are left out because there are too many: those of the machine with the
+    /// shortest suffixes, then those of the program.
     pub(crate) fn omitted(&self) -> usize {
         self.omitted
     }

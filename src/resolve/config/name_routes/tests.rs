@@ -177,6 +177,23 @@ fn sy57_of_more_than_1024_routes_the_longest_suffixes_stay() {
     }
 }
 
+#[test]
+fn sy57_the_routes_of_the_program_stay_before_those_of_the_machine() {
+    let machine: Vec<_> = (0..MAX_ROUTES)
+        .map(|n| NameRoute { is_search: true, ..route(&format!("n{n}.corp.example"), 1) })
+        .collect();
+    let routes = NameRoutes::new(vec![route("lan", 2), route("b.lan", 3)], &machine);
+    assert_eq!((routes.routes().len(), routes.omitted()), (MAX_ROUTES, 2));
+    let last = format!("n{}.corp.example", MAX_ROUTES - 3);
+    let omitted = format!("n{}.corp.example", MAX_ROUTES - 2);
+    for (name, expected) in [("a.lan", 2), ("b.lan", 3), (&last, 1), (&omitted, 0)] {
+        assert_eq!(nameserver_of(&routes, name), expected, "{name}");
+    }
+    // Names of an omitted suffix would go to the root's nameservers.
+    assert_eq!(routes.search().len(), MAX_ROUTES - 2);
+    assert!(!routes.search().contains(&omitted.parse().unwrap()));
+}
+
 /// The target of an alias need not be a host name.
 #[test]
 fn names_that_are_no_host_names_have_routes_too() {
