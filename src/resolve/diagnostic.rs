@@ -94,6 +94,9 @@ pub enum DiagnosticCause {
     /// without a resolv.conf; lookups that need one end with
     /// [`Misconfigured`](super::LookupErrorKind::Misconfigured).
     NoDefaultNameserver,
+    /// The number of suffixes of the search list that are not used, this one and those behind it,
+    /// because 64 come before them.
+    TooManySuffixes(usize),
     /// Three nameservers come before this one; it is not used.
     TooManyNameservers,
     /// The route has no nameserver that can be asked; its names are refused, as with
@@ -269,6 +272,9 @@ impl fmt::Display for DiagnosticCause {
             Self::Zone => "no such interface",
             Self::NoNameserver => "no nameserver, 127.0.0.1 is used",
             Self::NoDefaultNameserver => "no nameserver, and this system has no default one",
+            Self::TooManySuffixes(count) => {
+                return write!(f, "{count} suffixes are not searched, 64 come before them");
+            }
             Self::TooManyNameservers => "not used, three nameservers come before it",
             Self::EmptyRoute => "no nameserver, the names are refused",
             Self::TooManyRoutes(count) => {

@@ -1,5 +1,6 @@
 //! Windows: its network adapters and its registry, from what was read to a [`NativeConfig`].
 
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::path::PathBuf;
 
@@ -12,6 +13,8 @@ use crate::resolve::names::search::SearchRule;
 use crate::resolve::stub::query::MAX_NAMESERVERS;
 
 const DNS_PORT: u16 = 53;
+/// So many suffixes are searched at the most. Each is a query about every name that is not found.
+const MAX_SEARCH: usize = 64;
 
 /// What was read of a Windows machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,9 +161,26 @@ fn is_site_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.segments()[0] & 0xffc0 == 0xfec0)
 }
 
-/// The search list of the policy, else that of the machine, else its primary suffix and then the
-/// suffix of each adapter.
+/// The search list, each suffix once, as far as it is used.
 fn search(
+    adapters: &[Adapter],
+    registry: &Registry,
+    diagnostics: &mut Diagnostics,
+) -> Vec<HostName> {
+    let mut search = suffixes(adapters, registry, diagnostics);
+    let mut seen = HashSet::new();
+    search.retain(|name| seen.insert(name.clone()));
+    if let Some(left_out) = search.len().checked_sub(MAX_SEARCH).filter(|&count| count > 0) {
+        let word = search[MAX_SEARCH].as_str().as_bytes();
+        diagnostics.note(0, DiagnosticCause::TooManySuffixes(left_out), word);
+        search.truncate(MAX_SEARCH);
+    }
+    search
+}
+
+/// The suffixes of the policy, else those of the machine, else its primary suffix and then the suffix
+/// of each adapter.
+fn suffixes(
     adapters: &[Adapter],
     registry: &Registry,
     diagnostics: &mut Diagnostics,
@@ -173,20 +193,14 @@ fn search(
     }
     let primary =
         given(registry.policy_primary_suffix.as_ref()).or_else(|| given(registry.domain.as_ref()));
+    // The first of a name comes last, and holds.
+    let by_name = registry.interfaces.iter().rev().map(|it| (it.name.to_ascii_lowercase(), it));
+    let interfaces: HashMap<_, _> = by_name.collect();
     let of_adapters = adapters.iter().filter_map(|adapter| {
-        let is_its = |domains: &&InterfaceDomains| domains.name.eq_ignore_ascii_case(&adapter.name);
-        let domains = registry.interfaces.iter().find(is_its)?;
+        let domains = interfaces.get(&adapter.name.to_ascii_lowercase())?;
         given(domains.domain.as_ref()).or_else(|| given(domains.dhcp_domain.as_ref()))
     });
-    let mut search = Vec::new();
-    for suffixes in primary.into_iter().chain(of_adapters) {
-        for name in names(suffixes, diagnostics) {
-            if !search.contains(&name) {
-                search.push(name);
-            }
-        }
-    }
-    search
+    primary.into_iter().chain(of_adapters).flat_map(|list| names(list, diagnostics)).collect()
 }
 
 /// A value that is there and has more than blanks.

@@ -168,6 +168,22 @@ fn os36_the_first_search_list_that_is_not_empty_holds() {
 }
 
 #[test]
+fn os36_of_a_long_search_list_the_first_64_suffixes_are_used_each_once() {
+    let list = |count| {
+        let suffixes = (0..count).flat_map(|n| [format!("n{n}.example"), "n0.example".into()]);
+        let search_list = Some(suffixes.collect::<Vec<_>>().join(","));
+        of_registry(Registry { search_list, ..Registry::default() })
+    };
+    let whole = list(64);
+    assert_eq!((search(&whole).len(), complaints(&whole)), (64, vec![]));
+    let long = list(20_000);
+    assert_eq!(search(&long), search(&whole));
+    let complaint =
+        "registry: \"n64.example\": 19936 suffixes are not searched, 64 come before them";
+    assert_eq!(complaints(&long), [complaint]);
+}
+
+#[test]
 fn sy35_the_policy_says_whether_names_with_a_dot_are_searched() {
     for (append_to_multi_label, rule) in [
         (None, SearchRule::SingleLabelsOnly),
