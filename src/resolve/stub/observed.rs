@@ -13,6 +13,9 @@ use crate::resolve::wire::message::Response;
 impl Stub {
     /// A query goes out.
     pub(super) fn note_sent(&mut self, query: QueryId, sent: SentQuery) {
+        if self.observed == 0 {
+            return;
+        }
         let nameserver = self.servers[self.server_of(query, sent.server)].addr();
         self.note(query, sent.question, sent.at, |question| LookupEventKind::Sent {
             question,
@@ -30,6 +33,9 @@ impl Stub {
         (server, transport): (usize, Transport),
         now: Instant,
     ) {
+        if self.observed == 0 {
+            return;
+        }
         let nameserver = self.servers[self.server_of(query, server)].addr();
         self.note(query, question, now, |question| LookupEventKind::Late {
             question,
@@ -46,6 +52,9 @@ impl Stub {
         response: &Response,
         now: Instant,
     ) {
+        if self.observed == 0 {
+            return;
+        }
         let nameserver = self.servers[self.server_of(query, sent.server)].addr();
         self.note(query, sent.question, now, |question| {
             let (answer, ttl) = notes::read(response);
@@ -67,9 +76,6 @@ impl Stub {
         at: Instant,
         event: impl Fn(Question) -> LookupEventKind,
     ) {
-        if self.observed == 0 {
-            return;
-        }
         let Some(entry) = self.queries.get(&query) else { return };
         let record_type = entry.query.record_type(question);
         let name = entry.name.clone();
