@@ -293,6 +293,7 @@ impl ResolverBuilder {
     /// the names of a nameserver to those of this route is not followed: it would let the nameserver
     /// choose what is looked up on this network.
     #[cfg(feature = "system")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
     pub fn route_system(mut self, suffix: impl AsRef<str>) -> Self {
         self.settings.program_routes.add(suffix.as_ref(), RouteTarget::System);
         self.own("route_system")
@@ -444,10 +445,11 @@ impl ResolverBuilder {
 
     /// How many UDP sockets may be open at once, besides those of lookups that started before a
     /// change of the configuration. Default: 256, or a quarter of the files that the process may
-    /// have open (`RLIMIT_NOFILE`) if that is less; at least one a nameserver. Beyond, queries share
-    /// the open ones: nothing fails and nothing waits, but a forger has fewer ports to guess. When
-    /// the process runs out of descriptors all the same, half of the sockets open then are the limit
-    /// for ten seconds, and twice as many after each ten more.
+    /// have open (`RLIMIT_NOFILE`) if that is less; at least one a nameserver. Each distinct address of
+    /// a nameserver, of whichever route, takes a part of it. Beyond, queries share the open ones:
+    /// nothing fails and nothing waits, but a forger has fewer ports to guess. When the process runs
+    /// out of descriptors all the same, half of the sockets open then are the limit for ten seconds,
+    /// and twice as many after each ten more.
     pub fn max_sockets(mut self, max_sockets: usize) -> Self {
         self.settings.max_sockets = Some(max_sockets);
         self

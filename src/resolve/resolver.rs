@@ -87,7 +87,9 @@ impl Resolver {
     ///
     /// # Blocking
     ///
-    /// The first call reads three small local files.
+    /// The first call reads three small local files; on Windows and macOS also what the system says
+    /// besides, which takes milliseconds: network adapters and registry, or the dynamic store, which
+    /// another process has, and the files in `/etc/resolver`.
     pub fn system() -> Self {
         static SYSTEM: FirstUse<Resolver> = FirstUse::new();
         SYSTEM.get_or_make(|| ResolverBuilder::new().build()).clone()
@@ -163,6 +165,11 @@ impl Resolver {
     /// For support cases: it says what the routes are now, as the configuration was last read. The
     /// name is taken as a query would have it, without the search list; hosts in memory, the hosts
     /// file, special-use names and the cache, which come before, are not looked at.
+    ///
+    /// It is about the stub resolver: where [`source_for`](Self::source_for) says that the operating
+    /// system is asked, no lookup of the name takes its route. The
+    /// [`Nameservers`](super::RouteTarget::Nameservers) of the root route may be none at all, where
+    /// neither program nor machine has one.
     pub fn route_of(&self, name: &HostName) -> ChosenRoute {
         self.inner.driver.route_of(name)
     }

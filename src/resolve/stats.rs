@@ -79,7 +79,7 @@ pub struct Stats {
     pub ignored: IgnoredMessages,
     /// UDP sockets open.
     pub open_sockets: u64,
-    /// How often nameserver state was reset, because resolv.conf changed, the machine was
+    /// How often nameserver state was reset, because the configuration changed, the machine was
     /// suspended, the program has said that the network changed
     /// ([`Resolver::network_changed`](super::Resolver::network_changed)), or the thread panicked.
     pub generations: u64,

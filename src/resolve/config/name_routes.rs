@@ -37,7 +37,8 @@ pub(crate) struct NameRoute {
 pub enum RouteTarget {
     /// To these nameservers, in order, and to no others. At most three are used.
     Nameservers(Vec<SocketAddr>),
-    /// The operating system looks the name up.
+    /// The operating system looks the name up. Without the feature `system` such a route of the
+    /// machine is one that refuses its names.
     System,
     /// Nowhere: the name does not exist, and no packet is sent.
     Refuse,
