@@ -2,8 +2,9 @@
 //!
 //! Without an argument it looks up names of the embedded world; for one of them the AAAA response
 //! takes 300 ms longer than the A response. With arguments (`lookup example.com:443 ..`) it looks
-//! them up as this system is configured; `--every SECONDS` before them has it do so again and again,
-//! to see it follow a change of the configuration. It does not connect: see `fetch` and `race`.
+//! them up as this system is configured; `--every SECONDS` before them has it do so again and
+//! again, to see it follow a change of the configuration. It does not connect: see `fetch` and
+//! `race`.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

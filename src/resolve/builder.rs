@@ -244,8 +244,8 @@ impl ResolverBuilder {
     /// this resolver. What is learnt of them, such as their round-trip times, is the route's own,
     /// also where another route has the same address. An error names the nameserver
     /// ([`LookupError::failures`](super::LookupError::failures)), [`Resolver::route_of`] the route
-    /// of a name. There may be 1,024 routes, the machine's included: of more, those of the program are
-    /// used first, and of either those with the most labels.
+    /// of a name. There may be 1,024 routes, the machine's included: of more, those of the program
+    /// are used first, and of either those with the most labels.
     ///
     /// A suffix that is no host name is skipped. Without a nameserver that can be asked, one with a
     /// port and an address, the route is as by [`route_refuse`](Self::route_refuse): no other
@@ -445,11 +445,11 @@ impl ResolverBuilder {
 
     /// How many UDP sockets may be open at once, besides those of lookups that started before a
     /// change of the configuration. Default: 256, or a quarter of the files that the process may
-    /// have open (`RLIMIT_NOFILE`) if that is less; at least one a nameserver. Each distinct address of
-    /// a nameserver, of whichever route, takes a part of it. Beyond, queries share the open ones:
-    /// nothing fails and nothing waits, but a forger has fewer ports to guess. When the process runs
-    /// out of descriptors all the same, half of the sockets open then are the limit for ten seconds,
-    /// and twice as many after each ten more.
+    /// have open (`RLIMIT_NOFILE`) if that is less; at least one a nameserver. Each distinct address
+    /// of a nameserver, of whichever route, takes a part of it. Beyond, queries share the open ones:
+    /// nothing fails and nothing waits, but a forger has fewer ports to guess. When the process
+    /// runs out of descriptors all the same, half of the sockets open then are the limit for ten
+    /// seconds, and twice as many after each ten more.
     pub fn max_sockets(mut self, max_sockets: usize) -> Self {
         self.settings.max_sockets = Some(max_sockets);
         self

@@ -102,8 +102,8 @@ pub enum DiagnosticCause {
     /// The route has no nameserver that can be asked; its names are refused, as with
     /// [`route_refuse`](super::ResolverBuilder::route_refuse).
     EmptyRoute,
-    /// The number of routes that are not used, because there are 1,024 others: those of the program,
-    /// then those of the machine, and of either first those whose suffixes have the most labels.
+    /// The number of routes that are not used, because there are 1,024 others: those of the
+    /// program, then those of the machine, and of either first those with the most labels.
     /// Names below their suffixes take the route of a shorter suffix.
     TooManyRoutes(usize),
     /// The word is not a host name; it is ignored, and the others on its line hold.

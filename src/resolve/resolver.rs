@@ -88,8 +88,8 @@ impl Resolver {
     /// # Blocking
     ///
     /// The first call reads three small local files; on Windows and macOS also what the system says
-    /// besides, which takes milliseconds: network adapters and registry, or the dynamic store, which
-    /// another process has, and the files in `/etc/resolver`.
+    /// besides, which takes milliseconds: network adapters and registry, or the dynamic store,
+    /// which another process has, and the files in `/etc/resolver`.
     pub fn system() -> Self {
         static SYSTEM: FirstUse<Resolver> = FirstUse::new();
         SYSTEM.get_or_make(|| ResolverBuilder::new().build()).clone()
@@ -152,8 +152,8 @@ impl Resolver {
     /// at all the same, and a network that changes behind an unchanged configuration shows by its
     /// timeouts.
     ///
-    /// On Windows and macOS the configuration is read again, too, on a thread, for milliseconds: what
-    /// it says holds from the first lookup after that on.
+    /// On Windows and macOS what the system says is read again, too, on a thread, for milliseconds:
+    /// it holds from the first lookup after that on.
     ///
     /// It costs nothing but that, however often it is called between two lookups.
     pub fn network_changed(&self) {
@@ -166,8 +166,8 @@ impl Resolver {
     /// name is taken as a query would have it, without the search list; hosts in memory, the hosts
     /// file, special-use names and the cache, which come before, are not looked at.
     ///
-    /// It is about the stub resolver: where [`source_for`](Self::source_for) says that the operating
-    /// system is asked, no lookup of the name takes its route. The
+    /// It is about the stub resolver: where [`source_for`](Self::source_for) says that the
+    /// operating system is asked, no lookup of the name takes its route. The
     /// [`Nameservers`](super::RouteTarget::Nameservers) of the root route may be none at all, where
     /// neither program nor machine has one.
     pub fn route_of(&self, name: &HostName) -> ChosenRoute {

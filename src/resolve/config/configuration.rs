@@ -241,8 +241,8 @@ impl Configuration {
             None => {}
         }
         if !native.is_outdated {
-            // What it says is for the nameservers; of the operating system's own lookups, that there
-            // is a search list at all, as it was when the network was told to be another one.
+            // What it says is for the nameservers. The operating system's own lookups take of it
+            // whether there is a search list, as it was on the network's last change.
             let is_of_use = self.current().sources.may_ask_nameservers();
             if !is_of_use || !native.watch.is_due(source.fingerprint().as_deref(), now) {
                 return effect;

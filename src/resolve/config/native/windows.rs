@@ -178,8 +178,8 @@ fn search(
     search
 }
 
-/// The suffixes of the policy, else those of the machine, else its primary suffix and then the suffix
-/// of each adapter.
+/// The suffixes of the policy, else those of the machine, else its primary suffix and then the
+/// suffix of each adapter.
 fn suffixes(
     adapters: &[Adapter],
     registry: &Registry,

@@ -1,4 +1,4 @@
-//! Routes whose nameservers are dead, as those of a VPN that is down: what a search does behind them.
+//! Routes whose nameservers are dead, as those of a VPN that is down, and the search behind them.
 
 use crate::resolve::sim::scenario::{SCENARIO, Scenario, calls, queries, results};
 

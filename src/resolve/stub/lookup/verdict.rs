@@ -56,8 +56,8 @@ impl Lookup {
     /// One domain's nameservers may fail where the next one's do not, so the search goes on, as in
     /// the C library (`res_search`: "try next" on SERVFAIL); its outcome is then never "not found".
     /// Where no nameserver has responded at all, none would respond about the next candidate
-    /// either, and each candidate would cost the whole timeout again; unless a later one has a route
-    /// to other nameservers.
+    /// either, and each candidate would cost the whole timeout again; unless a later one has a
+    /// route to other nameservers.
     fn may_go_on(&self, kind: LookupErrorKind, prospect: Prospect) -> bool {
         use LookupErrorKind::{Misconfigured, Timeout, Unreachable};
         self.has_response()
