@@ -189,8 +189,8 @@ pub(crate) fn check(text: &[u8]) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Checks that `text` is a name that the hosts file may have: a valid [`HostName`], or one that ends
-/// in a number and that no program reads as an address.
+/// Checks that `text` is a name that the hosts file may have: a valid [`HostName`], or one that
+/// ends in a number and that no program reads as an address.
 pub(crate) fn check_in_hosts(text: &[u8]) -> Result<(), NameError> {
     match check(text) {
         Err(NameError::AmbiguousNumeric) if !text.starts_with(b"-") && !is_legacy_address(text) => {

@@ -14,13 +14,14 @@ use crate::{LookupError, Target};
 /// Receives the events of lookups and races as they happen.
 ///
 /// It is set by [`LookupOptions::observer`](crate::LookupOptions::observer) for lookups, and by
-/// [`ConnectOptions::observer`](crate::ConnectOptions::observer) for races and their lookups. Without
-/// one, no event is made. With feature `tracing`, the same events come out as `tracing` events in
-/// the spans `connect` and `lookup`.
+/// [`ConnectOptions::observer`](crate::ConnectOptions::observer) for races and their lookups.
+/// Without one, no event is made. With feature `tracing`, the same events come out as `tracing`
+/// events in the spans `connect` and `lookup`.
 ///
-/// The events of a race come on the task that polls it, and those of the nameservers on the resolver
-/// thread, which serves every lookup. So a method must return at once: it counts, or sends the event
-/// to a channel. A panic on the resolver thread is caught, and the lookup goes on without an observer.
+/// The events of a race come on the task that polls it, and those of the nameservers on the
+/// resolver thread, which serves every lookup. So a method must return at once: it counts, or sends
+/// the event to a channel. A panic on the resolver thread is caught, and the lookup goes on without
+/// an observer.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -91,8 +92,8 @@ pub struct LookupEvent<'a> {
 
 /// What has happened in a lookup.
 ///
-/// A lookup that was coalesced with another one has events from then on: `Answered` may come with no
-/// `Sent` before it.
+/// A lookup that was coalesced with another one has events from then on: `Answered` may come with
+/// no `Sent` before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LookupEventKind {
@@ -246,7 +247,7 @@ pub enum ConnectEventKind<'a> {
     Connected(SocketAddr),
     /// The race has failed. Nothing comes after it.
     Failed(ConnectErrorKind, &'a (dyn Error + 'static)),
-    /// The race was dropped before its end, as by a timeout around it; the attempts under way end as
-    /// canceled just before. Nothing comes after it.
+    /// The race was dropped before its end, as by a timeout around it; the attempts under way end
+    /// as canceled just before. Nothing comes after it.
     Dropped,
 }

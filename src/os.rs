@@ -360,8 +360,9 @@ pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
 
 /// Whether connecting a socket that is bound to no port failed since no port was free.
 ///
-/// Linux says EAGAIN for UDP and EADDRNOTAVAIL for TCP, others say EADDRINUSE. EADDRNOTAVAIL may also
-/// mean that this host has no address to connect from; which of the two, a bind to any port tells.
+/// Linux says EAGAIN for UDP and EADDRNOTAVAIL for TCP, others say EADDRINUSE. EADDRNOTAVAIL may
+/// also mean that this host has no address to connect from; which of the two, a bind to any port
+/// tells.
 pub(crate) fn is_out_of_ports(error: &io::Error, domain: Domain, kind: Type) -> bool {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::AddrInUse => true,
@@ -379,8 +380,8 @@ fn has_free_port(domain: Domain, kind: Type) -> bool {
 }
 
 /// Whether a datagram was dropped on its way out of this host, which the network could have done as
-/// well: the send buffer or the interface's queue is full, the kernel is short of memory, or a local
-/// firewall dropped it. A full connection-tracking table looks like the last.
+/// well: the send buffer or the interface's queue is full, the kernel is short of memory, or a
+/// local firewall dropped it. A full connection-tracking table looks like the last.
 pub(crate) fn is_lost_datagram(error: &io::Error) -> bool {
     #[cfg(unix)]
     let codes = {

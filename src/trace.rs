@@ -1,9 +1,9 @@
 //! Spans and events, with feature `tracing`; nothing without it.
 //!
-//! One span a lookup (`outrace::lookup`) and one a race (`outrace::connect`), whose child its lookup
-//! is, at level debug. The events of an [`Observer`](crate::Observer) come out in them, as they
-//! happen. Field names are those of the OpenTelemetry semantic conventions where it has them; a
-//! `duration` is a number of seconds. Nothing is formatted for a subscriber that does not listen.
+//! One span a lookup (`outrace::lookup`) and one a race (`outrace::connect`), whose child its
+//! lookup is, at level debug. The events of an [`Observer`](crate::Observer) come out in them, as
+//! they happen. Field names are those of the OpenTelemetry semantic conventions where it has them;
+//! a `duration` is a number of seconds. Nothing is formatted for a subscriber that does not listen.
 //!
 //! Level warn is for what needs action: a name collision (`outrace::lookup`), and parts of the
 //! configuration that cannot be used (`outrace::config`). That nameservers are asked
@@ -315,8 +315,8 @@ mod imp {
         }
     }
 
-    /// Makes an event within a span, for the subscriber of that span: the thread of the event may have
-    /// another one, or none.
+    /// Makes an event within a span, for the subscriber of that span: the thread of the event may
+    /// have another one, or none.
     fn in_span(span: &Span, tell: impl FnOnce()) {
         span.with_subscriber(|(_, dispatch)| {
             dispatcher::with_default(dispatch, || span.in_scope(tell));

@@ -25,10 +25,10 @@ use crate::HostName;
 /// | iOS, Android | None can be read: [`nameservers`](Self::nameservers) has to be called. |
 /// | others | Those of `/etc/resolv.conf`. |
 ///
-/// Where resolv.conf is no convention (Windows, iOS, Android) there is no default nameserver either,
-/// since any user may listen at 127.0.0.1 there: without one, a lookup that needs it ends with
-/// [`Misconfigured`](super::LookupErrorKind::Misconfigured). No public nameserver is ever used unless
-/// it is configured.
+/// Where resolv.conf is no convention (Windows, iOS, Android) there is no default nameserver
+/// either, since any user may listen at 127.0.0.1 there: without one, a lookup that needs it ends
+/// with [`Misconfigured`](super::LookupErrorKind::Misconfigured). No public nameserver is ever used
+/// unless it is configured.
 ///
 /// The operating system does not heed what is set here. So with any of these calls, names are asked
 /// of the stub resolver alone, unless [`source`](Self::source) says otherwise:
@@ -40,14 +40,14 @@ use crate::HostName;
 ///
 /// The files are read again when they have changed: once in five seconds, or in half a second while
 /// no nameserver responds or after a lookup that had no response, a lookup looks
-/// ([`Resolver::network_changed`] has the next one look at once). A changed resolv.conf empties the cache and resets
-/// nameserver state; lookups that have had an answer finish with the configuration they started
-/// with, the others start again under the new one. A file that is empty or half written takes effect
-/// at the second look; until then the previous contents hold. A file that names an interface, and a
-/// resolv.conf without a search list, also change with the interfaces or the host name of the
-/// machine. What Windows and macOS say besides is read on a thread of its own, and holds from the
-/// next lookup on: Windows at each look; macOS when `/etc/resolv.conf` or the folder `/etc/resolver`
-/// has changed, or after a minute.
+/// ([`Resolver::network_changed`] has the next one look at once). A changed resolv.conf empties the
+/// cache and resets nameserver state; lookups that have had an answer finish with the configuration
+/// they started with, the others start again under the new one. A file that is empty or half
+/// written takes effect at the second look; until then the previous contents hold. A file that
+/// names an interface, and a resolv.conf without a search list, also change with the interfaces or
+/// the host name of the machine. What Windows and macOS say besides is read on a thread of its own,
+/// and holds from the next lookup on: Windows at each look; macOS when `/etc/resolv.conf` or the
+/// folder `/etc/resolver` has changed, or after a minute.
 ///
 /// # Examples
 ///
@@ -86,8 +86,8 @@ impl ResolverBuilder {
         self.own(WITHOUT_SYSTEM)
     }
 
-    /// The file to read in place of `/etc/resolv.conf`, also on systems that have no such file. What
-    /// Windows and macOS say besides is not read then.
+    /// The file to read in place of `/etc/resolv.conf`, also on systems that have no such file.
+    /// What Windows and macOS say besides is not read then.
     ///
     /// It is read as resolv.conf(5) describes, and `RES_OPTIONS` and `LOCALDOMAIN` amend it. A word
     /// or line that cannot be used is skipped and reported as a [`Diagnostic`].
@@ -229,20 +229,20 @@ impl ResolverBuilder {
     ///
     /// For names that only the nameservers of another network know, as behind a VPN. The suffix is
     /// matched label by label and without regard to case: `corp.example` has `corp.example` and
-    /// `a.b.corp.example`, and not `notcorp.example`. Of several suffixes the longest counts; `.` is
-    /// the root, which has every name that no other route has, and comes before
+    /// `a.b.corp.example`, and not `notcorp.example`. Of several suffixes the longest counts; `.`
+    /// is the root, which has every name that no other route has, and comes before
     /// [`nameservers`](Self::nameservers). The first call for a suffix holds, in place of what the
     /// machine's configuration has for it ([`machine_routes`](Self::machine_routes)).
     ///
     /// Each name that is asked for is decided by itself: every candidate name that the search list
     /// makes, and the target of an alias, if the response does not have its addresses. What the
     /// nameservers of a route say or do not say is final: no other nameserver is asked, since it is
-    /// not to see the name, and would deny it. Hosts in memory, the hosts file and special-use names
-    /// come before all routes.
+    /// not to see the name, and would deny it. Hosts in memory, the hosts file and special-use
+    /// names come before all routes.
     ///
-    /// The first three nameservers are used, by the [`NameserverStrategy`] and the other settings of
-    /// this resolver. What is learnt of them, such as their round-trip times, is the route's own,
-    /// also where another route has the same address. An error names the nameserver
+    /// The first three nameservers are used, by the [`NameserverStrategy`] and the other settings
+    /// of this resolver. What is learnt of them, such as their round-trip times, is the route's
+    /// own, also where another route has the same address. An error names the nameserver
     /// ([`LookupError::failures`](super::LookupError::failures)), [`Resolver::route_of`] the route
     /// of a name. There may be 1,024 routes, the machine's included: of more, those of the program
     /// are used first, and of either those with the most labels.
@@ -276,7 +276,8 @@ impl ResolverBuilder {
 
     /// Adds a route that leads nowhere: `suffix` and the names below it do not exist, and no query
     /// about them is sent. A lookup of such a name ends with
-    /// [`NotFound`](super::LookupErrorKind::NotFound), unless the search list has another candidate.
+    /// [`NotFound`](super::LookupErrorKind::NotFound), unless the search list has another
+    /// candidate.
     ///
     /// For names that must not leave this machine or network. With the suffix `.`, only names of
     /// other routes are asked for. See [`route`](Self::route) for suffixes and their order.
@@ -286,12 +287,12 @@ impl ResolverBuilder {
     }
 
     /// Adds a route to the operating system: it looks up `suffix` and the names below it, and no
-    /// nameserver is asked. For names that no nameserver knows, such as those of mDNS (`local`). See
-    /// [`route`](Self::route) for suffixes and their order.
+    /// nameserver is asked. For names that no nameserver knows, such as those of mDNS (`local`).
+    /// See [`route`](Self::route) for suffixes and their order.
     ///
     /// A candidate name of the search list is handed over as a whole name. An alias that leads from
-    /// the names of a nameserver to those of this route is not followed: it would let the nameserver
-    /// choose what is looked up on this network.
+    /// the names of a nameserver to those of this route is not followed: it would let the
+    /// nameserver choose what is looked up on this network.
     #[cfg(feature = "system")]
     #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
     pub fn route_system(mut self, suffix: impl AsRef<str>) -> Self {
@@ -328,8 +329,8 @@ impl ResolverBuilder {
 
     /// How long the nameservers have for one candidate name, resends and TCP included. Default:
     /// `timeout` times `attempts` of resolv.conf, 5 s if it has neither. 1 ms to 30 s; a value
-    /// outside is set to the nearer end. Also how long a lookup waits for the operating system, 10 s
-    /// by default ([`Source`]).
+    /// outside is set to the nearer end. Also how long a lookup waits for the operating system, 10
+    /// s by default ([`Source`]).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout =
             Some(timeout.clamp(Duration::from_millis(1), Duration::from_secs(30)));
@@ -380,8 +381,8 @@ impl ResolverBuilder {
     /// ([`LookupOptions::family`](super::LookupOptions::family)). Default: off, unless resolv.conf
     /// has `no-aaaa`.
     ///
-    /// For networks without IPv6 whose nameservers are slow at AAAA, or fail at it. Hosts in memory,
-    /// the hosts file, literals and `localhost` keep their IPv6 addresses.
+    /// For networks without IPv6 whose nameservers are slow at AAAA, or fail at it. Hosts in
+    /// memory, the hosts file, literals and `localhost` keep their IPv6 addresses.
     pub fn no_aaaa(mut self, no_aaaa: bool) -> Self {
         self.settings.no_aaaa = Some(no_aaaa);
         self.own("no_aaaa")
@@ -418,8 +419,9 @@ impl ResolverBuilder {
     ///
     /// Nameservers copy the question into their response as it came. So a forger, who has to guess
     /// the port and the id of a query, has to guess the case of each letter as well: up to 31 bits
-    /// more, one for each letter of the name. Callers see nothing of it: canonical names are spelled
-    /// as they would be without. TCP has no need of it, and has its names as they were given.
+    /// more, one for each letter of the name. Callers see nothing of it: canonical names are
+    /// spelled as they would be without. TCP has no need of it, and has its names as they were
+    /// given.
     ///
     /// A few nameservers answer in lower case, or in the case in which another client has asked. A
     /// response in another case than its query is no answer, as it may be forged: the question is
@@ -445,23 +447,23 @@ impl ResolverBuilder {
 
     /// How many UDP sockets may be open at once, besides those of lookups that started before a
     /// change of the configuration. Default: 256, or a quarter of the files that the process may
-    /// have open (`RLIMIT_NOFILE`) if that is less; at least one a nameserver. Each distinct address
-    /// of a nameserver, of whichever route, takes a part of it. Beyond, queries share the open ones:
-    /// nothing fails and nothing waits, but a forger has fewer ports to guess. When the process
-    /// runs out of descriptors all the same, half of the sockets open then are the limit for ten
-    /// seconds, and twice as many after each ten more.
+    /// have open (`RLIMIT_NOFILE`) if that is less; at least one a nameserver. Each distinct
+    /// address of a nameserver, of whichever route, takes a part of it. Beyond, queries share the
+    /// open ones: nothing fails and nothing waits, but a forger has fewer ports to guess. When the
+    /// process runs out of descriptors all the same, half of the sockets open then are the limit
+    /// for ten seconds, and twice as many after each ten more.
     pub fn max_sockets(mut self, max_sockets: usize) -> Self {
         self.settings.max_sockets = Some(max_sockets);
         self
     }
 
-    /// How many calls of the operating system's own lookup run at once, each on a thread of its own.
-    /// Default: 16; 2 to 512, a value outside is set to the nearer end.
+    /// How many calls of the operating system's own lookup run at once, each on a thread of its
+    /// own. Default: 16; 2 to 512, a value outside is set to the nearer end.
     ///
     /// A call that does not come back holds its thread, some 30 KiB, until it does. Further calls
-    /// wait, and lookups end at their deadline all the same. When nothing waits for any of the calls
-    /// that run, one more is started each second, up to twice the number; then lookups that need one
-    /// fail with [`LookupErrorKind::Resources`](super::LookupErrorKind::Resources).
+    /// wait, and lookups end at their deadline all the same. When nothing waits for any of the
+    /// calls that run, one more is started each second, up to twice the number; then lookups that
+    /// need one fail with [`LookupErrorKind::Resources`](super::LookupErrorKind::Resources).
     #[cfg(feature = "system")]
     #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
     pub fn system_threads(mut self, threads: usize) -> Self {
@@ -500,9 +502,9 @@ impl ResolverBuilder {
     ///
     /// # Blocking
     ///
-    /// Reads three small local files; on Windows the network adapters and the registry, on macOS the
-    /// dynamic store, each a call of some milliseconds. No thread is started before the first lookup
-    /// needs it.
+    /// Reads three small local files; on Windows the network adapters and the registry, on macOS
+    /// the dynamic store, each a call of some milliseconds. No thread is started before the first
+    /// lookup needs it.
     pub fn build(self) -> Resolver {
         Resolver::new(self.settings)
     }
@@ -516,8 +518,8 @@ crate::os::cfg_linux_sockets! {
         /// A nameserver on another interface is out of reach: with `eth0` also one on loopback, as
         /// that of systemd-resolved is. While there is no such interface, the cause of a failure is
         /// [`FailureCause::Socket`](super::FailureCause::Socket) with
-        /// [`NetworkDown`](std::io::ErrorKind::NetworkDown). Connections to the addresses found have
-        /// [`SocketOptions::interface`](crate::happy_eyeballs::SocketOptions::interface).
+        /// [`NetworkDown`](std::io::ErrorKind::NetworkDown). Connections to the addresses found
+        /// have [`SocketOptions::interface`](crate::happy_eyeballs::SocketOptions::interface).
         pub fn interface(mut self, name: impl Into<String>) -> Self {
             self.settings.route.interface = Some(name.into());
             self.own("interface")
@@ -543,8 +545,8 @@ crate::os::cfg_interface_by_index! {
         /// A nameserver on another interface is out of reach, one on loopback as well. While there
         /// is no such interface, the cause of a failure is
         /// [`FailureCause::Socket`](super::FailureCause::Socket) with
-        /// [`NetworkDown`](std::io::ErrorKind::NetworkDown). Connections to the addresses found have
-        /// [`SocketOptions::interface`](crate::happy_eyeballs::SocketOptions::interface).
+        /// [`NetworkDown`](std::io::ErrorKind::NetworkDown). Connections to the addresses found
+        /// have [`SocketOptions::interface`](crate::happy_eyeballs::SocketOptions::interface).
         pub fn interface(mut self, index: std::num::NonZeroU32) -> Self {
             self.settings.route.interface = Some(index);
             self.own("interface")

@@ -126,11 +126,11 @@ impl CacheOptions {
         self
     }
 
-    /// Whether the addresses of an answer keep the order in which its nameserver gave them. Default:
-    /// no, each lookup that is given the answer starts one address further, so that the connects of a
-    /// program are spread over the addresses of a name as its packets say, and not all made to the
-    /// first one for as long as the answer is cached. The order of RFC 6724 goes before: only
-    /// addresses of equal rank take turns.
+    /// Whether the addresses of an answer keep the order in which its nameserver gave them.
+    /// Default: no, each lookup that is given the answer starts one address further, so that the
+    /// connects of a program are spread over the addresses of a name as its packets say, and not
+    /// all made to the first one for as long as the answer is cached. The order of RFC 6724 goes
+    /// before: only addresses of equal rank take turns.
     ///
     /// For names whose nameserver steers by the order of the addresses. Without a cache the lookups
     /// that wait for one query take turns all the same: for the order without a cache, set

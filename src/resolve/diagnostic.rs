@@ -55,9 +55,9 @@ pub enum ConfigSource {
     DynamicStore,
     /// The files in `/etc/resolver` of macOS. The word begins with the name of the file.
     ResolverDirectory,
-    /// The program itself: a name given to [`ResolverBuilder::host`](super::ResolverBuilder::host), a
-    /// route given to [`ResolverBuilder::route`](super::ResolverBuilder::route), or a setting that
-    /// does not go with another.
+    /// The program itself: a name given to [`ResolverBuilder::host`](super::ResolverBuilder::host),
+    /// a route given to [`ResolverBuilder::route`](super::ResolverBuilder::route), or a setting
+    /// that does not go with another.
     Builder,
     /// The routes of the program and of the machine, taken together.
     Routes,

@@ -191,8 +191,8 @@ impl LookupError {
         &self.0.failures
     }
 
-    /// The failure of each address family in the operating system's own lookup, where that was asked
-    /// ([`Source`](super::Source)).
+    /// The failure of each address family in the operating system's own lookup, where that was
+    /// asked ([`Source`](super::Source)).
     pub fn system_failures(&self) -> &[SystemFailure] {
         &self.0.system_failures
     }
@@ -258,7 +258,8 @@ impl std::error::Error for LookupError {
     }
 }
 
-/// For code that returns `io::Result`: the kind is the nearest to the cause, and this error is within.
+/// For code that returns `io::Result`: the kind is the nearest to the cause, and this error is
+/// within.
 impl From<LookupError> for io::Error {
     fn from(error: LookupError) -> Self {
         Self::new(error.kind().to_io(), error)

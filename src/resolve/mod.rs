@@ -6,8 +6,8 @@
 //! 2. the hosts that the program gave ([`ResolverBuilder::host`]), then the hosts file;
 //! 3. the special-use names of RFC 6761, such as `localhost`;
 //! 4. the cache ([`CacheOptions`]);
-//! 5. the nameservers, with the search list of resolv.conf: those of the longest suffix for which there
-//!    is a route ([`ResolverBuilder::route`]), and no others; or the operating system
+//! 5. the nameservers, with the search list of resolv.conf: those of the longest suffix for which
+//!    there is a route ([`ResolverBuilder::route`]), and no others; or the operating system
 //!    ([`Source::System`]), with the name as it was given.
 //!
 //! Where a machine has another order, it holds here too: by the line `hosts` of nsswitch.conf the

@@ -148,9 +148,9 @@ impl Resolver {
     ///
     /// The next lookup looks at the configuration files at once, whether or not it is time to, and
     /// begins anew: nameserver state and cache are reset, and lookups that wait for their first
-    /// answer start again, as after a suspend of the machine. Without this call the files are looked
-    /// at all the same, and a network that changes behind an unchanged configuration shows by its
-    /// timeouts.
+    /// answer start again, as after a suspend of the machine. Without this call the files are
+    /// looked at all the same, and a network that changes behind an unchanged configuration shows
+    /// by its timeouts.
     ///
     /// On Windows and macOS what the system says is read again, too, on a thread, for milliseconds:
     /// it holds from the first lookup after that on.
@@ -182,12 +182,12 @@ impl Resolver {
     ///
     /// # Blocking
     ///
-    /// Once in five seconds, or in half a second while no nameserver responds or after a lookup that
-    /// had no response, one caller looks whether the configuration files have changed (two system
-    /// calls for each), and reads them if they have, or if what they refer to may have: interfaces
-    /// (three more for each that the hosts file names), the host name, and for some modules of
-    /// nsswitch.conf whether a service of theirs runs (up to six in all). A hosts file over 64 KiB is
-    /// read on a thread of its own, and so is what Windows and macOS say besides.
+    /// Once in five seconds, or in half a second while no nameserver responds or after a lookup
+    /// that had no response, one caller looks whether the configuration files have changed (two
+    /// system calls for each), and reads them if they have, or if what they refer to may have:
+    /// interfaces (three more for each that the hosts file names), the host name, and for some
+    /// modules of nsswitch.conf whether a service of theirs runs (up to six in all). A hosts file
+    /// over 64 KiB is read on a thread of its own, and so is what Windows and macOS say besides.
     ///
     /// # Cancel safety
     ///

@@ -33,25 +33,26 @@ pub enum Source {
     /// not read.
     Own,
     /// The operating system, for every name: one `getaddrinfo` for each address family, on threads
-    /// of this crate's own ([`ResolverBuilder::system_threads`]). Where a search list of the machine
-    /// makes several names of one, it is one call for both families, whose addresses are then those
-    /// of one name. Settings about nameservers have no effect. Where the operating system would read
-    /// the hosts file first, it is read before.
+    /// of this crate's own ([`ResolverBuilder::system_threads`]). Where a search list of the
+    /// machine makes several names of one, it is one call for both families, whose addresses are
+    /// then those of one name. Settings about nameservers have no effect. Where the operating
+    /// system would read the hosts file first, it is read before.
     ///
     /// It knows what the machine knows, and tells less of it than nameservers do:
     ///
-    /// - The addresses of a call come together, when it comes back, in the operating system's order;
-    ///   those of a call for both families IPv6 first. No TTL comes with them: they are cached for a
-    ///   second ([`CacheOptions::system_ttl`]).
+    /// - The addresses of a call come together, when it comes back, in the operating system's
+    ///   order; those of a call for both families IPv6 first. No TTL comes with them: they are
+    ///   cached for a second ([`CacheOptions::system_ttl`]).
     /// - The canonical name is the name asked for; aliases are not told.
-    /// - An error has the code of each family ([`LookupError::system_failures`]), and no nameserver.
-    ///   A name that does not exist and a nameserver that has failed may have the same code.
-    /// - The lookup ends 10 s after its start, or after [`ResolverBuilder::timeout`]; its call cannot
-    ///   be ended, and holds its thread until it comes back. So a lookup that was dropped or has
-    ///   ended may still send packets. A process that exits does not wait for such a call.
-    /// - In a child that was forked off while other threads ran, POSIX allows no `getaddrinfo` until
-    ///   the child runs another program. It works with glibc, whose locks a fork leaves free; elsewhere
-    ///   the call may hang, and the lookup ends at its deadline.
+    /// - An error has the code of each family ([`LookupError::system_failures`]), and no
+    ///   nameserver. A name that does not exist and a nameserver that has failed may have the same
+    ///   code.
+    /// - The lookup ends 10 s after its start, or after [`ResolverBuilder::timeout`]; its call
+    ///   cannot be ended, and holds its thread until it comes back. So a lookup that was dropped or
+    ///   has ended may still send packets. A process that exits does not wait for such a call.
+    /// - In a child that was forked off while other threads ran, POSIX allows no `getaddrinfo`
+    ///   until the child runs another program. It works with glibc, whose locks a fork leaves free;
+    ///   elsewhere the call may hang, and the lookup ends at its deadline.
     ///
     /// [`CacheOptions::system_ttl`]: super::CacheOptions::system_ttl
     /// [`LookupError::system_failures`]: super::LookupError::system_failures

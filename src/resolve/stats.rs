@@ -29,14 +29,15 @@ pub struct Stats {
     pub failed: u64,
     /// Questions that were coalesced with an identical one in flight.
     pub coalesced: u64,
-    /// Lookups that asked the operating system, alone or behind the nameservers. One whose candidate
-    /// names have routes to it counts for each of these.
+    /// Lookups that asked the operating system, alone or behind the nameservers. One whose
+    /// candidate names have routes to it counts for each of these.
     pub system_lookups: u64,
-    /// Calls of the operating system's own lookup (`getaddrinfo`) that were wanted, one for a name and
-    /// an address family, or for both. Lookups that share one count in `coalesced`.
+    /// Calls of the operating system's own lookup (`getaddrinfo`) that were wanted, one for a name
+    /// and an address family, or for both. Lookups that share one count in `coalesced`.
     pub system_calls: u64,
-    /// Of these, calls that run now: the others have come back, wait for a thread, or were given up. One that does not come back counts for as long as it holds its
-    /// thread, whether or not a lookup waits for it.
+    /// Of these, calls that run now: the others have come back, wait for a thread, or were given
+    /// up. One that does not come back counts for as long as it holds its thread, whether or not a
+    /// lookup waits for it.
     pub running_system_calls: u64,
     /// Questions answered from the cache while their TTL ran.
     pub cache_hits: u64,
@@ -71,8 +72,8 @@ pub struct Stats {
     /// from which the name comes should be found: the name will soon resolve to a foreign address.
     pub name_collisions: u64,
     /// Responses with a link-local address in an AAAA record (`fe80::/10`, RFC 4291 section 2.5.6).
-    /// Without a zone no connection can be made to it, so it is skipped; a name that has no other is
-    /// a name without an address.
+    /// Without a zone no connection can be made to it, so it is skipped; a name that has no other
+    /// is a name without an address.
     pub link_local: u64,
     /// Messages that were dropped because they answered nothing that was asked: forged, broken, or
     /// late ones.

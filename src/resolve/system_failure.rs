@@ -29,15 +29,15 @@ impl fmt::Display for SystemFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SystemCause {
-    /// `getaddrinfo` has not come back in time: the call goes on, and holds its thread, until it does.
-    /// Or it was not begun, since every thread was held by other calls
+    /// `getaddrinfo` has not come back in time: the call goes on, and holds its thread, until it
+    /// does. Or it was not begun, since every thread was held by other calls
     /// ([`Stats::running_system_calls`](super::Stats::running_system_calls)).
     Timeout,
     /// The error code that `getaddrinfo` returned, such as `EAI_AGAIN`. The numbers differ between
     /// operating systems.
     Code(i32),
-    /// The error number of the operating system: `errno` where `getaddrinfo` says `EAI_SYSTEM`. 0 if
-    /// it has set none.
+    /// The error number of the operating system: `errno` where `getaddrinfo` says `EAI_SYSTEM`. 0
+    /// if it has set none.
     Os(i32),
     /// So many threads are held by calls that have not come back, and no more are started:
     /// [`ResolverBuilder::system_threads`](super::ResolverBuilder::system_threads).

@@ -1,6 +1,6 @@
-//! What is promised to users, over real sockets: a file for each promise, and one program, since each
-//! program more is built for every platform and feature. What needs a process of its own, because it
-//! closes descriptors, counts memory or stops itself, stands beside this folder.
+//! What is promised to users, over real sockets: a file for each promise, and one program, since
+//! each program more is built for every platform and feature. What needs a process of its own,
+//! because it closes descriptors, counts memory or stops itself, stands beside this folder.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,8 +1,8 @@
 //! The same addresses as the C library, or a reason.
 //!
 //! `.ci/getaddrinfo` makes a network with nameservers and a hosts file, and runs this for each of
-//! several resolv.conf; `.ci/nss` does so with systemd-resolved, and where the C library is asked. In
-//! a plain `cargo test`, which needs Rust alone, it says that it was not asked for.
+//! several resolv.conf; `.ci/nss` does so with systemd-resolved, and where the C library is asked.
+//! In a plain `cargo test`, which needs Rust alone, it says that it was not asked for.
 
 mod differences;
 mod names;

@@ -64,8 +64,8 @@ impl World {
         fs::write(self.file(name), text).expect("a file to write");
     }
 
-    /// Starts a program of those that are unpacked here, and waits until it `is_ready`. What it says
-    /// goes to a file of its name.
+    /// Starts a program of those that are unpacked here, and waits until it `is_ready`. What it
+    /// says goes to a file of its name.
     #[track_caller]
     pub fn start(&self, program: &str, args: &[&str], is_ready: impl FnMut() -> bool) -> Daemon {
         let path = self.dir.join("root").join(program);

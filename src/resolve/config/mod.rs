@@ -1,5 +1,5 @@
-//! Text to data: resolv.conf, the hosts file and nsswitch.conf, the settings, hosts and routes of the
-//! program that combine with them, and when a changed file is believed.
+//! Text to data: resolv.conf, the hosts file and nsswitch.conf, the settings, hosts and routes of
+//! the program that combine with them, and when a changed file is believed.
 
 pub(crate) mod configuration;
 pub(crate) mod files;

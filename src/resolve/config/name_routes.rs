@@ -22,7 +22,8 @@ const ROOT: [u8; 1] = [0];
 pub(crate) struct NameRoute {
     /// `None` is the root: every name.
     pub(crate) suffix: Option<HostName>,
-    /// Whether the suffix itself and no name below it is meant (NRPT: a name without a leading dot).
+    /// Whether the suffix itself and no name below it is meant (NRPT: a name without a leading
+    /// dot).
     pub(crate) is_exact: bool,
     pub(crate) to: RouteTarget,
     /// Of equal suffixes the lowest holds, then the first.
@@ -133,8 +134,8 @@ impl NameRoutes {
         table
     }
 
-    /// The index of the route of this name in [`routes`](Self::routes); `None` if the nameservers of
-    /// the root route have it.
+    /// The index of the route of this name in [`routes`](Self::routes); `None` if the nameservers
+    /// of the root route have it.
     ///
     /// It walks the suffixes of the name, the longest first. Without routes it costs nothing.
     pub(crate) fn find(&self, name: &QueryName) -> Option<usize> {

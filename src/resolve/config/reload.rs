@@ -33,8 +33,8 @@ pub(crate) enum Fingerprint {
         /// 0 where the system has none.
         inode: u64,
         modified: Option<SystemTime>,
-        /// When anything about it changed, its permissions included: seconds and nanoseconds, 0 where
-        /// the system does not know.
+        /// When anything about it changed, its permissions included: seconds and nanoseconds, 0
+        /// where the system does not know.
         changed: (i64, i64),
         /// The destination, if it is a link.
         link: Option<PathBuf>,

@@ -166,8 +166,8 @@ impl Options {
     /// For how long one candidate name may be asked for.
     ///
     /// In the C library `timeout` is the time of one query to one nameserver, `attempts` how often
-    /// all are asked: a file that says `timeout:1 attempts:5` has five seconds for each. A file that
-    /// says neither leaves it at five seconds in all, where the C library would take ten a
+    /// all are asked: a file that says `timeout:1 attempts:5` has five seconds for each. A file
+    /// that says neither leaves it at five seconds in all, where the C library would take ten a
     /// nameserver.
     pub(crate) fn budget(&self, attempts: u8) -> Duration {
         if self.sets_budget {

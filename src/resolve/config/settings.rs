@@ -34,8 +34,8 @@ const DEFAULT_QUEUE_CAPACITY: usize = 16;
 /// program's.
 const DEFAULT_MAX_SOCKETS: usize = 256;
 
-/// As many as the threads of glibc's own `getaddrinfo_a`, nearly: names that hang hold them all, and
-/// each takes some 30 KiB.
+/// As many as the threads of glibc's own `getaddrinfo_a`, nearly: names that hang hold them all,
+/// and each takes some 30 KiB.
 pub(crate) const DEFAULT_SYSTEM_THREADS: usize = 16;
 /// The C library alone takes 5 s for each nameserver, twice, and again for each name of its search
 /// list.

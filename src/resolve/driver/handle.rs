@@ -67,8 +67,8 @@ impl DriverHandle {
         self.shared().send(command);
     }
 
-    /// Whether a lookup has a thread that will end it. One that the parent of a forked child started
-    /// goes on in the parent, and never ends here; nor does one whose thread was given up.
+    /// Whether a lookup has a thread that will end it. One that the parent of a forked child
+    /// started goes on in the parent, and never ends here; nor does one whose thread was given up.
     pub(crate) fn has_thread(&self, id: LookupId) -> bool {
         id > self.shared().last_orphan()
     }

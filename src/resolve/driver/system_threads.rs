@@ -109,7 +109,8 @@ impl Jobs {
                 LookupErrorKind::ServerFailure,
                 SystemCause::Panicked,
             ));
-            // Before the outcome is known, or a call that is started upon it would take a thread more.
+            // Before the outcome is known, or a call that is started upon it would take a thread
+            // more.
             self.lock().idle += 1;
             let (Some(shared), Some(waker)) = (self.shared.upgrade(), self.waker.upgrade()) else {
                 return;

@@ -42,8 +42,8 @@ const COMMANDS_PER_TURN: usize = 512;
 const MAX_TURNS_WITHOUT_POLL: u8 = 2;
 
 /// For so many turns the thread reads on before it believes that a deadline has passed: with its
-/// share of 32 reads in each, a socket's usual buffer (some 270 datagrams) is empty by then. A flood
-/// delays deadlines no longer than that.
+/// share of 32 reads in each, a socket's usual buffer (some 270 datagrams) is empty by then. A
+/// flood delays deadlines no longer than that.
 const MAX_TURNS_BEHIND: u8 = 16;
 
 /// So often the thread looks around while it has lookups, whatever wakes it or does not: a program

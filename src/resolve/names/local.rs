@@ -54,11 +54,11 @@ pub(crate) struct Ask {
 pub(crate) enum Plan {
     /// The nameservers about each candidate name.
     Nameservers,
-    /// The nameservers about each candidate name; if none has an address, or they fail, these results
-    /// hold. The last of them is the `End`.
+    /// The nameservers about each candidate name; if none has an address, or they fail, these
+    /// results hold. The last of them is the `End`.
     NameserversThenHosts(Box<[LookupResult]>),
-    /// The nameservers about each candidate name; if they say that none has an address, the operating
-    /// system about this name.
+    /// The nameservers about each candidate name; if they say that none has an address, the
+    /// operating system about this name.
     NameserversThenSystem(SystemName),
     /// The operating system about this name.
     System(SystemName),

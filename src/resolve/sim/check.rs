@@ -201,8 +201,8 @@ impl Checks {
                     // Those who come within a second share an answer whatever its TTL, and no
                     // response travels for longer than the slowest of paths.
                     let longest = (ttl + self.stale).max(TOGETHER) + SLOWEST;
-                    // The addresses of a truncated response, whose rest is not to be had over TCP, come
-                    // at the end of the query and before its error: they are all there is.
+                    // The addresses of a truncated response, whose rest is not to be had over TCP,
+                    // come at the end of the query and before its error: they are all there is.
                     watched.was_outdated |= started > made + longest;
                     let in_time = started <= made + longest + self.timeout;
                     assert!(in_time, "{id:?}: {addr} was over at {started:?}");
@@ -301,7 +301,8 @@ impl Checks {
         self.last_turn = now;
     }
 
-    /// A turn is over. `was_all` is whether it has handled all that was due, and not its share of it.
+    /// A turn is over. `was_all` is whether it has handled all that was due, and not its share of
+    /// it.
     pub(super) fn state(
         &mut self,
         core: &Generations,
@@ -337,8 +338,8 @@ impl Checks {
         if holdings.lookups > 0 || stub.asks_for_cache() || stub.listens() {
             return;
         }
-        // A connection stays open for the next lookup, under a timer of its own. A call goes on, and
-        // what it has found is held, under one timer for all.
+        // A connection stays open for the next lookup, under a timer of its own. A call goes on,
+        // and what it has found is held, under one timer for all.
         let Holdings { connections, calls, .. } = holdings;
         let timers = connections + usize::from(stub.holds_outcomes());
         let kept = Holdings { connections, calls, timers, ..Holdings::default() };

@@ -163,8 +163,8 @@ impl Faults {
         }
     }
 
-    /// One that answers everything that its queue has room for, quicker than it is asked again, over
-    /// a path that loses nothing. What a forger sends to those who ask it is another matter.
+    /// One that answers everything that its queue has room for, quicker than it is asked again,
+    /// over a path that loses nothing. What a forger sends to those who ask it is another matter.
     pub(super) fn reliable(random: Random, has_queue: bool) -> Self {
         let mut faults = Self::new(random);
         faults.kind = Kind::Well;
@@ -207,8 +207,8 @@ impl Faults {
         })
     }
 
-    /// Makes a message one that is read for what it says, although it is not as it should be: if its
-    /// id and its question were right.
+    /// Makes a message one that is read for what it says, although it is not as it should be: if
+    /// its id and its question were right.
     fn make_lenient(&mut self, message: &mut Message) {
         match self.random.index(7) {
             0 => message.trailing = vec![0; 1 + self.random.index(9)],
@@ -228,7 +228,8 @@ impl Faults {
     fn forgery(&mut self, query: &Query) -> Vec<u8> {
         let mut message = Message::recursive().with(Self::forged(query));
         self.make_lenient(&mut message);
-        // The case is all that this forger does not know: the name as everyone writes it is no guess.
+        // The case is all that this forger does not know: the name as everyone writes it is no
+        // guess.
         let is_mixed = query.wire_name.iter().any(u8::is_ascii_uppercase);
         if self.case.is_some() && is_mixed && self.random.percent(40) {
             message.question = QuestionSection::Lowercase;

@@ -64,8 +64,8 @@ impl Routing {
         routing
     }
 
-    /// Leads some of the names that are refused to the operating system instead. Returns whether there
-    /// are any.
+    /// Leads some of the names that are refused to the operating system instead. Returns whether
+    /// there are any.
     pub(super) fn lead_to_system(&mut self, random: &mut Random) -> bool {
         for rule in self.rules.iter_mut().filter(|rule| rule.servers.is_none()) {
             rule.is_of_system = random.percent(75);

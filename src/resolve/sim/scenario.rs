@@ -37,9 +37,9 @@ pub(super) struct Scenario<'a> {
     pub(super) servers: &'a [&'a str],
     /// What is done when: `0 lookup www.example`, `20 lookup b both timeout 300`, `50 drop 1`, `50
     /// cancel 2`, `60 clear`, `60 forget b`, `70 suspend 3600000`, `80 next 2 1` (a new generation
-    /// with these nameservers), `90 reroute corp.example 2` (one with this route alone). Lookups are
-    /// counted from 1, and are about A unless they say otherwise; `pace 2 100` takes two results
-    /// every 100 ms.
+    /// with these nameservers), `90 reroute corp.example 2` (one with this route alone). Lookups
+    /// are counted from 1, and are about A unless they say otherwise; `pace 2 100` takes two
+    /// results every 100 ms.
     pub(super) steps: &'a [&'a str],
     /// What each lookup brought. Not compared if there is none.
     pub(super) results: &'a [&'a str],

@@ -41,8 +41,8 @@ impl CallTable {
     }
 }
 
-/// The calls that a lookup waits for, one for each address family at the most. Most lookups wait for
-/// none, and carry a pointer for it.
+/// The calls that a lookup waits for, one for each address family at the most. Most lookups wait
+/// for none, and carry a pointer for it.
 #[derive(Debug, Default)]
 pub(super) struct WaitedCalls(Option<Box<[Option<CallId>; 2]>>);
 

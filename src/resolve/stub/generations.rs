@@ -56,8 +56,8 @@ impl Generations {
         self.current.is_forsaken()
     }
 
-    /// Whether a question has failed without any response under the current configuration, since the
-    /// last call.
+    /// Whether a question has failed without any response under the current configuration, since
+    /// the last call.
     pub(crate) fn take_outage(&mut self) -> bool {
         self.current.take_outage()
     }
@@ -135,8 +135,8 @@ impl Generations {
         was_all
     }
 
-    /// The next call to be made. Without one, [`poll_timeout`](Self::poll_timeout) may be past: then
-    /// there is more to be done in the next turn.
+    /// The next call to be made. Without one, [`poll_timeout`](Self::poll_timeout) may be past:
+    /// then there is more to be done in the next turn.
     pub(crate) fn poll_call(&mut self, now: Instant) -> Option<Call> {
         let mut settled = 0;
         loop {

@@ -460,8 +460,8 @@ impl Stub {
         }
     }
 
-    /// Queues a lookup for [`poll_ready`](Self::poll_ready) if it has results, its `End`, or something
-    /// for its observer.
+    /// Queues a lookup for [`poll_ready`](Self::poll_ready) if it has results, its `End`, or
+    /// something for its observer.
     pub(super) fn mark_ready(&mut self, id: LookupId) {
         let Some(entry) = self.lookups.get_mut(&id) else { return };
         let lookup = &entry.lookup;

@@ -160,8 +160,8 @@ impl Lookup {
         self
     }
 
-    /// Whether the addresses of an answer keep the order in which they came, for each lookup that is
-    /// given it.
+    /// Whether the addresses of an answer keep the order in which they came, for each lookup that
+    /// is given it.
     pub(crate) fn keep_order(mut self, keeps_order: bool) -> Self {
         self.keeps_order = keeps_order;
         self

@@ -5,11 +5,11 @@
 //! results come out of `poll_*`. The same type runs on the resolver thread and, in virtual time,
 //! against a simulated network.
 //!
-//! Its methods stand in nine files: here what the driver calls, in `in_flight` how lookups get their
-//! questions answered, in `calls` how they ask the operating system, in `routes` which nameservers a
-//! name goes to, in `turns` how queries wait for room at a nameserver, in `queries` how they get to
-//! sockets and responses to them, in `udp` and `tcp` what is particular to each transport, in
-//! `observed` what is kept for observers.
+//! Its methods stand in nine files: here what the driver calls, in `in_flight` how lookups get
+//! their questions answered, in `calls` how they ask the operating system, in `routes` which
+//! nameservers a name goes to, in `turns` how queries wait for room at a nameserver, in `queries`
+//! how they get to sockets and responses to them, in `udp` and `tcp` what is particular to each
+//! transport, in `observed` what is kept for observers.
 
 pub(crate) mod cache;
 pub(crate) mod call_table;
@@ -62,8 +62,8 @@ use super::wire::query_name::QueryName;
 #[cfg(any(test, fuzzing))]
 pub(crate) use inspect::Holdings;
 
-/// How many timers one [`Stub::handle_timeout`] handles: when the time of a hundred thousand lookups
-/// is over at once, the first ends are delivered, and other lookups are served, in between.
+/// How many timers one [`Stub::handle_timeout`] handles: when the time of a hundred thousand
+/// lookups is over at once, the first ends are delivered, and other lookups are served, in between.
 const TIMERS_PER_TURN: usize = 256;
 
 /// The part of the configuration that the stub uses.
@@ -318,8 +318,8 @@ impl Stub {
         std::mem::take(&mut self.has_outage)
     }
 
-    /// Takes out the lookups that have had no answer about the name that they ask for, and have time
-    /// left for it.
+    /// Takes out the lookups that have had no answer about the name that they ask for, and have
+    /// time left for it.
     fn take_unanswered(&mut self, now: Instant) -> Vec<(LookupId, LookupEntry)> {
         let is_unanswered =
             |entry: &LookupEntry| entry.lookup.is_unanswered() && now < entry.candidate_deadline;

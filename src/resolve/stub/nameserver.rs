@@ -33,8 +33,9 @@ const PROBE_DELAY: Duration = Duration::from_secs(5);
 /// How long EDNS stays disabled for a nameserver that did not support it: it may be upgraded, or
 /// the FORMERR may have been forged.
 const EDNS_DISABLED_PERIOD: Duration = Duration::from_secs(600);
-/// After so many questions in a row that a nameserver has answered, and not in the case in which they
-/// were asked, it is taken for one that does not keep the case: one or two may have been forged.
+/// After so many questions in a row that a nameserver has answered, and not in the case in which
+/// they were asked, it is taken for one that does not keep the case: one or two may have been
+/// forged.
 const MAX_CASE_CHANGES: u8 = 3;
 /// How long it is then asked without a mixed case: it may be upgraded.
 const PLAIN_PERIOD: Duration = Duration::from_secs(600);
@@ -239,8 +240,8 @@ impl Nameserver {
         self.is_loaded() || self.pacer.loses(now)
     }
 
-    /// It has refused a query because of how many it has. A load that is over by now closes nothing:
-    /// it would never end for a nameserver that refuses everything.
+    /// It has refused a query because of how many it has. A load that is over by now closes
+    /// nothing: it would never end for a nameserver that refuses everything.
     pub(crate) fn handle_overload(&mut self, number: SendNumber, now: Instant) {
         if self.is_loaded() {
             self.handle_loss(number, now);

@@ -7,9 +7,9 @@
 //! fail, or deny, is asked of no others. They may be those of another network, which must not see
 //! the name, and would say that it does not exist.
 //!
-//! A stub has one table of routes for its whole life, so a name takes one route. Questions in flight
-//! and cached answers are therefore known by their name and record type alone: another route of the
-//! same name is one of another generation, which has a stub of its own and an empty cache.
+//! A stub has one table of routes for its whole life, so a name takes one route. Questions in
+//! flight and cached answers are therefore known by their name and record type alone: another route
+//! of the same name is one of another generation, which has a stub of its own and an empty cache.
 
 use super::ids::{LookupId, QueryId};
 use super::lookup::Prospect;

@@ -151,8 +151,9 @@ pub(crate) struct Sockets {
     ids: Ids,
 }
 
-/// For so long the limit is halved when the process is out of descriptors or ports: the rest of the program
-/// needs them too, and sharing costs the resolver less than a failed `accept` costs a server.
+/// For so long the limit is halved when the process is out of descriptors or ports: the rest of the
+/// program needs them too, and sharing costs the resolver less than a failed `accept` costs a
+/// server.
 const REDUCTION_PERIOD: Duration = Duration::from_secs(10);
 /// Below this it is not halved: a forger should have some ports to guess from.
 const MIN_REDUCED_LIMIT: usize = 4;
@@ -222,8 +223,8 @@ impl Sockets {
         Some(Slot { socket, is_new: true })
     }
 
-    /// No descriptor or port is left for another socket: for a while half of those that are open must
-    /// do.
+    /// No descriptor or port is left for another socket: for a while half of those that are open
+    /// must do.
     pub(crate) fn handle_out_of_resources(&mut self, now: Instant) {
         let most = self.open_by_address.iter().copied().max().unwrap_or(0);
         let limit = (most / 2).max(MIN_REDUCED_LIMIT).min(self.limit(now));

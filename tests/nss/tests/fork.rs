@@ -40,8 +40,8 @@ mod linux {
             }
             let mut pending = patient.lookup(("hang.probe", PORT));
             assert_eq!(pending.next().now_or_never(), None, "nothing has come yet");
-            // SAFETY: the child uses outrace alone, and ends with `_exit`. Of the other threads, one
-            // may be in the C library, which makes its own locks work after a fork.
+            // SAFETY: the child uses outrace alone, and ends with `_exit`. Of the other threads,
+            // one may be in the C library, which makes its own locks work after a fork.
             match unsafe { fork() }.expect("a child") {
                 ForkResult::Child => {
                     let code = child(&resolver, pending, round);

@@ -19,7 +19,8 @@ const SOCKET: &str = "/run/systemd/resolve/io.systemd.Resolve";
 const OVER_DNS: &[&str] =
     &["a.test", "A.Test.", "v4.test", "v6.test", "gone.test", "nodata.test", "broken.test"];
 
-/// A name that the hosts file has, and those that the daemon alone knows, or would ask other links for.
+/// A name that the hosts file has, and those that the daemon alone knows, or would ask other links
+/// for.
 fn others() -> Vec<String> {
     let hostname = fs::read_to_string("/proc/sys/kernel/hostname").expect("the host name");
     ["host.test", "_gateway", "single", "x.local", "x.y.local", hostname.trim()]

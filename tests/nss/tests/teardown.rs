@@ -140,7 +140,8 @@ fn os14_the_drop_of_a_resolver_waits_for_no_call_and_the_late_answers_free_every
 
 #[test]
 fn ten_thousand_lookups_of_names_that_hang_cost_sixteen_threads_and_delay_no_other() {
-    // The module is `mdns4` here, so that nameservers are asked for every name but those of `local`.
+    // The module is `mdns4` here, so that nameservers are asked for every name but those of
+    // `local`.
     let world = World::with("files mdns4 dns", "nameserver 127.0.0.1\n", "");
     let Some(world) = world else { return };
     if std::env::var_os(CHILD).is_some() {

@@ -252,8 +252,8 @@ fn target(nameservers: Vec<SocketAddr>) -> RouteTarget {
 /// The route of one file in `/etc/resolver`, resolver(5): the domain of its name, or of its line
 /// `domain`, is asked of its nameservers. Without a line `nameserver` it is none.
 ///
-/// The file is written as resolv.conf(5) is. `search`, `options`, `timeout` and `sortlist` are about
-/// whole lookups, and have no effect on a part of them.
+/// The file is written as resolv.conf(5) is. `search`, `options`, `timeout` and `sortlist` are
+/// about whole lookups, and have no effect on a part of them.
 fn file_route(
     file: &str,
     text: &[u8],

@@ -63,10 +63,11 @@ impl NativeWatch {
 
     /// Takes a reading. Returns what it changes.
     ///
-    /// While a network changes, its adapters are without nameservers for a moment. If there are none
-    /// at two looks in a row, that takes effect. So it is with a route, whose names would go to the
-    /// nameservers of another network; what is read beside it takes effect at once. A reading that
-    /// lacks a source has none, unless the one in use lacks one, too: it may never be to be had.
+    /// While a network changes, its adapters are without nameservers for a moment. If there are
+    /// none at two looks in a row, that takes effect. So it is with a route, whose names would go
+    /// to the nameservers of another network; what is read beside it takes effect at once. A
+    /// reading that lacks a source has none, unless the one in use lacks one, too: it may never be
+    /// to be had.
     pub(crate) fn handle_read(&mut self, mut reading: Reading) -> Effect {
         self.last_read = reading.at;
         if reading.config.is_partial && !self.config().is_partial {

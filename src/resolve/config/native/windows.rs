@@ -133,8 +133,8 @@ fn nameservers(adapters: &[Adapter], diagnostics: &mut Diagnostics) -> Vec<Socke
     for (_, ip, index) in ranked {
         let mut note = |cause| diagnostics.note(0, cause, ip.to_string().as_bytes());
         let addr = match ip {
-            // Windows gives the site-local addresses `fec0:0:0:ffff::1` to `::3`, which RFC 3879 has
-            // abolished, to adapters without a nameserver.
+            // Windows gives the site-local addresses `fec0:0:0:ffff::1` to `::3`, which RFC 3879
+            // has abolished, to adapters without a nameserver.
             _ if ip.is_unspecified() || is_site_local(ip) => continue,
             IpAddr::V6(ip) if ip.is_unicast_link_local() => {
                 if index == 0 {

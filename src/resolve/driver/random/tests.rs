@@ -55,8 +55,8 @@ fn rv20_two_sources_have_nothing_in_common() {
     assert_ne!(one, other, "nor two threads");
 }
 
-/// A hundred thousand queries as they go out: fifty thousand names, A and AAAA each. `OUTRACE_NAMES`
-/// is how many names; half a million take ten seconds without optimization.
+/// A hundred thousand queries as they go out: fifty thousand names, A and AAAA each.
+/// `OUTRACE_NAMES` is how many names; half a million take ten seconds without optimization.
 #[test]
 fn rv20_ids_that_go_out_are_uniform_and_differ_within_a_name() {
     let names = std::env::var("OUTRACE_NAMES")

@@ -333,7 +333,8 @@ fn os19_one_family_is_one_call() {
     assert_eq!(calls(&world), "0 www.example A");
 }
 
-/// By two calls, the addresses of one family might be those of another name than those of the other.
+/// By two calls, the addresses of one family might be those of another name than those of the
+/// other.
 #[test]
 fn os19_where_the_system_has_a_search_list_one_call_is_for_both_families() {
     for (found, expected) in [

@@ -1,5 +1,5 @@
-//! The part of [`Lookup`] that asks the operating system about the name as it was given: one call for
-//! each address family, or one for both where a search list makes several names of it.
+//! The part of [`Lookup`] that asks the operating system about the name as it was given: one call
+//! for each address family, or one for both where a search list makes several names of it.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -26,8 +26,8 @@ impl Lookup {
         self.begin_calls(asked);
     }
 
-    /// Asks the operating system about the current candidate, as its route says: the nameservers are
-    /// not to see it. The later candidates have their own routes.
+    /// Asks the operating system about the current candidate, as its route says: the nameservers
+    /// are not to see it. The later candidates have their own routes.
     pub(crate) fn ask_system_about_candidate(&mut self) {
         if let Some(candidate) = &self.candidate {
             // The search list was applied here.
@@ -149,8 +149,8 @@ impl Lookup {
         skipped
     }
 
-    /// Hands out the addresses that the policy allows, and the canonical name behind the first ones.
-    /// Returns how many these were, and how many cannot be connected to for want of a scope.
+    /// Hands out the addresses that the policy allows, and the canonical name behind the first
+    /// ones. Returns how many these were, and how many cannot be connected to for want of a scope.
     fn give(&mut self, addresses: &[ScopedIp]) -> (usize, usize) {
         let (before, mut skipped) = (self.results.len(), 0);
         for &(ip, scope) in addresses {

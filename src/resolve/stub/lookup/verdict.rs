@@ -1,5 +1,5 @@
-//! The part of [`Lookup`] that decides: whether it goes on with the next candidate name or source, and
-//! how it ends.
+//! The part of [`Lookup`] that decides: whether it goes on with the next candidate name or source,
+//! and how it ends.
 
 use super::{FamilyState, Lookup, Prospect};
 use crate::LookupResult;

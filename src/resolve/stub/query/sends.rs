@@ -30,8 +30,8 @@ pub(crate) fn resend_spread(mut random: impl FnMut() -> u16) -> impl FnMut() -> 
 }
 
 impl Query {
-    /// Marks the first sends: see [`NameserverStrategy`](crate::resolve::NameserverStrategy). Without
-    /// a nameserver every question has failed.
+    /// Marks the first sends: see [`NameserverStrategy`](crate::resolve::NameserverStrategy).
+    /// Without a nameserver every question has failed.
     pub(super) fn start(&mut self, servers: &mut [Nameserver], now: Instant) {
         if servers.is_empty() {
             self.open().iter().for_each(|question| self.settle_failed(question, servers, now));

@@ -100,9 +100,9 @@ fn the_send_that_was_kept_back_is_made_when_the_case_was_right() {
     assert!(now <= start + Duration::from_secs(2), "{:?}", now - start);
 }
 
-/// The table of a forwarder is full, and its REFUSED comes when nothing of the burst counts as on the
-/// way any more: this machine is busy as well. The question is asked in the middle of the load, or as
-/// it ends.
+/// The table of a forwarder is full, and its REFUSED comes when nothing of the burst counts as on
+/// the way any more: this machine is busy as well. The question is asked in the middle of the load,
+/// or as it ends.
 #[test]
 fn rr17_a_question_that_a_burst_had_refused_is_given_the_time_to_outlast_it() {
     for after in [0, 900].map(Duration::from_millis) {

@@ -125,8 +125,8 @@ async fn os27_a_rewritten_nsswitch_conf_is_followed_while_the_program_runs() {
     assert_eq!(theirs("plain.probe"), Outcome::of(PLAIN), "the C library sees it at once");
 }
 
-/// Each as the whole of nsswitch.conf. None is without a module behind `hosts`: with such a line each
-/// call of glibc 2.36 fails, or is at fault (SIGSEGV).
+/// Each as the whole of nsswitch.conf. None is without a module behind `hosts`: with such a line
+/// each call of glibc 2.36 fails, or is at fault (SIGSEGV).
 const LINES: &[&str] = &[
     "",
     "\n",
