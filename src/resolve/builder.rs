@@ -461,9 +461,10 @@ impl ResolverBuilder {
     /// own. Default: 16; 2 to 512, a value outside is set to the nearer end.
     ///
     /// A call that does not come back holds its thread, some 30 KiB, until it does. Further calls
-    /// wait, and lookups end at their deadline all the same. When nothing waits for any of the
-    /// calls that run, one more is started each second, up to twice the number; then lookups that
-    /// need one fail with [`LookupErrorKind::Resources`](super::LookupErrorKind::Resources).
+    /// wait, and lookups end at their deadline all the same. While every thread is held by a call
+    /// that has taken more than a second, one more is started each second, up to twice the number;
+    /// when all of these hang, lookups that need one fail with
+    /// [`LookupErrorKind::Resources`](super::LookupErrorKind::Resources).
     #[cfg(feature = "system")]
     #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
     pub fn system_threads(mut self, threads: usize) -> Self {

@@ -170,7 +170,7 @@ impl Generations {
 
     /// A call has come back, or could not be made.
     pub(crate) fn handle_called(&mut self, call: &Call, outcome: &CallOutcome, now: Instant) {
-        self.pool.handle_done(call.id);
+        self.pool.handle_done(call.id, now);
         self.settle(call, outcome, now);
     }
 

@@ -2,10 +2,10 @@
 //!
 //! A call that does not come back holds its thread for good. So there is a cap; what is beyond
 //! waits, and leaves when nothing wants it any more. The first families of all lookups go before
-//! their second ones, so that in a burst each lookup hears something early. When calls that nothing
-//! waits for hold every thread, the cap grows by one a second, up to twice its size: one dead
-//! directory server does not end name lookup for the process. What comes then fails at once, and
-//! says so.
+//! their second ones, so that in a burst each lookup hears something early. When slow calls hold
+//! every thread, the cap grows by one a second, up to twice its size, and stays so while they do:
+//! one dead directory server does not end name lookup for the process. When all of that hangs, what
+//! comes fails at once, and says so.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,6 +17,10 @@ use crate::resolve::system_failure::SystemCause;
 
 /// How often the cap may grow.
 const GROWTH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A call that takes longer is slow: what is well takes milliseconds. It may still come back before
+/// its lookups have ended, so it makes room for one more and is no reason to fail any.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// What becomes of a call.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,15 +38,23 @@ pub(crate) enum PoolStep {
 #[derive(Debug)]
 pub(crate) struct Pool {
     cap: usize,
+    /// How many calls more than that may run while others are slow.
+    extra: usize,
     /// The age at which a call counts as hung, whether or not lookups still join it.
     patience: Duration,
     waiting: IdMap<CallId, Call>,
     /// First families, then second ones. A call that has left `waiting` is passed over.
     lines: [VecDeque<CallId>; 2],
-    /// The calls that run, and from when on each counts as hung.
-    running: IdMap<CallId, Instant>,
+    running: IdMap<CallId, Running>,
     /// When the cap may grow next.
     grows_at: Option<Instant>,
+}
+
+/// A call that runs, and from when on it counts as slow and as hung.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    slow_at: Instant,
+    hung_at: Instant,
 }
 
 impl Pool {
@@ -50,6 +62,7 @@ impl Pool {
     pub(crate) fn new(cap: usize, patience: Duration) -> Self {
         Self {
             cap: cap.max(1),
+            extra: 0,
             patience,
             waiting: IdMap::default(),
             lines: Default::default(),
@@ -71,8 +84,8 @@ impl Pool {
 
     /// No lookup waits for a call any more. Returns whether it will never be made.
     pub(crate) fn handle_abandoned(&mut self, id: CallId, now: Instant) -> bool {
-        if let Some(hung_at) = self.running.get_mut(&id) {
-            *hung_at = now.min(*hung_at);
+        if let Some(Running { slow_at, hung_at }) = self.running.get_mut(&id) {
+            (*slow_at, *hung_at) = (now.min(*slow_at), now.min(*hung_at));
         }
         let has_waited = self.waiting.remove(&id).is_some();
         for line in &mut self.lines {
@@ -84,8 +97,10 @@ impl Pool {
     }
 
     /// A call has come back, or could not be made.
-    pub(crate) fn handle_done(&mut self, id: CallId) {
+    pub(crate) fn handle_done(&mut self, id: CallId, now: Instant) {
         self.running.remove(&id);
+        let slow = self.running.values().filter(|call| call.slow_at <= now).count();
+        self.extra = self.extra.min(slow);
     }
 
     /// What is to be done next.
@@ -93,17 +108,18 @@ impl Pool {
         if self.waiting.is_empty() || self.held_until().is_some_and(|until| now < until) {
             return None;
         }
-        let is_held = self.running.len() >= self.cap;
-        if is_held && self.is_full() {
+        if self.is_held() && self.is_full() {
             let cause = SystemCause::ThreadsHeld(self.running.len());
             let outcome = CallOutcome::Failed(LookupErrorKind::Resources, cause);
             return self.next_waiting().map(|call| PoolStep::Settled(call, outcome));
         }
-        if is_held {
+        if self.is_held() {
+            self.extra += 1;
             self.grows_at = Some(now + GROWTH_INTERVAL);
         }
         let call = self.next_waiting()?;
-        self.running.insert(call.id, now + self.patience);
+        let (slow_at, hung_at) = (now + SLOW.min(self.patience), now + self.patience);
+        self.running.insert(call.id, Running { slow_at, hung_at });
         Some(PoolStep::Start(call))
     }
 
@@ -114,15 +130,22 @@ impl Pool {
 
     /// Until when the calls that run keep the others waiting; `None` if there is a thread.
     fn held_until(&self) -> Option<Instant> {
-        let all_hung_at =
-            self.running.values().max().filter(|_| self.running.len() >= self.cap).copied()?;
-        let grows_at = self.grows_at.filter(|_| !self.is_full());
-        Some(grows_at.map_or(all_hung_at, |at| at.max(all_hung_at)))
+        let calls = || self.running.values().filter(|_| self.is_held());
+        if self.is_full() {
+            return calls().map(|call| call.hung_at).max();
+        }
+        let all_slow_at = calls().map(|call| call.slow_at).max()?;
+        Some(self.grows_at.map_or(all_slow_at, |at| at.max(all_slow_at)))
+    }
+
+    /// Whether a call runs on every thread.
+    fn is_held(&self) -> bool {
+        self.running.len() >= self.cap + self.extra
     }
 
     /// Whether the cap grows no more.
     fn is_full(&self) -> bool {
-        self.running.len() >= 2 * self.cap
+        self.extra >= self.cap
     }
 
     fn next_waiting(&mut self) -> Option<Call> {
