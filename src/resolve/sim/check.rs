@@ -59,6 +59,8 @@ pub(super) struct Checks {
     generation: Duration,
     timeout: Duration,
     system_timeout: Duration,
+    /// Whether lookups may ask the operating system, which has a time of its own.
+    pub(super) asks_system: bool,
     /// Whose name an address of the operating system is, for lookups that may ask it.
     pub(super) of_system: fn(LookupId, IpAddr) -> Option<bool>,
     max_sockets: usize,
@@ -108,6 +110,7 @@ impl Checks {
             generation: Duration::ZERO,
             timeout: config.query.timeout,
             system_timeout: config.system.timeout,
+            asks_system: true,
             of_system: |_, _| None,
             // Each address has its part of the limit, and each nameserver one socket at least.
             max_sockets: config.max_sockets.max(addresses) + servers.len() - addresses,
@@ -145,7 +148,8 @@ impl Checks {
     }
 
     fn budget(&self, at: Duration, deadline: Option<Duration>) -> Duration {
-        let most = at + self.timeout * self.candidates + self.system_timeout;
+        let of_system = if self.asks_system { self.system_timeout } else { Duration::ZERO };
+        let most = at + self.timeout * self.candidates + of_system;
         deadline.map_or(most, |deadline| deadline.min(most))
     }
 

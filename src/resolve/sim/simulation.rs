@@ -181,6 +181,7 @@ fn play(seed: &Seed, is_observed: bool) -> (u64, u64, u64, u64) {
         ..LookupConfig::default()
     };
     world.checks.candidates = 3;
+    world.checks.asks_system = asks_system;
     world.checks.routing = routing;
     let count = 10 + random.below(0..if is_crowded { CROWD } else { 90 });
     let names = if is_crowded { CROWD } else { NAMES };

@@ -50,7 +50,10 @@ fn ip_of(text: &str) -> std::net::IpAddr {
 
 /// A machine with a resolv.conf, or none, and a system that says `nameserver`.
 fn machine(resolv_conf: Option<&str>, nameserver: &str) -> (Machine, Arc<Scripted>) {
-    machine_with(Settings::default(), resolv_conf, nameserver)
+    // On the systems that have such a source, names go to the operating system unless a program says
+    // otherwise.
+    let settings = Settings { source: Some(Source::Own), ..Settings::default() };
+    machine_with(settings, resolv_conf, nameserver)
 }
 
 fn machine_with(
@@ -87,13 +90,18 @@ fn in_use(machine: &Machine) -> (Vec<String>, String, SearchRule) {
 
 /// Waits until the thread that reads has read.
 fn wait_for_reading(machine: &Machine) {
-    loop {
+    wait_until(|| {
         let files = machine.configuration.lock();
         let reader = &files.native.as_ref().unwrap().reader;
-        if !reader.as_ref().is_some_and(ReaderThread::is_at_work) {
-            return;
-        }
-        drop(files);
+        !reader.as_ref().is_some_and(ReaderThread::is_at_work)
+    });
+}
+
+/// Waits for another thread, but not for ever.
+fn wait_until(is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not happen");
         std::thread::yield_now();
     }
 }
@@ -237,9 +245,7 @@ fn sy59_what_was_begun_to_be_read_before_the_network_changed_is_read_again() {
     *source.fingerprint.lock().unwrap() = Some(vec![Fingerprint::Missing]);
     let config = source.config.lock().unwrap();
     machine.look(5);
-    while source.reads() < 2 {
-        std::thread::yield_now();
-    }
+    wait_until(|| source.reads() == 2);
     machine.configuration.handle_network_changed();
     machine.look(6);
     drop(config);
