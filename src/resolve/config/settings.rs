@@ -387,7 +387,12 @@ mod tests {
             (given.clone(), true, Some(1), 1, false),
             (given, false, Some(1), 0, false),
         ] {
-            let settings = Settings { nameservers, machine_routes, ..Settings::default() };
+            let settings = Settings {
+                has_default_nameserver: true,
+                nameservers,
+                machine_routes,
+                ..Settings::default()
+            };
             let table = Arc::new(settings.name_routes(&machine));
             let stub = settings.stub_config(&conf(""), &table);
             let expected = root.map_or([127, 0, 0, 1], |last| [192, 0, 2, last]);

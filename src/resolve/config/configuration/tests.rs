@@ -43,6 +43,8 @@ impl Machine {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("outrace-configuration-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
+        // Of a run that was killed, whose process had this number.
+        drop(fs::remove_dir_all(&dir));
         fs::create_dir(&dir).unwrap();
         let machine = |start, configuration| Self { dir: dir.clone(), start, configuration };
         let settings = Settings { nameservers, ..settings_in(&dir) };
