@@ -18,6 +18,9 @@ mod support;
 mod seeded;
 
 #[cfg(unix)]
+mod child;
+
+#[cfg(unix)]
 fn main() {
     unix::main();
 }
@@ -31,13 +34,13 @@ mod unix {
 
     use super::seeded::Random;
     use futures_util::{FutureExt, Stream};
-    use nix::sys::signal::{Signal, kill};
-    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::{ForkResult, Pid, fork};
     use outrace::happy_eyeballs::{ConnectOptions, connect_results};
     use outrace::resolve::CacheOptions;
     use outrace::{LookupErrorKind, LookupResult, LookupStream, Resolver};
 
+    use super::child::status_of;
     use super::support::Nameserver;
 
     /// `OUTRACE_FORKS` sets another number.
@@ -341,16 +344,10 @@ mod unix {
 
     /// Waits for the child, and not for ever.
     fn wait(child: Pid, began: Instant, seed: u64, round: u64) {
-        loop {
-            match waitpid(child, Some(WaitPidFlag::WNOHANG)).expect("a child to wait for") {
-                WaitStatus::StillAlive if began.elapsed() < PATIENCE => std::thread::yield_now(),
-                WaitStatus::StillAlive => {
-                    kill(child, Signal::SIGKILL).expect("a child to end");
-                    panic!("the child of round {round} hangs, OUTRACE_SEED={seed}");
-                }
-                WaitStatus::Exited(_, 0) => return,
-                status => panic!("the child of round {round}: {status:?}, OUTRACE_SEED={seed}"),
-            }
+        match status_of(child, PATIENCE.saturating_sub(began.elapsed())) {
+            Some(WaitStatus::Exited(_, 0)) => {}
+            None => panic!("the child of round {round} hangs, OUTRACE_SEED={seed}"),
+            Some(status) => panic!("the child of round {round}: {status:?}, OUTRACE_SEED={seed}"),
         }
     }
 

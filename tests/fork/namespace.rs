@@ -11,6 +11,9 @@ fn main() {}
 mod support;
 
 #[cfg(target_os = "linux")]
+mod child;
+
+#[cfg(target_os = "linux")]
 fn main() {
     linux::main();
 }
@@ -18,15 +21,15 @@ fn main() {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::process::Command;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use futures_util::FutureExt;
     use nix::sched::{CloneFlags, unshare};
-    use nix::sys::signal::{Signal, kill};
-    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    use nix::sys::wait::WaitStatus;
     use nix::unistd::{ForkResult, fork};
     use outrace::{LookupErrorKind, LookupResult, LookupStream, Resolver};
 
+    use super::child::status_of;
     use super::support::Nameserver;
 
     /// After this the child hangs.
@@ -73,19 +76,7 @@ mod linux {
                 unsafe { nix::libc::_exit(code) }
             }
             ForkResult::Parent { child } => {
-                let began = Instant::now();
-                let status = loop {
-                    match waitpid(child, Some(WaitPidFlag::WNOHANG)).expect("a child") {
-                        WaitStatus::StillAlive if began.elapsed() < PATIENCE => {
-                            std::thread::yield_now();
-                        }
-                        WaitStatus::StillAlive => {
-                            kill(child, Signal::SIGKILL).expect("a child to end");
-                            panic!("the child hangs");
-                        }
-                        status => break status,
-                    }
-                };
+                let status = status_of(child, PATIENCE).expect("the child hangs");
                 assert!(matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
             }
         }

@@ -5,6 +5,8 @@
 //! In a plain `cargo test`, which needs Rust alone, it says that it was not asked for.
 
 mod differences;
+#[allow(unreachable_pub, reason = "a library has this file, too: tests/nss")]
+mod end;
 mod names;
 
 use std::collections::BTreeSet;
@@ -16,6 +18,7 @@ use futures_util::{StreamExt, stream};
 use outrace::{LookupErrorKind, LookupResult, Resolver};
 
 use differences::DIFFERENCES;
+use end::End;
 
 /// The setting that the script has made.
 const SETTING: &str = "OUTRACE_GETADDRINFO";
@@ -85,17 +88,6 @@ struct Outcome {
     end: End,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Addresses,
-    /// The name exists, and has no address.
-    NoAddress,
-    /// There is no such name, or none such can be.
-    NoName,
-    /// It may be otherwise later.
-    Temporary,
-}
-
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let addrs: Vec<_> = self.addrs.iter().map(ToString::to_string).collect();
@@ -132,14 +124,7 @@ fn theirs(name: &str) -> Outcome {
     match (name, PORT).to_socket_addrs() {
         Ok(addrs) => Outcome { addrs: addrs.collect(), end: End::Addresses },
         Err(error) => {
-            // The code of getaddrinfo(3) is in its text alone.
-            let text = error.to_string();
-            let end = match text.rsplit(": ").next() {
-                Some("No address associated with hostname") => End::NoAddress,
-                Some("Name or service not known") => End::NoName,
-                Some("Temporary failure in name resolution") => End::Temporary,
-                _ => panic!("{name:?}: {text}"),
-            };
+            let end = End::of_error(&error).unwrap_or_else(|| panic!("{name:?}: {error}"));
             Outcome { addrs: BTreeSet::new(), end }
         }
     }

@@ -4,6 +4,9 @@
 //! `world.sh` makes the namespace, `nss_module.c` is the module that it has. Elsewhere each test
 //! says that it was not asked for.
 
+#[path = "../getaddrinfo/end.rs"]
+mod end;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -13,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use outrace::{LookupErrorKind, LookupResult, Resolver};
+
+pub use end::End;
 
 /// The directory that `world.sh` has bound over some files of `/etc`.
 const DIR: &str = "OUTRACE_NSS";
@@ -148,17 +153,6 @@ pub struct Outcome {
     pub end: End,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    Addresses,
-    /// The name exists, and has no address.
-    NoAddress,
-    /// There is no such name, or none such can be.
-    NoName,
-    /// It may be otherwise later.
-    Temporary,
-}
-
 impl Outcome {
     fn new(addrs: impl IntoIterator<Item = SocketAddr>, end: End) -> Self {
         let mut seen = BTreeSet::new();
@@ -210,15 +204,11 @@ pub fn theirs(name: &str) -> Outcome {
     match (name, PORT).to_socket_addrs() {
         Ok(addrs) => Outcome::new(addrs, End::Addresses),
         Err(error) => {
-            // The code of getaddrinfo(3) is in its text alone.
-            let text = error.to_string();
-            let end = match text.rsplit(": ").next() {
-                Some("No address associated with hostname") => End::NoAddress,
-                Some("Name or service not known") => End::NoName,
-                Some("Temporary failure in name resolution") => End::Temporary,
+            let end = match End::of_error(&error) {
+                Some(end) => end,
                 // EAI_SYSTEM.
-                _ if error.raw_os_error().is_some() => End::Temporary,
-                _ => panic!("{name:?}: {text}"),
+                None if error.raw_os_error().is_some() => End::Temporary,
+                None => panic!("{name:?}: {error}"),
             };
             Outcome::new([], end)
         }

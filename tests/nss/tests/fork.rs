@@ -7,6 +7,10 @@
 fn main() {}
 
 #[cfg(target_os = "linux")]
+#[path = "../../fork/child.rs"]
+mod child;
+
+#[cfg(target_os = "linux")]
 fn main() {
     linux::main();
 }
@@ -16,11 +20,12 @@ mod linux {
     use std::time::{Duration, Instant};
 
     use futures_util::FutureExt;
-    use nix::sys::signal::{Signal, kill};
-    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    use nix::sys::wait::WaitStatus;
     use nix::unistd::{ForkResult, fork};
     use outrace::{LookupErrorKind, LookupResult, LookupStream, Resolver};
     use outrace_nss::{PORT, World};
+
+    use super::child::status_of;
 
     const FORKS: usize = 50;
     /// What a lookup in the child may take.
@@ -48,26 +53,12 @@ mod linux {
                     // SAFETY: it has no precondition.
                     unsafe { nix::libc::_exit(code) }
                 }
-                ForkResult::Parent { child } => {
-                    let began = Instant::now();
-                    let status = loop {
-                        match waitpid(child, Some(WaitPidFlag::WNOHANG)).expect("a child") {
-                            WaitStatus::StillAlive if began.elapsed() < PATIENCE => {
-                                std::thread::yield_now();
-                            }
-                            WaitStatus::StillAlive => {
-                                kill(child, Signal::SIGKILL).expect("a child to end");
-                                panic!("the child of round {round} hangs");
-                            }
-                            status => break status,
-                        }
-                    };
-                    match status {
-                        WaitStatus::Exited(_, 0) => found += 1,
-                        WaitStatus::Exited(_, 1) => {}
-                        status => panic!("the child of round {round}: {status:?}"),
-                    }
-                }
+                ForkResult::Parent { child } => match status_of(child, PATIENCE) {
+                    Some(WaitStatus::Exited(_, 0)) => found += 1,
+                    Some(WaitStatus::Exited(_, 1)) => {}
+                    None => panic!("the child of round {round} hangs"),
+                    Some(status) => panic!("the child of round {round}: {status:?}"),
+                },
             }
             assert_eq!(pending.next().now_or_never(), None, "still pending");
         }
