@@ -143,14 +143,14 @@ impl Resolver {
         self.inner.driver.forget(QueryName::from(name));
     }
 
-    /// Says that the network of this machine is another one, as a program knows that is told by its
-    /// operating system: a mobile app, a VPN client.
+    /// Makes the next lookup read the configuration anew, because the network of this machine has
+    /// changed. For programs that the operating system notifies: mobile apps, VPN clients.
     ///
     /// The next lookup looks at the configuration files at once, whether or not it is time to, and
     /// begins anew: nameserver state and cache are reset, and lookups that wait for their first
-    /// answer start again, as after a suspend of the machine. Without this call the files are
-    /// looked at all the same, and a network that changes behind an unchanged configuration shows
-    /// by its timeouts.
+    /// answer of a nameserver start again, as after a suspend of the machine. Without this call the
+    /// files are looked at all the same, and a network that changes behind an unchanged
+    /// configuration shows by its timeouts.
     ///
     /// On Windows and macOS what the system says is read again, too, on a thread, for milliseconds:
     /// it holds from the first lookup after that on.

@@ -26,8 +26,8 @@ impl<T: Send + 'static> ReaderThread<T> {
         let slot = Arc::clone(&reading);
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let reading = read();
-            // Before anything is told: a caller that looks then must find it, though this thread
-            // has not ended.
+            // Before `tell`: a caller that looks as soon as it is called must find the reading,
+            // though this thread has not ended.
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
             tell();
         });

@@ -74,7 +74,7 @@ fn store() -> io::Result<Vec<(String, Vec<u8>)>> {
     read.ok_or_else(|| io::ErrorKind::Other.into())
 }
 
-/// The plain files of the folder. One that cannot be read is told of, and left out.
+/// The plain files of the folder. One that cannot be read is left out, with a diagnostic.
 fn resolver_files(unreadable: &mut Diagnostics) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(RESOLVER_DIRECTORY)? {

@@ -161,7 +161,8 @@ impl<'d> Values<'d> {
     }
 }
 
-/// What is not there is no fault; another error is told with `word`.
+/// The value that was read, if there is one. An error other than a missing value is noted as a
+/// diagnostic about `word`.
 fn noted<T>(read: io::Result<T>, word: &str, unreadable: &mut Diagnostics) -> Option<T> {
     read.map_err(|error| {
         if error.kind() != io::ErrorKind::NotFound {

@@ -23,7 +23,7 @@ pub(crate) struct Reading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     None,
-    /// What is told of the configuration.
+    /// The diagnostics of the configuration alone.
     Diagnostics,
     Lookups,
 }
